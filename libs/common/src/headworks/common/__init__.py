@@ -1,0 +1,1 @@
+"""What Headworks services share: messages, bus, clock, database, auth, service runner, telemetry."""

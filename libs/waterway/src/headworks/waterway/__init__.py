@@ -1,0 +1,1 @@
+"""The pure domain: quantities, time grid, curves, site model, physics, forward simulation."""

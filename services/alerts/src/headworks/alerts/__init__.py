@@ -1,0 +1,1 @@
+"""Alarms with deadband and life cycle; e-mail and browser channels."""

@@ -1,0 +1,1 @@
+"""Due setpoint, safety decision, write, verify, journal."""

@@ -1,0 +1,1 @@
+"""The operator's page, live over server-sent events."""

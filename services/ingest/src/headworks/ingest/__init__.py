@@ -1,0 +1,1 @@
+"""Measurements, forecasts and market results, kept bitemporally."""

@@ -1,0 +1,1 @@
+"""Builds, solves, replays and explains schedules."""

@@ -1,0 +1,1 @@
+"""Versioned Strategy-B plans: submissions, history, cancel, roll back."""
