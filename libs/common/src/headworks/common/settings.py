@@ -1,0 +1,36 @@
+"""What every service is told by its environment: HEADWORKS_ variables, checked at the start."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """The settings that all services share; each service adds its own in one small subclass."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADWORKS_", frozen=True, extra="ignore")
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_seed_file: Path | None = None
+    database_url: str = Field(default="postgresql+asyncpg://headworks@127.0.0.1:5432/headworks", repr=False)
+    sites: Path = Field(default=Path("sites"), description="directory of site files")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    ops_port: int = Field(default=9000, ge=0, le=65535, description="health and metrics")
+    state_dir: Path = Path(".headworks")
+    log_level: str = "INFO"
+    otlp_endpoint: str | None = None
+
+    jwt_secret_file: Path | None = Field(default=None, description="secret of the built-in issuer (HS256)")
+    jwks_url: str | None = Field(default=None, description="keys of an outside issuer")
+    jwt_issuer: str = "headworks"
+    jwt_audience: str = "headworks"
+    api_keys_file: Path | None = Field(default=None, description="hashed API keys with their roles")
+
+    ingest_url: str = "http://127.0.0.1:8001"
+    optimizer_url: str = "http://127.0.0.1:8002"
+    plans_url: str = "http://127.0.0.1:8003"
+    control_gateway_url: str = "http://127.0.0.1:8004"
+    alerts_url: str = "http://127.0.0.1:8005"
+    dashboard_url: str = "http://127.0.0.1:8006"
