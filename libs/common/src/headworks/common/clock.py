@@ -1,7 +1,7 @@
 """Plant time: the real clock by default, or a scaled one (demo and e2e run a plant-day in minutes).
 
-Plans, schedules and plant time read this clock; the machines' own timeouts stay on the real one. Decisions never call it:
-they take `now` as an argument.
+Plans, schedules and plant time read this clock; the machines' own timeouts stay on the real one. Decisions never call
+it: they take `now` as an argument.
 """
 
 import time
@@ -36,7 +36,9 @@ def clock_from_environment(environment: Mapping[str, str]) -> Clock:
         return Clock()
     epoch = datetime.fromisoformat(epoch_text)
     if epoch.tzinfo is None:
-        raise ValueError(f"HEADWORKS_CLOCK_EPOCH={epoch_text!r} has no time zone; write it as 2026-02-17T08:00:00+00:00")
+        raise ValueError(
+            f"HEADWORKS_CLOCK_EPOCH={epoch_text!r} has no time zone; write it as 2026-02-17T08:00:00+00:00"
+        )
     speed = float(environment.get("HEADWORKS_CLOCK_SPEED", "1"))
     if not 0 < speed <= 100_000:
         raise ValueError(f"HEADWORKS_CLOCK_SPEED={speed} must lie between 0 and 100000")

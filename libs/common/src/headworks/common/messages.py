@@ -1,6 +1,6 @@
 """What travels on the bus: frozen pydantic messages, aware UTC instants, no NaN, no unknown key.
 
-Values are SI (metres, cubic metres per second) and MW; a series' name ends in its unit. Messages change only by adding.
+Values are SI (metres, cubic metres per second) and MW; a series' name ends in its unit. Messages change by adding only.
 """
 
 from datetime import UTC, date, datetime
@@ -228,7 +228,7 @@ class PlanInterval(Message):
 
 
 class PlanSubmission(Message):
-    """A publisher's whole horizon: it replaces that publisher's active plans of these resources from its first interval on."""
+    """A publisher's whole horizon: it replaces its active plans of these resources from the first interval on."""
 
     submission_id: Id
     publisher: Name

@@ -35,7 +35,10 @@ class Problem(Exception):
 
 def _response(details: ProblemDetails, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
-        details.model_dump(mode="json"), details.status, headers=headers, media_type="application/problem+json"
+        details.model_dump(mode="json"),
+        details.status,
+        headers=headers,
+        media_type="application/problem+json",
     )
 
 

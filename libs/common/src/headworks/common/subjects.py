@@ -85,7 +85,10 @@ PLAN_EVENTS_STREAM = Stream("PLAN_EVENTS", Retention.LIMITS, timedelta(days=30),
 CONTROL_STREAM = Stream("CONTROL", Retention.LIMITS, timedelta(days=30), "setpoints and the gateway's state")
 ALARMS_STREAM = Stream("ALARMS", Retention.LIMITS, timedelta(days=90), "alarm transitions")
 DEAD_LETTERS_STREAM = Stream(
-    "DEAD_LETTERS", Retention.LIMITS, timedelta(days=90), "messages that no consumer could handle, with the reason"
+    "DEAD_LETTERS",
+    Retention.LIMITS,
+    timedelta(days=90),
+    "messages that no consumer could handle, with the reason",
 )
 
 SERVICES = ("ingest", "optimizer", "plans", "control_gateway", "alerts", "dashboard")
@@ -139,7 +142,7 @@ ALARM = Subject(
     ("alerts",), ("dashboard",), "an alarm's change of state",
 )  # fmt: skip
 
-SUBJECTS: tuple[Subject[Message], ...] = (  # type: ignore[assignment]  # each entry narrows Message; the tuple is read only
+SUBJECTS: tuple[Subject[Message], ...] = (  # type: ignore[assignment]  # each entry narrows Message; only read
     TELEMETRY, FORECAST, MARKET, SOLVE_JOB, RUN_PROGRESS, RUN_FINISHED, PLAN_SUBMISSION, PLAN_REPLY, PLAN_EVENT,
     SETPOINT, CONTROL_STATE, ALARM,
 )  # fmt: skip

@@ -1,0 +1,187 @@
+"""Who may call: OAuth2/JWT bearer tokens (built-in or outside issuer) or hashed API keys, roles, and scopes.
+
+Every API is closed by default: an app made by `service.create_app` answers 401 without a caller, 403 without the scope.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import jwt
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from starlette.concurrency import run_in_threadpool
+
+from headworks.common.problems import Problem
+from headworks.common.settings import ServiceSettings
+
+
+class Role(StrEnum):
+    """What a person or a system is, from least to most."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ENGINEER = "engineer"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+VIEW, OPERATE, ENGINEER, ADMINISTER = "view", "operate", "engineer", "administer"
+SCOPES: dict[Role, frozenset[str]] = {
+    Role.VIEWER: frozenset({VIEW}),
+    Role.OPERATOR: frozenset({VIEW, OPERATE}),
+    Role.ENGINEER: frozenset({VIEW, OPERATE, ENGINEER}),
+    Role.ADMIN: frozenset({VIEW, OPERATE, ENGINEER, ADMINISTER}),
+    Role.SERVICE: frozenset({VIEW, OPERATE, ENGINEER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller: its name for the audit, and what it may do."""
+
+    name: str
+    role: Role
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the role allows."""
+        return SCOPES[self.role]
+
+
+class ApiKey(BaseModel):
+    """A stored key: SHA-256 of a random 256-bit key (a slow hash serves guessable secrets, not these)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    sha256: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The built-in issuer: HS256 tokens with a shared secret."""
+
+    secret: str
+    issuer: str
+    audience: str
+
+    def issue(self, name: str, role: Role, lifetime: timedelta, now: datetime | None = None) -> str:
+        """A signed token. `now` is real time: tokens live on the machine's clock."""
+        issued_at = now or datetime.now(UTC)
+        claims = {
+            "sub": name,
+            "role": role.value,
+            "iss": self.issuer,
+            "aud": self.audience,
+            "iat": issued_at,
+            "exp": issued_at + lifetime,
+        }
+        return jwt.encode(claims, self.secret, algorithm="HS256")
+
+
+class Authenticator:
+    """Tells who a token or key belongs to. Denies whatever it does not know."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._secret = _read_secret(settings.jwt_secret_file)
+        self._jwks = jwt.PyJWKClient(settings.jwks_url, timeout=5) if settings.jwks_url else None
+        self._api_keys = _read_api_keys(settings.api_keys_file)
+
+    @property
+    def issuer(self) -> Issuer:
+        """The built-in issuer. Raises ValueError where the deployment has none."""
+        if self._secret is None:
+            raise ValueError("HEADWORKS_JWT_SECRET_FILE is not set: this deployment has no built-in issuer")
+        return Issuer(self._secret, self._settings.jwt_issuer, self._settings.jwt_audience)
+
+    async def caller_of_token(self, token: str) -> Caller | None:
+        """The token's owner, or None when it is not valid now."""
+        try:
+            key, algorithms = await self._verification_key(token)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=algorithms,
+                audience=self._settings.jwt_audience,
+                issuer=self._settings.jwt_issuer,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+            return Caller(str(claims["sub"]), Role(claims.get("role", "")))
+        except (jwt.PyJWTError, ValueError):
+            return None
+
+    async def _verification_key(self, token: str) -> tuple[Any, list[str]]:
+        if self._jwks is not None:
+            key = await run_in_threadpool(self._jwks.get_signing_key_from_jwt, token)
+            return key.key, ["RS256", "ES256"]
+        if self._secret is None:
+            raise ValueError("no issuer is configured")
+        return self._secret, ["HS256"]
+
+    def caller_of_api_key(self, key: str) -> Caller | None:
+        """The key's owner, or None when it is unknown."""
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        for stored in self._api_keys:
+            if hmac.compare_digest(stored.sha256, digest):
+                return Caller(stored.name, stored.role)
+        return None
+
+
+def _read_secret(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    secret = path.read_text().strip()
+    if len(secret) < 32:
+        raise ValueError(f"HEADWORKS_JWT_SECRET_FILE={path} holds {len(secret)} characters; at least 32 are needed")
+    return secret
+
+
+def _read_api_keys(path: Path | None) -> list[ApiKey]:
+    return TypeAdapter(list[ApiKey]).validate_python(json.loads(path.read_text())) if path else []
+
+
+_bearer = HTTPBearer(auto_error=False, description="JWT of the built-in or an outside issuer")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="an API key")
+
+
+async def authenticated(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    api_key: Annotated[str | None, Security(_api_key)],
+) -> Caller:
+    """The caller of this request; answers 401 when there is none."""
+    authenticator: Authenticator = request.app.state.authenticator
+    caller = None
+    if bearer is not None:
+        caller = await authenticator.caller_of_token(bearer.credentials)
+    elif api_key is not None:
+        caller = authenticator.caller_of_api_key(api_key)
+    if caller is None:
+        raise Problem(401, "Not signed in", "Send Authorization: Bearer <token> or X-API-Key: <key>, valid now")
+    return caller
+
+
+def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
+    """A dependency that gives the caller when it has the scope, and answers 403 when not."""
+
+    async def allowed(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
+        if scope not in caller.scopes:
+            raise Problem(403, "Not allowed", f"{caller.name} is a {caller.role.value}; this needs the scope '{scope}'")
+        return caller
+
+    return allowed
+
+
+Viewer = Annotated[Caller, Depends(requires(VIEW))]
+Operator = Annotated[Caller, Depends(requires(OPERATE))]
+Engineer = Annotated[Caller, Depends(requires(ENGINEER))]
+Admin = Annotated[Caller, Depends(requires(ADMINISTER))]

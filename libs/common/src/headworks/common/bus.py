@@ -1,0 +1,351 @@
+"""The bus: a thin layer over nats-py that publishes and hears the registry's messages.
+
+Delivery is at least once; every message carries its id (Nats-Msg-Id) and its trace. What a consumer cannot handle goes
+to the dead letters with the reason; nothing is dropped in silence.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import nats
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.client import JetStreamContext
+from pydantic import ValidationError
+
+from headworks.common.messages import Message
+from headworks.common.subjects import DEAD_LETTER_PREFIX, Stream, Subject, stream_subjects
+from headworks.common.telemetry import outgoing_headers, span
+
+M = TypeVar("M", bound=Message)
+log = structlog.get_logger(__name__)
+
+FETCH_S = 5.0
+"""After a reconnect an outstanding pull is lost until this time-out, so it is short."""
+PUBLISH_S = 5.0
+RETRY_S = 1.0
+IN_PROGRESS_S = 10.0
+LINK_FAULTS = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
+
+
+class Unacceptable(Exception):
+    """Raised by a handler: this message can never be handled, and why. It goes to the dead letters."""
+
+
+class TryLater(Exception):
+    """Raised by a handler: something it needs is away; time can mend it. The message comes again."""
+
+
+class BusUnavailable(Exception):
+    """A publish was not confirmed: the bus is away, or it refuses this publisher."""
+
+
+class Deliver(StrEnum):
+    """Where a new consumer starts in its stream."""
+
+    ALL = "all"
+    NEW = "new"
+    LAST_PER_SUBJECT = "last_per_subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a message came: its subject, its place in the stream, and which try this is (from 1)."""
+
+    subject: str
+    message_id: str
+    sequence: int
+    attempt: int
+    published_at: datetime
+
+
+Handler = Callable[[M, Delivery], Awaitable[None]]
+
+
+class Bus:
+    """A connection to NATS. Use `async with Bus.connect(...) as bus`."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self._client = client
+        self._jetstream: JetStreamContext = client.jetstream(timeout=PUBLISH_S)
+        self._name = name
+
+    @classmethod
+    async def connect(cls, url: str, name: str, seed_file: Path | None = None) -> "Bus":
+        """Connect for good: it reconnects without end. Raises OSError or nats.errors.Error when no server is there."""
+
+        async def on_error(error: Exception) -> None:
+            log.warning("bus error", error=str(error))
+
+        client = await nats.connect(
+            url,
+            name=name,
+            inbox_prefix=f"_INBOX_{name}".encode(),
+            nkeys_seed_str=seed_file.read_text().strip() if seed_file else None,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,
+            connect_timeout=5,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            error_cb=on_error,
+        )
+        return cls(client, name)
+
+    async def __aenter__(self) -> "Bus":
+        return self
+
+    async def __aexit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Send what is buffered and leave."""
+        with contextlib.suppress(*LINK_FAULTS):
+            await asyncio.wait_for(self._client.drain(), timeout=5)
+        if not self._client.is_closed:
+            await self._client.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server is there now."""
+        return self._client.is_connected
+
+    async def declare_streams(self) -> None:
+        """Make the registry's streams, or bring them up to date."""
+        for stream, subjects in stream_subjects().items():
+            config = _stream_config(stream, subjects)
+            try:
+                await self._jetstream.add_stream(config)
+            except nats.js.errors.BadRequestError:
+                await self._jetstream.update_stream(config)
+
+    async def publish(self, subject: Subject[M], message: M, *, message_id: str | None = None, **parts: str) -> None:
+        """Publish and wait until the stream has it. Raises BusUnavailable.
+
+        With a `message_id`, publishing again within the stream's window stores it once.
+        """
+        with span(f"publish {subject.pattern}"):
+            headers = outgoing_headers() | ({"Nats-Msg-Id": message_id} if message_id else {})
+            await self.publish_raw(
+                subject.at(**parts),
+                message.model_dump_json().encode(),
+                headers,
+                in_stream=subject.stream is not None,
+            )
+
+    async def publish_raw(self, name: str, body: bytes, headers: dict[str, str], *, in_stream: bool = True) -> None:
+        """Publish bytes on a subject's name. Raises BusUnavailable when it is not confirmed."""
+        if not self._client.is_connected:
+            raise BusUnavailable(f"{name}: not connected to the bus")
+        try:
+            if in_stream:
+                await self._jetstream.publish(name, body, timeout=PUBLISH_S, headers=headers or None)
+            else:
+                await self._client.publish(name, body, headers=headers or None)
+        except LINK_FAULTS as error:
+            raise BusUnavailable(f"{name}: not confirmed, the bus is away or refuses us ({error!r})") from error
+
+    async def consume(
+        self,
+        subject: Subject[M],
+        handler: Handler[M],
+        *,
+        durable: str,
+        deliver: Deliver = Deliver.ALL,
+        max_attempts: int = 5,
+        ack_wait_s: float = 30,
+        transient: tuple[type[Exception], ...] = (),
+        **parts: str,
+    ) -> None:
+        """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
+
+        A message is tried `max_attempts` times; `transient` errors (and OSError, TryLater) come again without a limit.
+        """
+        if subject.stream is None:
+            raise ValueError(f"{subject.pattern} is in no stream; use listen()")
+        config = ConsumerConfig(
+            durable_name=durable,
+            filter_subject=subject.filter(**parts),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ack_wait_s,
+            max_deliver=-1,
+            max_ack_pending=100,
+            deliver_policy=DeliverPolicy(deliver.value),
+        )
+        while True:
+            try:
+                pull = await self._jetstream.pull_subscribe(
+                    config.filter_subject or "", durable=durable, stream=subject.stream.name, config=config
+                )
+                await self._work(pull, subject, handler, max_attempts, (*transient, TryLater, OSError))
+            except LINK_FAULTS as error:
+                log.warning("consumer starts again", durable=durable, error=repr(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _work(
+        self,
+        pull: JetStreamContext.PullSubscription,
+        subject: Subject[M],
+        handler: Handler[M],
+        max_attempts: int,
+        transient: tuple[type[Exception], ...],
+    ) -> None:
+        try:
+            while True:
+                try:
+                    fetched = await pull.fetch(1, timeout=FETCH_S)
+                except (TimeoutError, nats.errors.TimeoutError):
+                    continue
+                for raw in fetched:
+                    await self._handle(raw, subject, handler, max_attempts, transient)
+        finally:
+            with contextlib.suppress(*LINK_FAULTS):
+                await pull.unsubscribe()
+
+    async def _handle(
+        self,
+        raw: Msg,
+        subject: Subject[M],
+        handler: Handler[M],
+        max_attempts: int,
+        transient: tuple[type[Exception], ...],
+    ) -> None:
+        delivery = _delivery(raw)
+        if delivery.attempt > max_attempts:
+            await self._bury(raw, f"given up after {max_attempts} tries that ended without an answer")
+            return
+        try:
+            message = subject.message.model_validate_json(raw.data)
+        except ValidationError as error:
+            await self._bury(raw, f"not a {subject.message.__name__}: {error}")
+            return
+        keep_alive = asyncio.create_task(_in_progress(raw))
+        try:
+            with span(f"handle {subject.pattern}", raw.headers):
+                await handler(message, delivery)
+        except Unacceptable as refusal:
+            await self._bury(raw, str(refusal))
+        except transient as error:
+            log.warning("handler tries later", subject=raw.subject, error=repr(error))
+            await raw.nak(delay=RETRY_S)
+        except Exception as error:  # whatever a handler raises, the message comes again, then is kept
+            log.exception("handler failed", subject=raw.subject, attempt=delivery.attempt)
+            if delivery.attempt >= max_attempts:
+                await self._bury(raw, repr(error))
+            else:
+                await raw.nak(delay=RETRY_S)
+        else:
+            await raw.ack()
+        finally:
+            keep_alive.cancel()
+
+    async def _bury(self, raw: Msg, reason: str) -> None:
+        """Copy the message to the dead letters with the reason, then end its delivery."""
+        log.error("message buried", subject=raw.subject, reason=reason)
+        headers = {
+            "Headworks-Subject": raw.subject,
+            "Headworks-Reason": " ".join(reason.split())[:1000],
+            "Headworks-Consumer": self._name,
+        }
+        await self.publish_raw(f"{DEAD_LETTER_PREFIX}.{raw.subject}", raw.data, headers)
+        await raw.term()
+
+    async def follow(
+        self, subject: Subject[M], *, deliver: Deliver = Deliver.NEW, **parts: str
+    ) -> AsyncIterator[tuple[M, Delivery]]:
+        """Messages as they come, for watchers that keep no place; goes on after an outage from the last one seen."""
+        if subject.stream is None:
+            raise ValueError(f"{subject.pattern} is in no stream; use listen()")
+        last_sequence: int | None = None
+        while True:
+            try:
+                async for raw in self._ephemeral(subject, deliver, last_sequence, parts):
+                    delivery = _delivery(raw)
+                    last_sequence = delivery.sequence
+                    try:
+                        message = subject.message.model_validate_json(raw.data)
+                    except ValidationError as error:
+                        log.warning("message passed over", subject=raw.subject, error=str(error))
+                        continue
+                    yield message, delivery
+            except LINK_FAULTS as error:
+                log.warning("follower starts again", subject=subject.pattern, error=repr(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _ephemeral(
+        self, subject: Subject[M], deliver: Deliver, last_sequence: int | None, parts: dict[str, str]
+    ) -> AsyncIterator[Msg]:
+        assert subject.stream is not None  # noqa: S101 - follow() has checked it
+        config = ConsumerConfig(
+            filter_subject=subject.filter(**parts),
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=30,
+            deliver_policy=DeliverPolicy(deliver.value),
+        )
+        if last_sequence is not None:
+            config.deliver_policy, config.opt_start_seq = DeliverPolicy.BY_START_SEQUENCE, last_sequence + 1
+        info = await self._jetstream.add_consumer(subject.stream.name, config)
+        pull = await self._jetstream.pull_subscribe_bind(info.name, stream=subject.stream.name)
+        try:
+            while True:
+                try:
+                    fetched = await pull.fetch(100, timeout=FETCH_S)
+                except (TimeoutError, nats.errors.TimeoutError):
+                    await pull.consumer_info()
+                    continue
+                for raw in fetched:
+                    yield raw
+        finally:
+            with contextlib.suppress(*LINK_FAULTS):
+                await pull.unsubscribe()
+
+    async def listen(self, subject: Subject[M], **parts: str) -> AsyncIterator[M]:
+        """Messages of a subject that is in no stream, while we listen."""
+        subscription = await self._client.subscribe(subject.filter(**parts))
+        try:
+            async for raw in subscription.messages:
+                try:
+                    yield subject.message.model_validate_json(raw.data)
+                except ValidationError as error:
+                    log.warning("message passed over", subject=raw.subject, error=str(error))
+        finally:
+            with contextlib.suppress(*LINK_FAULTS):
+                await subscription.unsubscribe()
+
+
+def _stream_config(stream: Stream, subjects: list[str]) -> StreamConfig:
+    return StreamConfig(
+        name=stream.name,
+        description=stream.description,
+        subjects=subjects,
+        retention=RetentionPolicy(stream.retention.value),
+        storage=StorageType.FILE,
+        max_age=stream.max_age.total_seconds(),
+        max_bytes=stream.max_bytes,
+        duplicate_window=stream.duplicate_window.total_seconds(),
+    )
+
+
+def _delivery(raw: Msg) -> Delivery:
+    meta = raw.metadata
+    headers = raw.headers or {}
+    message_id = headers.get("Nats-Msg-Id") or f"{meta.stream}:{meta.sequence.stream}"
+    return Delivery(raw.subject, message_id, meta.sequence.stream, meta.num_delivered, meta.timestamp)
+
+
+async def _in_progress(raw: Msg) -> None:
+    """Hold a message while its handler works, so that it is not given to another."""
+    while True:
+        await asyncio.sleep(IN_PROGRESS_S)
+        with contextlib.suppress(*LINK_FAULTS):
+            await raw.in_progress()

@@ -1,0 +1,71 @@
+"""PostgreSQL: an engine per service on the service's own schema, and which faults time can mend."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import MetaData, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+DATABASE_AWAY: tuple[type[Exception], ...] = (
+    OperationalError,
+    InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+"""Faults of the link or the server; the same call may succeed when the database is back."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def metadata_of(schema: str) -> MetaData:
+    """Table metadata of a service's schema, with names that migrations can rely on."""
+    return MetaData(schema=schema, naming_convention=NAMING)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the error says that the database is not there, rather than that the statement is wrong."""
+    return isinstance(error, DATABASE_AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+class Database:
+    """A pool of connections. Every unit of work is one transaction: `async with database.transaction() as connection`."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_pre_ping=True,
+            connect_args={"timeout": 5, "command_timeout": 30},
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, rolled back on an error."""
+        async with self._engine.begin() as connection:
+            yield connection
+
+    async def is_ready(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execute(text("select 1"))
+        except (*DATABASE_AWAY, SQLAlchemyError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._engine.dispose()

@@ -1,0 +1,103 @@
+"""The transactional outbox: a database change and its message go together, or not at all.
+
+A service adds the message to its outbox table in the transaction of the change; the relay publishes what is unsent, in
+order, and marks it. A crash in between publishes twice with one message id, which the stream stores once.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, String, Table, func, insert, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.database import Database, is_away
+from headworks.common.messages import Message
+from headworks.common.subjects import Subject
+from headworks.common.telemetry import outgoing_headers
+
+M = TypeVar("M", bound=Message)
+log = structlog.get_logger(__name__)
+BATCH = 100
+POLL_S = 1.0
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """The outbox of a service's schema."""
+    return Table(
+        "outbox",
+        metadata,
+        Column("outbox_id", BigInteger, primary_key=True, autoincrement=True),
+        Column("subject", String(200), nullable=False),
+        Column("in_stream", String(1), nullable=False, server_default="y"),
+        Column("message_id", String(200), nullable=False),
+        Column("headers", JSONB, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("sent_at", DateTime(timezone=True), index=True),
+    )
+
+
+@dataclass
+class Outbox:
+    """Adds messages inside transactions, and relays them. One relay a process; several processes may share a table."""
+
+    table: Table
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def add(
+        self, connection: AsyncConnection, subject: Subject[M], message: M, message_id: str, **parts: str
+    ) -> None:
+        """Queue a message in the caller's transaction. Call `wake()` after its commit to send at once."""
+        await connection.execute(
+            insert(self.table).values(
+                subject=subject.at(**parts),
+                in_stream="y" if subject.stream else "n",
+                message_id=message_id,
+                headers=outgoing_headers(),
+                body=message.model_dump_json().encode(),
+            )
+        )
+
+    def wake(self) -> None:
+        """Say that something was committed."""
+        self._wake.set()
+
+    async def relay(self, database: Database, bus: Bus) -> None:
+        """Publish unsent messages for ever; run it as a task. Waits while the bus or the database is away."""
+        while True:
+            self._wake.clear()
+            try:
+                sent = await self._send_batch(database, bus)
+            except BusUnavailable as error:
+                log.warning("outbox waits for the bus", error=str(error))
+                sent = 0
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("outbox waits for the database", error=repr(error))
+                sent = 0
+            if sent < BATCH:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+
+    async def _send_batch(self, database: Database, bus: Bus) -> int:
+        """Publish up to BATCH messages in order; those before a failure stay marked."""
+        t = self.table
+        async with database.transaction() as connection:
+            unsent = select(t).where(t.c.sent_at.is_(None)).order_by(t.c.outbox_id).limit(BATCH)
+            rows = (await connection.execute(unsent.with_for_update(skip_locked=True))).all()
+            sent: list[int] = []
+            try:
+                for row in rows:
+                    headers = {**row.headers, "Nats-Msg-Id": row.message_id}
+                    await bus.publish_raw(row.subject, row.body, headers, in_stream=row.in_stream == "y")
+                    sent.append(row.outbox_id)
+            finally:
+                if sent:
+                    await connection.execute(update(t).where(t.c.outbox_id.in_(sent)).values(sent_at=func.now()))
+        return len(sent)
