@@ -1,5 +1,6 @@
 """Calls from one service to another's OpenAPI, signed in as a service, with the trace."""
 
+from collections.abc import Generator
 from datetime import timedelta
 
 import httpx
@@ -16,7 +17,7 @@ class ServiceAuth(httpx.Auth):
         self._issuer = Authenticator(settings).issuer
         self._service = service
 
-    def auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def]
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the token and the trace."""
         token = self._issuer.issue(self._service, Role.SERVICE, timedelta(minutes=1))
         request.headers["Authorization"] = f"Bearer {token}"

@@ -40,7 +40,7 @@ def is_away(error: Exception) -> bool:
 
 
 class Database:
-    """A pool of connections. Every unit of work is one transaction: `async with database.transaction() as connection`."""
+    """A pool of connections; a unit of work is one transaction: `async with database.transaction() as connection`."""
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self._engine: AsyncEngine = create_async_engine(
@@ -62,7 +62,7 @@ class Database:
         try:
             async with self._engine.connect() as connection:
                 await connection.execute(text("select 1"))
-        except (*DATABASE_AWAY, SQLAlchemyError):
+        except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
         return True
 

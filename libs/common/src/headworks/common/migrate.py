@@ -1,7 +1,7 @@
 """Brings the database and the streams to what the code expects: `python -m headworks.common.migrate`.
 
-Each service that owns data registers its migrations folder under the entry-point group `headworks.migrations`; its Alembic
-versions live in its own schema.
+Each service that owns data registers its migrations folder under the entry-point group `headworks.migrations`; its
+Alembic versions live in its own schema.
 """
 
 import asyncio
