@@ -285,7 +285,7 @@ class Bus:
     async def _ephemeral(
         self, subject: Subject[M], deliver: Deliver, last_sequence: int | None, parts: dict[str, str]
     ) -> AsyncIterator[Msg]:
-        assert subject.stream is not None  # noqa: S101 - follow() has checked it
+        assert subject.stream is not None
         config = ConsumerConfig(
             filter_subject=subject.filter(**parts),
             ack_policy=AckPolicy.NONE,

@@ -43,18 +43,18 @@ def _response(details: ProblemDetails, headers: dict[str, str] | None = None) ->
 
 
 async def _on_problem(_request: Request, problem: Exception) -> JSONResponse:
-    assert isinstance(problem, Problem)  # noqa: S101 - registered for this type alone
+    assert isinstance(problem, Problem)
     return _response(problem.details)
 
 
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)
     details = ProblemDetails(title=error.detail, status=error.status_code)
     return _response(details, dict(error.headers) if error.headers else None)
 
 
 async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)
     errors = [
         FieldProblem(field=".".join(map(str, e["loc"])), value=_plain(e.get("input")), expected=e["msg"])
         for e in error.errors()

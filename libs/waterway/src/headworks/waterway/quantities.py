@@ -1,0 +1,48 @@
+"""Quantities as people write them, "1168 ft", as SI numbers inside; the dimension is checked where they are read.
+
+The unit registry is pint's with the field's units: cfs (cubic feet per second) and acre_ft (43,560 cubic feet).
+"""
+
+from typing import Annotated
+
+import pint
+from pydantic import BeforeValidator
+
+_registry: pint.UnitRegistry[float] = pint.UnitRegistry()
+_registry.define("cfs = foot ** 3 / second")
+_registry.define("acre_ft = 43560 * foot ** 3")
+
+
+def in_unit(text: object, unit: str) -> float:
+    """The quantity as a number of `unit`. Raises ValueError naming the value and what would be right."""
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} has no unit; write a quantity that converts to {unit}, such as '1 {unit}'")
+    try:
+        return float(_registry.Quantity(text).to(unit).magnitude)
+    except pint.DimensionalityError as error:
+        raise ValueError(f"{text!r} is a {error.dim1 or 'number without unit'}; it must convert to {unit}") from error
+    except (pint.PintError, AttributeError, TypeError, AssertionError) as error:
+        raise ValueError(f"{text!r} cannot be read as a quantity; it must convert to {unit} ({error})") from error
+
+
+def from_si(value: float, si_unit: str, unit: str) -> float:
+    """A number of `si_unit` as a number of `unit`, for display."""
+    return float(_registry.Quantity(value, si_unit).to(unit).magnitude)
+
+
+def _quantity(unit: str) -> BeforeValidator:
+    return BeforeValidator(lambda text: in_unit(text, unit))
+
+
+Metres = Annotated[float, _quantity("m")]
+CubicMetres = Annotated[float, _quantity("m**3")]
+CubicMetresPerSecond = Annotated[float, _quantity("m**3/s")]
+Megawatts = Annotated[float, _quantity("MW")]
+MegawattsPerMinute = Annotated[float, _quantity("MW/min")]
+MegawattsPerMetre = Annotated[float, _quantity("MW/m")]
+MegawattsPerFlow = Annotated[float, _quantity("MW/(m**3/s)")]
+FlowPerMegawatt = Annotated[float, _quantity("m**3/s/MW")]
+FlowPerMegawattSquared = Annotated[float, _quantity("m**3/s/MW**2")]
+SquareMetres = Annotated[float, _quantity("m**2")]
+CubicMetresPerSquareMetre = Annotated[float, _quantity("m")]
+Seconds = Annotated[float, _quantity("s")]

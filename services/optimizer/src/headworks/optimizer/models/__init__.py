@@ -1,0 +1,1 @@
+"""The optimisation models, one file each: sets, data, variables, equations."""

@@ -1,0 +1,201 @@
+"""The only file that knows solvers: PuLP problems to HiGHS in process, CBC as the independent fallback.
+
+Statuses are values. highspy must stay below 1.15 beside ortools 9.15: both cannot be loaded in one process otherwise.
+"""
+
+import contextlib
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import highspy
+import numpy as np
+import pulp
+
+
+@dataclass(frozen=True, slots=True)
+class SolverOptions:
+    """Time limit [s], relative gap at which to stop, threads."""
+
+    time_limit_s: float = 20.0
+    mip_gap: float = 0.001
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A proven answer (within the gap): objective, bound, relative gap, and each variable's value by name."""
+
+    objective: float
+    bound: float
+    gap: float
+    values: dict[str, float]
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """No answer can exist."""
+
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The time ran out or the solve was cancelled; `best` is an answer of unproven quality, if one was found."""
+
+    best: Solved | None
+    cancelled: bool
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The solver itself went wrong."""
+
+    reason: str
+    solver: str
+
+
+Result = Solved | Infeasible | TimedOut | Failed
+Progress = Callable[[float | None], bool]
+"""Called with the present gap now and then; returns True to cancel."""
+
+
+def solve_with_highs(problem: pulp.LpProblem, options: SolverOptions, progress: Progress | None = None) -> Result:
+    """Solve a PuLP problem with HiGHS in process."""
+    variables = problem.variables()
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("time_limit", options.time_limit_s)
+    highs.setOptionValue("mip_rel_gap", options.mip_gap)
+    highs.setOptionValue("threads", options.threads)
+    highs.setOptionValue("random_seed", 0)
+    if highs.passModel(_highs_model(problem, variables)) == highspy.HighsStatus.kError:
+        return Failed("HiGHS refused the model", "HiGHS")
+    if progress is not None:
+        _watch(highs, progress)
+    highs.run()
+    return _highs_result(highs, variables, options)
+
+
+def _highs_model(problem: pulp.LpProblem, variables: list[pulp.LpVariable]) -> highspy.HighsLp:
+    """The problem as HiGHS' arrays: columns in PuLP's order, rows by compressed row."""
+    index = {variable: i for i, variable in enumerate(variables)}
+    starts, columns, values, lower, upper = [0], [], [], [], []
+    for constraint in problem.constraints.values():
+        for variable, coefficient in constraint.items():
+            columns.append(index[variable])
+            values.append(coefficient)
+        starts.append(len(columns))
+        right = -constraint.constant
+        lower.append(-highspy.kHighsInf if constraint.sense == pulp.LpConstraintLE else right)
+        upper.append(highspy.kHighsInf if constraint.sense == pulp.LpConstraintGE else right)
+    model: Any = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(variables), len(lower)
+    model.col_cost_ = np.array([problem.objective.get(v, 0.0) for v in variables])
+    model.col_lower_ = np.array([-highspy.kHighsInf if v.lowBound is None else v.lowBound for v in variables])
+    model.col_upper_ = np.array([highspy.kHighsInf if v.upBound is None else v.upBound for v in variables])
+    model.row_lower_, model.row_upper_ = np.array(lower), np.array(upper)
+    model.offset_ = problem.objective.constant
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_, model.a_matrix_.index_ = np.array(starts), np.array(columns)
+    model.a_matrix_.value_ = np.array(values, dtype=float)
+    if any(v.cat == pulp.LpInteger for v in variables):
+        integer, continuous = highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous
+        model.integrality_ = [integer if v.cat == pulp.LpInteger else continuous for v in variables]
+    return model
+
+
+def _watch(highs: highspy.Highs, progress: Progress) -> None:
+    """Ask `progress` at HiGHS' interrupt points, in simplex and branch and bound alike."""
+
+    def ask(event: Any) -> None:
+        gap = getattr(event.data_out, "mip_gap", None)
+        known = gap if gap is not None and math.isfinite(gap) else None
+        if progress(known):
+            event.data_in.user_interrupt = True
+
+    highs.HandleUserInterrupt = True
+    highs.cbSimplexInterrupt.subscribe(ask)
+    highs.cbMipInterrupt.subscribe(ask)
+
+
+def _highs_result(highs: highspy.Highs, variables: list[pulp.LpVariable], options: SolverOptions) -> Result:
+    status = highs.getModelStatus()
+    states = highspy.HighsModelStatus
+    if status == states.kOptimal:
+        return _highs_answer(highs, variables)
+    if status == states.kInfeasible:
+        return Infeasible("HiGHS")
+    if status == states.kUnboundedOrInfeasible:
+        highs.setOptionValue("presolve", "off")
+        highs.run()
+        again = highs.getModelStatus()
+        return Infeasible("HiGHS") if again == states.kInfeasible else Failed(str(again), "HiGHS")
+    if status in {states.kTimeLimit, states.kInterrupt}:
+        found = highs.getInfo().primal_solution_status == 2
+        best = _highs_answer(highs, variables) if found and highs.getLp().integrality_ else None
+        return TimedOut(best, status == states.kInterrupt, "HiGHS")
+    return Failed(f"HiGHS ended with {status} at a limit of {options.time_limit_s} s", "HiGHS")
+
+
+def _highs_answer(highs: highspy.Highs, variables: list[pulp.LpVariable]) -> Solved:
+    info = highs.getInfo()
+    values = {v.name: float(x) for v, x in zip(variables, highs.getSolution().col_value, strict=True)}
+    integer = bool(highs.getLp().integrality_)
+    bound = info.mip_dual_bound if integer else info.objective_function_value
+    gap = info.mip_gap if integer else 0.0
+    return Solved(info.objective_function_value, bound, gap, values, "HiGHS")
+
+
+def solve_with_cbc(problem: pulp.LpProblem, options: SolverOptions) -> Result:
+    """Solve a PuLP problem with CBC, the independent fallback, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = pulp.PULP_CBC_CMD(
+            msg=False,
+            timeLimit=options.time_limit_s,
+            gapRel=options.mip_gap,
+            threads=options.threads,
+            logPath=str(Path(folder) / "cbc.log"),
+        )
+        started = time.perf_counter()
+        try:
+            problem.solve(command)
+        except (pulp.PulpSolverError, OSError) as error:
+            return Failed(str(error), "CBC")
+        elapsed_s = time.perf_counter() - started
+    return _cbc_result(problem, options, late=elapsed_s >= options.time_limit_s)
+
+
+def _cbc_result(problem: pulp.LpProblem, options: SolverOptions, *, late: bool) -> Result:
+    if problem.status == pulp.LpStatusInfeasible:
+        return Infeasible("CBC")
+    if problem.sol_status not in {pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible}:
+        return TimedOut(None, cancelled=False, solver="CBC") if late else Failed(pulp.LpStatus[problem.status], "CBC")
+    objective = float(pulp.value(problem.objective))
+    values = {v.name: float(v.varValue or 0.0) for v in problem.variables()}
+    integer = any(v.cat == pulp.LpInteger for v in problem.variables())
+    answer = Solved(objective, objective, options.mip_gap if integer else 0.0, values, "CBC")
+    if problem.sol_status == pulp.LpSolutionOptimal:
+        return answer
+    return TimedOut(answer, cancelled=False, solver="CBC")
+
+
+def solve(problem: pulp.LpProblem, options: SolverOptions, progress: Progress | None = None) -> Result:
+    """HiGHS first; CBC when HiGHS itself goes wrong."""
+    result = solve_with_highs(problem, options, progress)
+    return solve_with_cbc(problem, options) if isinstance(result, Failed) else result
+
+
+def write_lp(problem: pulp.LpProblem) -> str:
+    """The problem in the LP format, as one can read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.lp"
+        with contextlib.suppress(FileNotFoundError):
+            problem.writeLP(str(path))
+        return path.read_text(encoding="utf-8")
