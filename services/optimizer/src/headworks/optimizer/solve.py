@@ -13,7 +13,7 @@ import pulp
 from headworks.optimizer import solver
 from headworks.optimizer.case import Case, Form, Hour, Replay, Solution, Status, Timing
 from headworks.optimizer.explain import bindings, next_action, relaxations
-from headworks.optimizer.models.afterbay import DAM3, Problem, build
+from headworks.optimizer.models.afterbay import DAM3, Problem, build, limits_cannot_hold, prepare
 from headworks.waterway.afterbay import head_limit_mw
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.simulate import Trajectory, simulate
@@ -36,6 +36,8 @@ def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) 
     unfit = _unfit(site, case)
     if unfit is not None:
         return Solution(status=Status.INFEASIBLE, reason=unfit)
+    if limits_cannot_hold(site, prepare(site, case)):
+        return _soft_answer(site, case, None, _attempt(site, case, Form.SOFT, progress))
     strict = _attempt(site, case, Form.STRICT, progress)
     if isinstance(strict.result, solver.Solved):
         return _answer(site, case, strict, strict.result)
@@ -45,7 +47,7 @@ def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) 
     return _soft_answer(site, case, strict, soft)
 
 
-def _soft_answer(site: Site, case: Case, strict: _Attempt, soft: _Attempt) -> Solution:
+def _soft_answer(site: Site, case: Case, strict: _Attempt | None, soft: _Attempt) -> Solution:
     """The soft form's answer, else the strict form's unproven one, else why there is none."""
     match soft.result:
         case solver.Solved():
@@ -55,9 +57,8 @@ def _soft_answer(site: Site, case: Case, strict: _Attempt, soft: _Attempt) -> So
                 return Solution(status=Status.FAILED, reason="cancelled", timing=_timing(soft, strict))
             if best is not None:
                 return _answer(site, case, soft, best, before=strict)
-            unproven = strict.result.best if isinstance(strict.result, solver.TimedOut) else None
-            if unproven is not None:
-                return _answer(site, case, strict, unproven)
+            if strict is not None and isinstance(strict.result, solver.TimedOut) and strict.result.best is not None:
+                return _answer(site, case, strict, strict.result.best)
             reason = f"no schedule within {case.options.time_limit_s} s in either form"
             return Solution(status=Status.FAILED, reason=reason, timing=_timing(soft, strict))
         case solver.Infeasible():

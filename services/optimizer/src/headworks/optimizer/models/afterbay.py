@@ -22,10 +22,10 @@ from headworks.waterway.site import Site
 
 DAM3 = 1000.0
 RANK_PRICE = {1: 1000.0, 2: 100.0, 3: 10.0, 4: 1.0, 5: 0.1}
-SPILL_PRICE, RAFTING_PRICE, CHANGE_PRICE, MIDPOINT_PRICE, REVENUE_PRICE = 1.0, 10.0, 1.0, 0.02, 1.0
+SPILL_PRICE, RAFTING_PRICE, CHANGE_PRICE, MIDPOINT_PRICE, REVENUE_PRICE = 1.0, 10.0, 1.0, 0.02, 0.1
 ABOVE_PRICE = 50.0
 BELOW_OVER_SPILL = 10.0
-HEAD_SEGMENTS = 8
+HEAD_SEGMENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,19 @@ def prepare(site: Site, case: Case) -> Data:
     )
 
 
+def limits_cannot_hold(site: Site, data: Data) -> bool:
+    """Whether no schedule at all keeps the elevation limits: shown by the reachable storages without ramps and head."""
+    unit = site.afterbay.unit
+    least = data.water_at_zero_dam3 + data.water_per_mw_dam3 * unit.min_power
+    most = data.water_at_zero_dam3 + data.water_per_mw_dam3 * unit.max_power
+    low = high = data.initial_dam3
+    for inflow in data.inflow_dam3:
+        low, high = max(0.0, low + inflow - most), min(data.maximum_dam3, high + inflow - least)
+        if low > high:
+            return True
+    return False
+
+
 def _in_window(start: datetime, releases: tuple[Window, ...]) -> bool:
     return any(window.start <= start < window.end for window in releases)
 
@@ -164,7 +177,7 @@ def _variables(site: Site, case: Case, data: Data, form: Form) -> Problem:
         form=form,
         power=_columns("power", data.hours, unit.min_power, unit.max_power),
         storage=_columns("storage", data.hours, low, high),
-        spill=_columns("spill", data.hours, 0, None),
+        spill=_columns("spill", data.hours, 0, 0 if form is Form.STRICT else None),
         terms={},
         rafting_hours=data.rafting_hours,
         origin_m3=data.origin_m3,
@@ -192,16 +205,17 @@ def _add_water_balance(problem: Problem, data: Data) -> None:
         _row(problem, f"water_balance_abay_{t:03d}", terms, pulp.LpConstraintEQ, right)
 
 
-def _head_lines(site: Site, case: Case, data: Data) -> list[tuple[float, float]]:
-    """Chords (slope, intercept) of the head limit over storage: concave, so all of them together lie just under it."""
+def _head_lines(site: Site, case: Case, data: Data, form: Form) -> list[tuple[float, float]]:
+    """Chords (slope, intercept) of the head limit over storage: concave, so all of them together lie just under it.
+
+    Strict storage stays between the limits; soft storage may fall to the lowest surveyed elevation, by one chord more.
+    """
     abay = site.afterbay
     curve = abay.reservoir.stage_storage.curve
-    low_m = min(abay.reservoir.minimum_elevation, case.initial_elevation_m) - 0.3
-    low_m = max(low_m, curve.lowest_m)
-    high_m = max(case.float_elevation_m, min(case.initial_elevation_m, curve.highest_m))
+    low_m, high_m = abay.reservoir.minimum_elevation, case.float_elevation_m
     points = [low_m + (high_m - low_m) * i / HEAD_SEGMENTS for i in range(HEAD_SEGMENTS + 1)]
-    if points[0] > curve.lowest_m:
-        points.insert(0, curve.lowest_m)
+    if form is Form.SOFT:
+        points = [curve.lowest_m, max(curve.lowest_m, min(low_m, case.initial_elevation_m) - 0.3), *points]
     known = [((curve.storage_at(h) - data.origin_m3) / DAM3, head_limit_mw(abay.unit, h)) for h in points]
     lines = []
     for (v0, p0), (v1, p1) in pairwise(known):
@@ -211,18 +225,13 @@ def _head_lines(site: Site, case: Case, data: Data) -> list[tuple[float, float]]
 
 
 def _add_head_limit(problem: Problem, site: Site, case: Case, data: Data) -> None:
-    """head_limit_t_k: head_t ≤ a_k·storage_t + b_k; head_start/end_t: power_t ≤ head at both ends, ≥ the unit's minimum.
-
-    A chord is needed only where it is the lowest for a storage that could be reached.
-    """
+    """head_limit_t_k: head_t ≤ a_k·storage_t + b_k; head_start/end_t: power_t ≤ head at both ends, ≥ the unit's minimum."""
     unit = site.afterbay.unit
-    lines = _head_lines(site, case, data)
+    lines = _head_lines(site, case, data, problem.form)
     head = _columns("head", data.hours, None, unit.max_power)
     initial_m = min(case.initial_elevation_m, site.afterbay.reservoir.stage_storage.curve.highest_m)
     for t in range(data.hours):
         for k, (slope, intercept) in enumerate(lines):
-            if problem.form is Form.STRICT and k == 0:
-                continue
             terms = {head[t]: 1.0, problem.storage[t]: -slope}
             _row(problem, f"head_limit_abay_{t:03d}_{k}", terms, pulp.LpConstraintLE, intercept)
         _row(problem, f"head_end_{t:03d}", {problem.power[t]: 1.0, head[t]: -1.0}, pulp.LpConstraintLE, 0.0)
