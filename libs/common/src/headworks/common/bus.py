@@ -278,6 +278,8 @@ class Bus:
                         log.warning("message passed over", subject=raw.subject, error=str(error))
                         continue
                     yield message, delivery
+            except nats.js.errors.BadRequestError:
+                raise
             except LINK_FAULTS as error:
                 log.warning("follower starts again", subject=subject.pattern, error=repr(error))
                 await asyncio.sleep(RETRY_S)

@@ -1,0 +1,104 @@
+"""Child processes that cannot outlive us: on Linux the kernel ends them when their parent dies, however it dies."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerFault(RuntimeError):
+    """An embedded server did not start, or ended by itself; the message carries the end of its log."""
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def spawn(
+    command: Sequence[str],
+    log_file: Path,
+    *,
+    death_signal: signal.Signals = signal.SIGKILL,
+    environment: Mapping[str, str] | None = None,
+    uid: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a child whose output goes to a log; in its own session, so that Ctrl-C reaches only us.
+
+    Call it from the main thread: Linux sends the death signal when the starting thread ends.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def before_exec() -> None:
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
+
+    with log_file.open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=dict(environment) if environment is not None else None,
+            start_new_session=True,
+            preexec_fn=before_exec,  # noqa: PLW1509 - needed for the death signal; it only makes one system call
+            user=uid,
+            group=uid,
+            extra_groups=[] if uid is not None else None,
+        )
+
+
+def stop(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM, patience_s: float = 10) -> None:
+    """Ask a child to end, then make it."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(first)
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(patience_s)
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log_file: Path, timeout_s: float = 20
+) -> None:
+    """Wait until a child answers. Raises ServerFault when it ends first or does not answer in time."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if process.poll() is not None:
+            raise ServerFault(f"{process.args!r} ended with {process.returncode}: {tail(log_file)}")
+        if time.monotonic() > deadline:
+            stop(process)
+            raise ServerFault(f"{process.args!r} did not answer within {timeout_s} s: {tail(log_file)}")
+        time.sleep(0.01)
+
+
+def answers(port: int) -> bool:
+    """Whether something listens on a loopback port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        return True
+    return False
+
+
+def tail(log_file: Path, lines: int = 8) -> str:
+    """The end of a log."""
+    if not log_file.exists():
+        return "(no log)"
+    return "\n".join(log_file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def unprivileged_uid() -> int | None:
+    """The user to run a server as that refuses root: `nobody` when we are root, else None (ourselves)."""
+    return 65534 if os.geteuid() == 0 else None

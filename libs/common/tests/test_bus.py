@@ -1,0 +1,126 @@
+"""The bus: at-least-once delivery, dead letters with their reason, and life after an outage."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import nats
+import pytest
+
+from headworks.common.bus import Bus, BusUnavailable, Deliver, Delivery, Unacceptable
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.messages import ControlMode, ControlState, SolveJob
+from headworks.common.subjects import CONTROL_STATE, SOLVE_JOB
+from headworks.common.testing import eventually
+
+
+def job(run_id: str) -> SolveJob:
+    return SolveJob(
+        run_id=run_id, site="abay", requested_at=datetime(2026, 2, 17, tzinfo=UTC), requested_by="test", reason="test"
+    )
+
+
+@asynccontextmanager
+async def consuming(bus: Bus, handler: Callable[[SolveJob, Delivery], Awaitable[None]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(bus.consume(SOLVE_JOB, handler, durable="workers", max_attempts=2))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def dead_letters(url: str) -> list[dict[str, str]]:
+    client = await nats.connect(url)
+    try:
+        subscription = await client.jetstream().pull_subscribe("dead.>", stream="DEAD_LETTERS")
+        with contextlib.suppress(nats.errors.TimeoutError):
+            return [message.headers or {} for message in await subscription.fetch(10, timeout=0.5)]
+        return []
+    finally:
+        await client.close()
+
+
+async def test_a_message_published_twice_with_one_id_is_handled_once(bus: Bus) -> None:
+    seen: list[str] = []
+
+    async def handler(message: SolveJob, _delivery: Delivery) -> None:
+        seen.append(message.run_id)
+
+    for run_id in ("r1", "r1", "r2"):
+        await bus.publish(SOLVE_JOB, job(run_id), message_id=run_id, site="abay")
+    async with consuming(bus, handler):
+        await eventually(lambda: "r2" in seen)
+    assert seen == ["r1", "r2"]
+
+
+async def test_a_handler_that_fails_is_tried_again_then_its_message_is_kept_with_the_reason(
+    bus: Bus, nats_server: NatsServer
+) -> None:
+    tries: list[int] = []
+
+    async def handler(_message: SolveJob, delivery: Delivery) -> None:
+        tries.append(delivery.attempt)
+        raise KeyError("storage curve")
+
+    await bus.publish(SOLVE_JOB, job("r1"), site="abay")
+    async with consuming(bus, handler):
+        await eventually(lambda: tries == [1, 2])
+        await eventually(lambda: _has_dead_letter(nats_server.url, "storage curve"))
+
+
+async def _has_dead_letter(url: str, reason: str) -> bool:
+    return any(reason in headers["Headworks-Reason"] for headers in await dead_letters(url))
+
+
+async def test_garbage_is_buried_and_what_follows_is_handled(bus: Bus, nats_server: NatsServer) -> None:
+    seen: list[str] = []
+
+    async def handler(message: SolveJob, _delivery: Delivery) -> None:
+        if message.run_id == "refused":
+            raise Unacceptable("no such site")
+        seen.append(message.run_id)
+
+    await bus.publish_raw("jobs.solve.abay", b"\x00{not json", {})
+    await bus.publish(SOLVE_JOB, job("refused"), site="abay")
+    await bus.publish(SOLVE_JOB, job("good"), site="abay")
+    async with consuming(bus, handler):
+        await eventually(lambda: seen == ["good"])
+    letters = await dead_letters(nats_server.url)
+    assert [headers["Headworks-Subject"] for headers in letters] == ["jobs.solve.abay", "jobs.solve.abay"]
+    assert "not a SolveJob" in letters[0]["Headworks-Reason"]
+    assert letters[1]["Headworks-Reason"] == "no such site"
+
+
+async def test_publishing_without_a_server_is_an_error_and_works_again_afterwards(
+    bus: Bus, nats_server: NatsServer
+) -> None:
+    seen: list[str] = []
+
+    async def handler(message: SolveJob, _delivery: Delivery) -> None:
+        seen.append(message.run_id)
+
+    async with consuming(bus, handler):
+        nats_server.stop()
+        await eventually(lambda: not bus.is_connected)
+        with pytest.raises(BusUnavailable, match="not connected"):
+            await bus.publish(SOLVE_JOB, job("lost"), site="abay")
+        nats_server.start()
+        await eventually(lambda: bus.is_connected)
+        await bus.publish(SOLVE_JOB, job("kept"), site="abay")
+        await eventually(lambda: seen == ["kept"], timeout_s=20)
+
+
+async def test_a_follower_starts_at_the_last_of_each_subject(bus: Bus) -> None:
+    for site, mode in (("abay", ControlMode.OFF), ("abay", ControlMode.AUTO), ("other", ControlMode.MANUAL)):
+        state = ControlState(site=site, at=datetime(2026, 2, 17, tzinfo=UTC), mode=mode, e_stop=False, resources=())
+        await bus.publish(CONTROL_STATE, state, site=site)
+    seen: list[tuple[str, str]] = []
+    async for message, _delivery in bus.follow(CONTROL_STATE, deliver=Deliver.LAST_PER_SUBJECT):
+        seen.append((message.site, message.mode))
+        if len(seen) == 2:
+            break
+    assert seen == [("abay", "auto"), ("other", "manual")]
