@@ -122,7 +122,7 @@ PLAN_SUBMISSION = Subject(
     ("optimizer", "vendor"), ("plans",), "a publisher's whole horizon",
 )  # fmt: skip
 PLAN_REPLY = Subject(
-    "plans.reply.{publisher}.{site}", messages.PlanReply, None,
+    "plans.reply.{publisher}.{site}", messages.PlanReply, PLAN_EVENTS_STREAM,
     ("plans",), ("optimizer", "vendor", "alerts"), "accepted with plan ids, or refused with reasons",
 )  # fmt: skip
 PLAN_EVENT = Subject(

@@ -1,0 +1,55 @@
+"""Takes submissions, from the bus and the API alike: checks them, stores them, and answers."""
+
+from collections.abc import Mapping
+
+import structlog
+from prometheus_client import Counter
+
+from headworks.common.bus import Delivery, Unacceptable
+from headworks.common.clock import Clock
+from headworks.common.messages import PlanReply, PlanSubmission
+from headworks.common.subjects import PLAN_SUBMISSION
+from headworks.plans.actuators import Actuator
+from headworks.plans.lifecycle import refusals
+from headworks.plans.store import PlanStore
+
+log = structlog.get_logger(__name__)
+SUBMISSIONS = Counter("headworks_plan_submissions", "plan submissions by outcome", ["site", "publisher", "outcome"])
+
+
+class SubmissionDesk:
+    """One door for all publishers; the same submission gets the same answer again."""
+
+    def __init__(self, store: PlanStore, actuators: Mapping[tuple[str, str], Actuator], clock: Clock) -> None:
+        self._store, self._actuators, self._clock = store, actuators, clock
+
+    async def take(self, submission: PlanSubmission) -> PlanReply:
+        """Accept or refuse."""
+        known = await self._store.known_reply(submission)
+        if known is not None:
+            return known
+        now = self._clock.now()
+        reasons = refusals(submission, self._actuators, now)
+        if reasons:
+            reply = await self._store.refuse(submission, reasons, now)
+        else:
+            reply = await self._store.accept(submission, now)
+        outcome = "accepted" if reply.accepted else "refused"
+        SUBMISSIONS.labels(submission.site, submission.publisher, outcome).inc()
+        log.info(
+            "submission answered",
+            submission_id=submission.submission_id,
+            publisher=submission.publisher,
+            outcome=outcome,
+            refusals=[r.model_dump() for r in reply.refusals[:3]],
+        )
+        return reply
+
+    async def on_submission(self, submission: PlanSubmission, delivery: Delivery) -> None:
+        """A submission from the bus: its publisher and site must be those of its subject."""
+        if delivery.subject != PLAN_SUBMISSION.at(publisher=submission.publisher, site=submission.site):
+            raise Unacceptable(
+                f"subject {delivery.subject} does not belong to publisher={submission.publisher!r}, "
+                f"site={submission.site!r}"
+            )
+        await self.take(submission)

@@ -1,0 +1,46 @@
+"""Wires the plans service and runs it."""
+
+import asyncio
+import os
+
+from headworks.common.bus import Bus
+from headworks.common.clock import clock_from_environment
+from headworks.common.database import DATABASE_AWAY, Database
+from headworks.common.service import prepare, run
+from headworks.common.settings import ServiceSettings
+from headworks.common.sites import read_sites
+from headworks.common.subjects import PLAN_SUBMISSION
+from headworks.plans.actuators import actuators_of
+from headworks.plans.api import create_api
+from headworks.plans.desk import SubmissionDesk
+from headworks.plans.store import PlanStore
+
+
+async def main() -> None:
+    """Serve plans until told to stop."""
+    settings = ServiceSettings()
+    prepare("plans", settings)
+    clock, actuators = clock_from_environment(os.environ), actuators_of(read_sites(settings.sites))
+    database = Database(settings.database_url)
+    async with await Bus.connect(settings.nats_url, "plans", settings.nats_seed_file) as bus:
+        store = PlanStore(database)
+        desk = SubmissionDesk(store, actuators, clock)
+
+        async def consume() -> None:
+            await bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans", transient=DATABASE_AWAY)
+
+        async def bus_ready() -> bool:
+            return bus.is_connected
+
+        await run(
+            "plans",
+            settings,
+            create_api(store, desk, actuators, clock),
+            tasks={"submissions": consume, "outbox": lambda: store.outbox.relay(database, bus)},
+            ready={"database": database.is_ready, "bus": bus_ready},
+        )
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
