@@ -1,6 +1,8 @@
 """The forecast of the upstream powerhouses (MFRA): award where known, then a blend into the pattern, else persistence.
 
-Every hour carries its source and a confidence from 0 to 100.
+From the last awarded hour to the 24th hour of the forecast its power persists; over hours 25 to 48 it blends into the
+pattern; from there the pattern stands alone. A gap within an awarded day is the pattern's. Every hour carries its
+source and a confidence from 0 to 100.
 """
 
 from collections import Counter, defaultdict
@@ -54,10 +56,10 @@ def mfra_forecast(
     """
     used_awards = _covering_awards(grid, zone, awards_mw)
     pattern = _pattern(history_mw, grid.start, zone)
-    last_award_mw = used_awards[max(used_awards)] if used_awards else None
+    last_award = max(used_awards, default=None)
     hours: list[MfraHour] = []
     for lead_h, start in enumerate(grid.starts):
-        hour = _hour(lead_h, start, zone, used_awards, last_award_mw, pattern, last_mw, manual_mw or {})
+        hour = _hour(lead_h, start, zone, used_awards, last_award, pattern, last_mw, manual_mw or {})
         if hour is None:
             return None
         hours.append(hour)
@@ -69,7 +71,7 @@ def _hour(
     start: datetime,
     zone: ZoneInfo,
     awards_mw: Mapping[datetime, float],
-    last_award_mw: float | None,
+    last_award: datetime | None,
     pattern: Mapping[tuple[int, int], float],
     last_mw: float | None,
     manual_mw: Mapping[datetime, float],
@@ -80,12 +82,14 @@ def _hour(
         return _from(manual_mw[start], MfraSource.MANUAL)
     if start in awards_mw:
         return _from(awards_mw[start], MfraSource.DA_AWARD)
-    if usual_mw is not None and last_award_mw is not None and BLEND_FROM_H <= lead_h < BLEND_TO_H:
+    awarded_mw = awards_mw[last_award] if last_award is not None else None
+    beyond = last_award is not None and start > last_award
+    if usual_mw is not None and awarded_mw is not None and beyond and BLEND_FROM_H <= lead_h < BLEND_TO_H:
         weight = 1 - (lead_h + 1 - BLEND_FROM_H) / (BLEND_TO_H - BLEND_FROM_H)
-        return _from(weight * last_award_mw + (1 - weight) * usual_mw, MfraSource.BLEND)
-    if usual_mw is not None:
+        return _from(weight * awarded_mw + (1 - weight) * usual_mw, MfraSource.BLEND)
+    if usual_mw is not None and not (beyond and lead_h < BLEND_FROM_H):
         return _from(usual_mw, MfraSource.PATTERN)
-    known_mw = last_award_mw if last_award_mw is not None else last_mw
+    known_mw = awarded_mw if awarded_mw is not None else last_mw
     return None if known_mw is None else _from(known_mw, MfraSource.PERSISTENCE)
 
 

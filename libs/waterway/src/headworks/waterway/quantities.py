@@ -3,6 +3,7 @@
 The unit registry is pint's with the field's units: cfs (cubic feet per second) and acre_ft (43,560 cubic feet).
 """
 
+import math
 from typing import Annotated
 
 import pint
@@ -17,17 +18,33 @@ def in_unit(text: object, unit: str) -> float:
     """The quantity as a number of `unit`. Raises ValueError naming the value and what would be right."""
     if not isinstance(text, str):
         raise ValueError(f"{text!r} has no unit; write a quantity that converts to {unit}, such as '1 {unit}'")
+    if not any(character.isdigit() for character in text):
+        raise ValueError(f"{text!r} has no number; it must convert to {unit}")
     try:
-        return float(_registry.Quantity(text).to(unit).magnitude)
+        value = float(_registry.Quantity(text).to(unit).magnitude)
     except pint.DimensionalityError as error:
         raise ValueError(f"{text!r} is a {error.dim1 or 'number without unit'}; it must convert to {unit}") from error
-    except (pint.PintError, AttributeError, TypeError, AssertionError) as error:
+    except (pint.PintError, AttributeError, TypeError, ValueError, AssertionError) as error:
         raise ValueError(f"{text!r} cannot be read as a quantity; it must convert to {unit} ({error})") from error
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is not a finite number; it must convert to {unit}")
+    return value
 
 
 def from_si(value: float, si_unit: str, unit: str) -> float:
     """A number of `si_unit` as a number of `unit`, for display."""
     return float(_registry.Quantity(value, si_unit).to(unit).magnitude)
+
+
+def check_unit(unit: str, si_unit: str) -> str:
+    """The unit's name again. Raises ValueError when it is unknown or does not measure what `si_unit` does."""
+    try:
+        known = _registry.Unit(unit).is_compatible_with(si_unit)
+    except (pint.PintError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{unit!r} is no known unit; it must convert to {si_unit}") from error
+    if not known:
+        raise ValueError(f"{unit!r} does not convert to {si_unit}")
+    return unit
 
 
 def _quantity(unit: str) -> BeforeValidator:

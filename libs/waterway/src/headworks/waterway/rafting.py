@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from headworks.waterway.site import Rafting, Unit
-
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from headworks.waterway.site import WEEKDAYS, Rafting, Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Forward simulation of a schedule with the true curves: the judge of every plan, apart from any solver.
 
-Spill is the water that leaves over the spillway once storage reaches float; below float there is none.
+Spill is the water that leaves over the spillway once storage reaches float; below float there is none. The generation
+follows the setpoint as far as the ramp, and then the head, allow.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ def simulate(
     unit: Unit,
     *,
     initial_elevation_m: float,
+    initial_power_mw: float | None,
     setpoint_mw: Sequence[float],
     inflow_m3s: Sequence[float],
     float_elevation_m: float,
@@ -35,17 +37,21 @@ def simulate(
 ) -> Trajectory:
     """Run hourly setpoints through the reservoir, shape (steps,).
 
-    The generation follows the setpoint as far as the head allows, at the lower of the step's two ends; it never falls
-    below the unit's minimum. A start above float spills down to it at once. Raises OutOfRange when the reservoir leaves its
-    surveyed range.
+    From step to step the generation moves by no more than the ramp (from the initial power, brought into the unit's
+    range; None: the first step is free), and it stays within what the head allows at the lower of the step's two ends,
+    but not below the unit's minimum. A start above float spills down to it at once. Raises OutOfRange when the
+    reservoir leaves its surveyed range, ValueError when the lengths differ.
     """
     if len(setpoint_mw) != len(inflow_m3s):
         raise ValueError(f"setpoint_mw has {len(setpoint_mw)} steps and inflow_m3s {len(inflow_m3s)}; they must agree")
     full_m3 = curve.storage_at(float_elevation_m)
     storage_m3 = curve.storage_at(initial_elevation_m)
+    ramp_mw = unit.ramp_rate * step_s / 60
+    before_mw = None if initial_power_mw is None else min(unit.max_power, max(unit.min_power, initial_power_mw))
     powers, elevations, storages, spills, outflows = [], [], [], [], []
     for asked_mw, entering_m3s in zip(setpoint_mw, inflow_m3s, strict=True):
-        power_mw = _power_under_head(curve, unit, asked_mw, storage_m3, entering_m3s, full_m3, step_s)
+        ramped_mw = asked_mw if before_mw is None else min(before_mw + ramp_mw, max(before_mw - ramp_mw, asked_mw))
+        power_mw = before_mw = _power_under_head(curve, unit, ramped_mw, storage_m3, entering_m3s, full_m3, step_s)
         outflow_m3s = unit_flow_m3s(unit, power_mw)
         storage_m3 += (entering_m3s - outflow_m3s) * step_s
         spill_m3s = max(0.0, storage_m3 - full_m3) / step_s

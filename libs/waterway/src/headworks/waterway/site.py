@@ -21,6 +21,28 @@ def _month_day(text: str) -> str:
 
 
 MonthDay = Annotated[str, AfterValidator(_month_day)]
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _weekdays(text: str) -> str:
+    first, _, last = text.partition("-")
+    last = last or first
+    if first not in WEEKDAYS or last not in WEEKDAYS or WEEKDAYS.index(last) < WEEKDAYS.index(first):
+        raise ValueError(f"{text!r} must be a weekday or a span of them, such as 'tue' or 'mon-fri'")
+    return text
+
+
+def _day_hours(hours: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= hours[0] < hours[1] <= 23:
+        raise ValueError(f"{list(hours)} must be [start hour, end hour) with 0 <= start < end <= 23")
+    return hours
+
+
+def _unit_of(si_unit: str) -> AfterValidator:
+    return AfterValidator(lambda unit: q.check_unit(unit, si_unit))
+
+
+DayHours = dict[Annotated[str, AfterValidator(_weekdays)], Annotated[tuple[int, int], AfterValidator(_day_hours)]]
 
 
 class Section(BaseModel):
@@ -132,9 +154,9 @@ class Spill(Section):
 class WaterYearCalendar(Section):
     """Local [start, end) hours by weekdays ('tue', 'mon-fri') in the parts of a season."""
 
-    to_labor_day: dict[str, tuple[int, int]]
-    after: dict[str, tuple[int, int]]
-    late: dict[str, tuple[int, int]] | None = None
+    to_labor_day: DayHours
+    after: DayHours
+    late: DayHours | None = None
 
 
 class Rafting(Section):
@@ -171,10 +193,10 @@ class Afterbay(Section):
 class DisplayUnits(Section):
     """What people read values in; each is a unit name of the registry."""
 
-    elevation: str
-    flow: str
-    volume: str
-    power: str
+    elevation: Annotated[str, _unit_of("m")]
+    flow: Annotated[str, _unit_of("m**3/s")]
+    volume: Annotated[str, _unit_of("m**3")]
+    power: Annotated[str, _unit_of("MW")]
 
 
 class Site(BaseModel):

@@ -148,6 +148,7 @@ def recalculate(site: Site, case: Case, setpoint_mw: Sequence[float]) -> Traject
         abay.reservoir.stage_storage.curve,
         abay.unit,
         initial_elevation_m=case.initial_elevation_m,
+        initial_power_mw=case.initial_power_mw,
         setpoint_mw=setpoint_mw,
         inflow_m3s=case.net_inflow_m3s(abay),
         float_elevation_m=case.float_elevation_m,
