@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from headworks.common.messages import Instant
 from headworks.waterway.afterbay import Conditions, Mode, inflow_m3s
-from headworks.waterway.site import Afterbay, Site
+from headworks.waterway.quantities import in_unit
+from headworks.waterway.site import Afterbay, Site, explain
 from headworks.waterway.timegrid import TimeGrid
 
 Rank = Annotated[int, Field(ge=1, le=5)]
@@ -95,6 +97,8 @@ class Case(Value):
     def _readable(self) -> Self:
         if self.initial_power_mw < 0:
             raise ValueError(f"initial_power_mw={self.initial_power_mw} must be 0 or more")
+        if self.start.minute or self.start.second or self.start.microsecond:
+            raise ValueError(f"start={self.start.isoformat()} must be a whole hour: the schedule is hourly")
         return self
 
     @property
@@ -130,13 +134,14 @@ class Status(StrEnum):
     RELAXED = "RELAXED"
     INFEASIBLE = "INFEASIBLE"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
 class Form(StrEnum):
-    """Which form answered: the strict one, or the soft one that says what it relaxed."""
+    """Which form answered: MILP with every limit held, or MPC with every limit but physics softened at a price."""
 
-    STRICT = "strict"
-    SOFT = "soft"
+    MILP = "milp"
+    MPC = "mpc"
 
 
 class Hour(Value):
@@ -197,7 +202,7 @@ class Solution(Value):
     status: Status
     form: Form | None = None
     solver: str = ""
-    reason: str = ""
+    reason: str = Field(default="", description="why there is no schedule, or why it is not what was asked for")
     hours: tuple[Hour, ...] = ()
     objective: float | None = None
     objective_by_term: dict[str, float] = Field(default_factory=dict)
@@ -215,6 +220,20 @@ class Solution(Value):
         return self.status in {Status.SOLVED, Status.RELAXED} and self.replay is not None and self.replay.passed
 
 
+def case_from_text(text: str) -> Case:
+    """A case from JSON or YAML, in SI as `Case` names it. Raises ValueError naming each field, its value and what is right."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"neither JSON nor YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ValueError("a case is a mapping with the keys site, start, initial_elevation_m, …, forcing")
+    try:
+        return Case.model_validate(raw)
+    except ValidationError as error:
+        raise ValueError(explain(error)) from error
+
+
 def options_of(site: Site) -> Options:
     """The options that a site file's `schedule` section states. Raises ValueError naming the field."""
     section: dict[str, Any] = site.section("schedule")
@@ -223,7 +242,5 @@ def options_of(site: Site) -> Options:
     if "mip_gap" in section:
         chosen["mip_gap"] = section["mip_gap"]
     if "time_limit" in section:
-        from headworks.waterway.quantities import in_unit
-
         chosen["time_limit_s"] = in_unit(section["time_limit"], "s")
     return Options.model_validate(chosen)

@@ -37,13 +37,13 @@ def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) 
     if unfit is not None:
         return Solution(status=Status.INFEASIBLE, reason=unfit)
     if limits_cannot_hold(site, prepare(site, case)):
-        return _soft_answer(site, case, None, _attempt(site, case, Form.SOFT, progress))
-    strict = _attempt(site, case, Form.STRICT, progress)
+        return _soft_answer(site, case, None, _attempt(site, case, Form.MPC, progress))
+    strict = _attempt(site, case, Form.MILP, progress)
     if isinstance(strict.result, solver.Solved):
         return _answer(site, case, strict, strict.result)
     if isinstance(strict.result, solver.TimedOut) and strict.result.cancelled:
         return Solution(status=Status.FAILED, reason="cancelled", timing=_timing(strict))
-    soft = _attempt(site, case, Form.SOFT, progress)
+    soft = _attempt(site, case, Form.MPC, progress)
     return _soft_answer(site, case, strict, soft)
 
 

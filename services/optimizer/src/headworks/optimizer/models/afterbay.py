@@ -171,13 +171,13 @@ def _columns(name: str, hours: int, low: float | None, high: float | None) -> li
 def _variables(site: Site, case: Case, data: Data, form: Form) -> Problem:
     """Power between the unit's limits; storage within the elevation limits when strict, within physics when soft."""
     unit = site.afterbay.unit
-    low, high = (0.0, data.maximum_dam3) if form is Form.STRICT else (data.lowest_dam3, data.float_dam3)
+    low, high = (0.0, data.maximum_dam3) if form is Form.MILP else (data.lowest_dam3, data.float_dam3)
     return Problem(
         lp=pulp.LpProblem(f"{case.site}_{form.value}", pulp.LpMinimize),
         form=form,
         power=_columns("power", data.hours, unit.min_power, unit.max_power),
         storage=_columns("storage", data.hours, low, high),
-        spill=_columns("spill", data.hours, 0, 0 if form is Form.STRICT else None),
+        spill=_columns("spill", data.hours, 0, 0 if form is Form.MILP else None),
         terms={},
         rafting_hours=data.rafting_hours,
         origin_m3=data.origin_m3,
@@ -214,7 +214,7 @@ def _head_lines(site: Site, case: Case, data: Data, form: Form) -> list[tuple[fl
     curve = abay.reservoir.stage_storage.curve
     low_m, high_m = abay.reservoir.minimum_elevation, case.float_elevation_m
     points = [low_m + (high_m - low_m) * i / HEAD_SEGMENTS for i in range(HEAD_SEGMENTS + 1)]
-    if form is Form.SOFT:
+    if form is Form.MPC:
         points = [curve.lowest_m, max(curve.lowest_m, min(low_m, case.initial_elevation_m) - 0.3), *points]
     known = [((curve.storage_at(h) - data.origin_m3) / DAM3, head_limit_mw(abay.unit, h)) for h in points]
     lines = []
@@ -287,7 +287,7 @@ def _add_midpoint(problem: Problem, data: Data) -> None:
 
 def _add_elevation_limits(problem: Problem, data: Data) -> None:
     """below_minimum_t, above_maximum_t: in the soft form the limits give way at their price; strict ones are bounds."""
-    if problem.form is Form.STRICT:
+    if problem.form is Form.MILP:
         return
     below = _columns("below", data.hours, 0, None)
     above = _columns("above", data.hours, 0, None)
@@ -328,7 +328,7 @@ def _add_spill_above_power(problem: Problem, site: Site, case: Case, data: Data)
         # No more can spill in an hour than enters it, and what stood above float at the start.
         most_dam3 = max(0.0, data.inflow_dam3[t]) + (carried_dam3 if t == 0 else 0.0)
         is_open = pulp.LpVariable(f"open_{t:03d}", 0, 1, pulp.LpInteger)
-        lacking = pulp.LpVariable(f"lacking_{t:03d}", 0, power_mw if problem.form is Form.SOFT else 0)
+        lacking = pulp.LpVariable(f"lacking_{t:03d}", 0, power_mw if problem.form is Form.MPC else 0)
         _row(problem, f"spill_gate_{t:03d}", {problem.spill[t]: 1.0, is_open: -most_dam3}, pulp.LpConstraintLE, 0.0)
         terms = {problem.power[t]: 1.0, is_open: -power_mw, lacking: 1.0}
         _row(problem, f"spill_power_{t:03d}", terms, pulp.LpConstraintGE, 0.0)
@@ -347,7 +347,7 @@ def _add_change_counts(problem: Problem, case: Case, data: Data) -> None:
         for name in ("rise", "fall"):
             terms = {columns[f"{name}_{t:03d}"]: 1.0, changed[t]: -data.ramp_mw}
             _row(problem, f"change_{name}_{t:03d}", terms, pulp.LpConstraintLE, 0.0)
-    excess = pulp.LpVariable("change_excess", 0, data.hours if problem.form is Form.SOFT else 0)
+    excess = pulp.LpVariable("change_excess", 0, data.hours if problem.form is Form.MPC else 0)
     problem.terms["change_count"] = pulp.LpAffineExpression({excess: RANK_PRICE[1]})
     if integer.max_setpoint_changes is not None:
         terms = {**dict.fromkeys(changed, 1.0), excess: -1.0}
