@@ -326,6 +326,7 @@ class ControlMode(StrEnum):
 class Outcome(StrEnum):
     """What became of one setpoint decision."""
 
+    INTENDED = "intended"
     VERIFIED = "verified"
     HELD = "held"
     REFUSED = "refused"

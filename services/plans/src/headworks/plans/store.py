@@ -40,6 +40,7 @@ class Origin:
     run_id: str | None
     priority: int
     reason: str
+    at: datetime
 
 
 class PlanStore:
@@ -76,7 +77,12 @@ class PlanStore:
     async def accept(self, submission: PlanSubmission, now: datetime) -> PlanReply:
         """Store a checked submission's versions with their events, and answer it."""
         origin = Origin(
-            submission.publisher, submission.submission_id, submission.run_id, submission.priority, submission.reason
+            submission.publisher,
+            submission.submission_id,
+            submission.run_id,
+            submission.priority,
+            submission.reason,
+            now,
         )
         async with self._database.transaction() as connection:
             plan_ids: list[int] = []
@@ -152,7 +158,7 @@ class PlanStore:
     ) -> PlanEvent:
         """A new version of one plan: changed content, or an old version's content again."""
         submission_id = f"{change.value}-{uuid.uuid4().hex}"
-        origin = Origin(plan.publisher, submission_id, plan.optimization_run_id, plan.plan_priority, reason)
+        origin = Origin(plan.publisher, submission_id, plan.optimization_run_id, plan.plan_priority, reason, now)
         async with self._database.transaction() as connection:
             event = await self._replace(connection, plan.station_id, [interval], origin, change, now, by)
         self.outbox.wake()
@@ -277,6 +283,7 @@ def _new_row(kind: Kind, site: str, interval: PlanInterval, origin: Origin, vers
         "interval_end": interval.interval_end,
         **target_columns(interval.targets, interval.resource_type),
         "plan_version": version,
+        "plan_created_at": origin.at,
         "optimization_run_id": origin.run_id,
         "plan_priority": origin.priority,
         "publisher": origin.publisher,
@@ -288,7 +295,7 @@ def _new_row(kind: Kind, site: str, interval: PlanInterval, origin: Origin, vers
 
 def _leftovers(kind: Kind, row: dict[str, Any], start: datetime, end: datetime) -> list[dict[str, Any]]:
     """Copies of an old version for what it covers before `start` and after `end`, so that no hole opens."""
-    kept = {k: v for k, v in row.items() if k not in {"plan_id", "during", "plan_created_at", "plan_updated_at"}}
+    kept = {k: v for k, v in row.items() if k not in {"plan_id", "during", "plan_updated_at"}}
     kept |= {"plan_status": PlanStatus.ACTIVE.value, "superseded_by": None, "plan_version": row["plan_version"] + 1}
     copies = []
     if row["interval_start"] < start:

@@ -1,0 +1,28 @@
+"""What the gateway is told besides what all services are."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from headworks.common.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Where each PLC listens, by its name in the site file: {"oxph-plc": "127.0.0.1:5020"}."""
+
+    plc_addresses: dict[str, str] = Field(default_factory=dict)
+
+    def plc_address(self, name: str) -> tuple[str, int]:
+        """Host and port of a PLC. Raises ValueError when it is not given, or not host:port."""
+        text = self.plc_addresses.get(name)
+        if text is None:
+            raise ValueError(f'HEADWORKS_PLC_ADDRESSES lacks {name!r}; write {{"{name}": "host:502"}}')
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError(f"HEADWORKS_PLC_ADDRESSES: {name}={text!r} must be host:port")
+        return host, int(port)
+
+    @property
+    def folder(self) -> Path:
+        """Where journal, switches and cached plans are kept."""
+        return self.state_dir / "control-gateway"

@@ -1,0 +1,93 @@
+"""Ships the local journal to PostgreSQL and the bus, and the gateway's state to the bus; control never waits for it."""
+
+import asyncio
+import contextlib
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.database import Database, is_away
+from headworks.common.messages import Setpoint
+from headworks.common.outbox import Outbox
+from headworks.common.subjects import CONTROL_STATE, SETPOINT
+from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.tables import journal as journal_table
+from headworks.control_gateway.tables import outbox
+
+log = structlog.get_logger(__name__)
+SHIP_EVERY_S = 1.0
+STATE_EVERY_S = 5.0
+
+
+class Shipper:
+    """Moves journal entries on, each with its message, once."""
+
+    def __init__(self, journal: Journal, database: Database) -> None:
+        self._journal, self._database = journal, database
+        self.outbox = Outbox(outbox)
+        self.wake = asyncio.Event()
+
+    async def ship(self) -> None:
+        """Ship for ever; run it as a task. While the database is away, entries wait in the file."""
+        while True:
+            self.wake.clear()
+            try:
+                while await self._ship_batch():
+                    self.outbox.wake()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("journal waits for the database", error=repr(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), SHIP_EVERY_S)
+
+    async def _ship_batch(self) -> bool:
+        entries, position = self._journal.unshipped()
+        if not entries:
+            return False
+        async with self._database.transaction() as connection:
+            for entry in entries:
+                row = entry.model_dump(mode="json")
+                added = await connection.execute(
+                    insert(journal_table)
+                    .values(
+                        setpoint_id=entry.setpoint_id,
+                        site=entry.site,
+                        resource=entry.resource,
+                        at=entry.at,
+                        outcome=entry.outcome.value,
+                        entry=row,
+                    )
+                    .on_conflict_do_nothing(index_elements=["setpoint_id"])
+                )
+                if added.rowcount:
+                    await self.outbox.add(
+                        connection, SETPOINT, entry, entry.setpoint_id, site=entry.site, resource=entry.resource
+                    )
+        self._journal.mark_shipped(position)
+        return True
+
+    async def entries(self, site: str, resource: str | None, limit: int) -> list[Setpoint]:
+        """The newest shipped entries."""
+        t = journal_table
+        query = select(t.c.entry).where(t.c.site == site).order_by(t.c.entry_id.desc()).limit(limit)
+        if resource is not None:
+            query = query.where(t.c.resource == resource)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).scalars().all()
+        return [Setpoint.model_validate(row) for row in rows]
+
+
+async def publish_state(loop: ControlLoop, bus: Bus, shipper: Shipper) -> None:
+    """Tell the bus the gateway's state on every change and at a steady beat; run it as a task."""
+    while True:
+        loop.changed.clear()
+        shipper.wake.set()
+        with contextlib.suppress(BusUnavailable):
+            await bus.publish(CONTROL_STATE, loop.state(), site=loop.site)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(loop.changed.wait(), STATE_EVERY_S)
+        await asyncio.sleep(0.05)

@@ -1,0 +1,57 @@
+"""The only way to the plant: journal, write, read back, journal the outcome. A write is never repeated blindly."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from prometheus_client import Histogram
+
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.plc import LinkFault, Plc
+
+READ_BACK_S = 0.5
+READ_BACK_EVERY_S = 0.005
+WRITE_TO_VERIFIED = Histogram(
+    "headworks_write_to_verified_seconds",
+    "from the write to the verified read-back",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The PLC holds what was written [counts]."""
+
+    read_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """The PLC holds something else [counts]."""
+
+    read_back: int
+
+
+WriteResult = Verified | Differs | LinkFault
+
+
+async def write_setpoint(plc: Plc, actuator: Actuator, counts: int) -> WriteResult:
+    """Write a setpoint and wait until the PLC has taken it over.
+
+    Raises ValueError for counts outside the actuator's limits: no caller may ask that, whatever was decided.
+    """
+    if not actuator.limits.minimum <= counts <= actuator.limits.maximum:
+        raise ValueError(f"{actuator.resource}: {counts} counts is outside the limits; not written")
+    started = time.perf_counter()
+    await plc.write_holding(actuator.setpoint_address, counts)
+    # A fault of the write itself says nothing of whether it arrived: the read-back decides.
+    while True:
+        held = await plc.read_holding(actuator.readback_address)
+        if isinstance(held, LinkFault):
+            return held
+        if held[0] == counts:
+            WRITE_TO_VERIFIED.observe(time.perf_counter() - started)
+            return Verified(counts)
+        if time.perf_counter() - started > READ_BACK_S:
+            return Differs(held[0])
+        await asyncio.sleep(READ_BACK_EVERY_S)
