@@ -41,6 +41,13 @@ class Quality(StrEnum):
     MISSING = "MISSING"
 
 
+class Basis(StrEnum):
+    """What a value stands for: the instant valid_at, or the mean of the hour that begins there."""
+
+    INSTANT = "instant"
+    HOUR_MEAN = "hour_mean"
+
+
 class Sample(Message):
     """One measured value of a series, with where it came from."""
 
@@ -48,6 +55,7 @@ class Sample(Message):
     valid_at: Instant
     value: float | None = Field(description="SI or MW as the series' name says; None when missing or bad")
     quality: Quality
+    basis: Basis = Basis.INSTANT
     substituted: str | None = Field(default=None, description="how the value was made up, when it was")
 
 

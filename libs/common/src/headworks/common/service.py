@@ -124,7 +124,9 @@ class _Server(uvicorn.Server):
 
 def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
     return _Server(
-        uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
+        )
     )
 
 

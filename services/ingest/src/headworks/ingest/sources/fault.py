@@ -1,0 +1,5 @@
+"""What goes wrong with a source."""
+
+
+class SourceFault(Exception):
+    """A source did not give what was asked: down, refusing, or answering something else. The message says which."""

@@ -1,0 +1,188 @@
+"""The afterbay as it would answer: its own integration of the physics in small steps, apart from Headworks' own model.
+
+Everything in the field's units here (ft, cfs, MW), as the operators' formulas are written.
+"""
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pint
+
+from headworks.simulators.hydrology import Hydrology
+
+STEP = timedelta(seconds=20)
+CUBIC_FEET_PER_ACRE_FOOT = 43560.0
+HISTORY = timedelta(days=8)
+_units: pint.UnitRegistry[float] = pint.UnitRegistry()
+_units.define("cfs = foot ** 3 / second")
+_units.define("acre_ft = 43560 * foot ** 3")
+
+
+def _in(text: str, unit: str) -> float:
+    return float(_units.Quantity(text).to(unit).magnitude)
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The site's numbers in ft, cfs, acre-feet and MW."""
+
+    a: float
+    b: float
+    c: float
+    float_ft: float
+    min_mw: float
+    max_mw: float
+    ramp_mw_per_s: float
+    cfs_per_mw: float
+    cfs_at_zero: float
+    head_slope: float
+    head_intercept: float
+    share: float
+    water: tuple[float, float, float]
+    flow_cap_cfs: float
+    reduction_cap_mw: float
+    reduction_mw_per_cfs: float
+    count_r4: bool
+
+
+def constants_of(site: dict[str, Any]) -> Constants:
+    """The numbers of a site file's `afterbay` section."""
+    abay = site["afterbay"]
+    curve, unit, up = abay["reservoir"]["stage_storage"], abay["unit"], abay["upstream"]
+    return Constants(
+        a=_in(curve["a"], "acre_ft/ft**2"),
+        b=_in(curve["b"], "acre_ft/ft"),
+        c=_in(curve["c"], "acre_ft"),
+        float_ft=_in(abay["reservoir"]["float_elevation"], "ft"),
+        min_mw=_in(unit["min_power"], "MW"),
+        max_mw=_in(unit["max_power"], "MW"),
+        ramp_mw_per_s=_in(unit["ramp_rate"], "MW/s"),
+        cfs_per_mw=_in(unit["water_per_power"], "cfs/MW"),
+        cfs_at_zero=_in(unit["water_at_zero"], "cfs"),
+        head_slope=_in(unit["head_limit_slope"], "MW/ft"),
+        head_intercept=_in(unit["head_limit_intercept"], "MW"),
+        share=float(up["share"]),
+        water=(_in(up["water"]["a"], "cfs/MW**2"), _in(up["water"]["b"], "cfs/MW"), _in(up["water"]["c"], "cfs")),
+        flow_cap_cfs=_in(up["flow_cap"], "cfs"),
+        reduction_cap_mw=_in(up["generation_reduction_cap"], "MW"),
+        reduction_mw_per_cfs=_in(up["generation_reduction_per_flow"], "MW/cfs"),
+        count_r4=bool(abay["inflow"]["r4_counted_in_sum"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the plant measures at an instant, by tag: ft, cfs, MW; mode 0 GEN or 1 SPILL."""
+
+    at: datetime
+    values: dict[str, float]
+
+
+class Plant:
+    """The reservoir and its unit. `setpoint_mw` is what the governor was last given."""
+
+    def __init__(
+        self, constants: Constants, hydrology: Hydrology, award_mw: "Awards", start: datetime, seed: int
+    ) -> None:
+        self._k, self._hydrology, self._award_mw = constants, hydrology, award_mw
+        self._rng = np.random.default_rng(seed + 1)
+        self.setpoint_mw, self.power_mw = 2.0, 2.0
+        self.elevation_ft = 1170.5
+        self.spill_cfs = self.net_inflow_cfs = 0.0
+        self._mfra_offset_mw, self._mfra_hour = 0.0, -1
+        self.at = start - timedelta(hours=30)
+        self.history: list[Reading] = []
+        self._spin_up(start)
+
+    def _spin_up(self, start: datetime) -> None:
+        """A past for the historian: the unit passed about what came, so that the level stayed near the middle."""
+        while self.at < start:
+            inflow = self._inflow_cfs(self.at)
+            balanced = (inflow - self._k.cfs_at_zero) / self._k.cfs_per_mw
+            wanted = balanced + 1.5 * (self.elevation_ft - 1170.5)
+            self.setpoint_mw = round(min(self._k.max_mw, max(self._k.min_mw, wanted)), 2)
+            self.advance(self.at + timedelta(minutes=5))
+
+    def advance(self, until: datetime) -> None:
+        """Integrate up to an instant."""
+        while self.at < until:
+            step = min(STEP, until - self.at)
+            self._step(step.total_seconds())
+            self.at += step
+            if not self.history or self.at - self.history[-1].at >= timedelta(minutes=1):
+                self.history.append(self._reading())
+        oldest = self.at - HISTORY
+        if self.history and self.history[0].at < oldest - timedelta(hours=1):
+            del self.history[: bisect_left(self.history, oldest, key=lambda r: r.at)]
+
+    def _step(self, seconds: float) -> None:
+        k = self._k
+        most = self._k.ramp_mw_per_s * seconds
+        asked = min(k.max_mw, max(k.min_mw, self.setpoint_mw))
+        self.power_mw += min(most, max(-most, asked - self.power_mw))
+        self.power_mw = max(k.min_mw, min(self.power_mw, k.head_slope * self.elevation_ft + k.head_intercept))
+        self.net_inflow_cfs = self._inflow_cfs(self.at) - (k.cfs_per_mw * self.power_mw + k.cfs_at_zero)
+        storage = self._storage(self.elevation_ft) + self.net_inflow_cfs * seconds / CUBIC_FEET_PER_ACRE_FOOT
+        full = self._storage(k.float_ft)
+        self.spill_cfs = max(0.0, storage - full) * CUBIC_FEET_PER_ACRE_FOOT / seconds
+        storage = min(storage, full)
+        self.elevation_ft = (-k.b + math.sqrt(k.b**2 - 4 * k.a * (k.c - storage))) / (2 * k.a)
+
+    def _storage(self, elevation_ft: float) -> float:
+        return (self._k.a * elevation_ft + self._k.b) * elevation_ft + self._k.c
+
+    def mfra_mw(self, at: datetime) -> float:
+        """MFRA follows its award with a small deviation that changes by the hour."""
+        hour = int(at.timestamp() // 3600)
+        if hour != self._mfra_hour:
+            self._mfra_hour, self._mfra_offset_mw = hour, float(self._rng.normal(0, 1.5))
+        return max(0.0, self._award_mw.at(at) + self._mfra_offset_mw)
+
+    def _inflow_cfs(self, at: datetime) -> float:
+        k, flow = self._k, {g: self._hydrology.flow_cfs(g, at) for g in ("R30", "R4", "R20", "R5L", "R26")}
+        diverted = flow["R4"] - flow["R5L"]
+        reduction = min(k.reduction_cap_mw, max(0.0, diverted * k.reduction_mw_per_cfs))
+        share = k.share * max(0.0, self.mfra_mw(at) - reduction)
+        mf = k.water[0] * share**2 + k.water[1] * share + k.water[2]
+        river = flow["R30"] + flow["R20"] - flow["R5L"] - flow["R26"] + (flow["R4"] if k.count_r4 else 0.0)
+        return river + max(min(k.flow_cap_cfs, mf + diverted), max(0.0, diverted))
+
+    def _reading(self) -> Reading:
+        flows = {g: self._hydrology.flow_cfs(g, self.at) for g in ("R4", "R20", "R5L", "R26", "R11", "R30")}
+        return Reading(
+            self.at,
+            {
+                "elevation": self.elevation_ft,
+                "float": self._k.float_ft,
+                "oxph_power": self.power_mw,
+                "oxph_setpoint": self.setpoint_mw,
+                "mfra_power": self.mfra_mw(self.at),
+                "mode": 0.0,
+                **flows,
+            },
+        )
+
+    def value_at(self, tag: str, at: datetime) -> float | None:
+        """The recorded value at or before an instant; None before the record begins."""
+        i = bisect_left(self.history, at, key=lambda r: r.at)
+        if i < len(self.history) and self.history[i].at == at:
+            return self.history[i].values[tag]
+        return self.history[i - 1].values[tag] if i > 0 else None
+
+    def mean(self, tag: str, start: datetime, end: datetime) -> float | None:
+        """The time-weighted mean over [start, end); None without a reading in it."""
+        i, j = (bisect_left(self.history, t, key=lambda r: r.at) for t in (start, end))
+        inside = [r.values[tag] for r in self.history[i:j]]
+        return sum(inside) / len(inside) if inside else None
+
+
+class Awards:
+    """What MFRA is awarded at any instant [MW]."""
+
+    def at(self, instant: datetime) -> float:
+        """The award of the hour."""
+        raise LookupError(instant)

@@ -1,0 +1,208 @@
+"""The outside world as one process: plant, PLC, PI, HydroForecast, CAISO, SMTP, and a control port that breaks them."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import uvicorn
+import yaml
+from aiosmtpd.smtp import SMTP
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict
+
+from headworks.simulators.awards import PublishedAwards
+from headworks.simulators.caiso import create_caiso
+from headworks.simulators.certificates import make_client_certificate
+from headworks.simulators.clock import world_clock
+from headworks.simulators.hydroforecast import create_hydroforecast
+from headworks.simulators.hydrology import Hydrology
+from headworks.simulators.pi_web_api import create_pi
+from headworks.simulators.plant import Plant, constants_of
+from headworks.simulators.plc import PlcRegisters, SimulatedPlc
+from headworks.simulators.smtp import MailBox
+
+Target = Literal["pi", "hydroforecast", "caiso", "plc", "smtp"]
+PLANT_EVERY_S = 0.1
+
+
+class FaultOrder(BaseModel):
+    """What shall go wrong, and where."""
+
+    model_config = ConfigDict(extra="forbid")
+    target: Target
+    kind: Literal[
+        "none", "down", "garbage", "refuse_auth", "unavailable", "bad_quality", "no_data", "no_primary", "bad_hash",
+        "hang", "exception", "read_back_differs", "refuse", "restart",
+    ]  # fmt: skip
+
+
+class WebServer:
+    """An HTTP server on a fixed port that can be taken away and brought back."""
+
+    def __init__(self, app: FastAPI, port: int) -> None:
+        self.app, self.port = app, port
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        config = uvicorn.Config(
+            self.app, host="127.0.0.1", port=self.port, log_config=None, access_log=False, lifespan="off"
+        )
+        self._server = _QuietServer(config)
+        self._task = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Close."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            await self._task
+            self._server = self._task = None
+
+
+class _QuietServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class World:
+    """Everything outside Headworks."""
+
+    def __init__(self, site_file: Path, folder: Path, *, seed: int, scenario: str, ports: dict[str, int]) -> None:
+        self.clock = world_clock()
+        self.faults: dict[str, str] = dict.fromkeys(("pi", "hydroforecast", "caiso", "plc", "smtp"), "none")
+        self.ports = {name: ports.get(name) or _free_port() for name in (*self.faults, "control")}
+        start = self.clock.now()
+        constants = constants_of(yaml.safe_load(site_file.read_text(encoding="utf-8")))
+        hydrology = Hydrology(seed, scenario, start)
+        self.plant = Plant(constants, hydrology, PublishedAwards(), start, seed)
+        self.certificate, self.key = make_client_certificate(folder)
+        self.mailbox = MailBox(self._fault("smtp"))
+        registers = PlcRegisters(
+            constants.min_mw,
+            constants.max_mw,
+            self._take_over,
+            lambda: self.plant.power_mw,
+            lambda: self.plant.elevation_ft,
+        )
+        registers.write_setpoint(round(self.plant.setpoint_mw * 100))
+        self.plc = SimulatedPlc(registers, self.ports["plc"])
+        now = self.clock.now
+        self.web = {
+            "pi": WebServer(create_pi(self.plant, now, "demo:demo", self._fault("pi")), self.ports["pi"]),
+            "hydroforecast": WebServer(
+                create_hydroforecast(hydrology, now, "demo-key", self._fault("hydroforecast")),
+                self.ports["hydroforecast"],
+            ),
+            "caiso": WebServer(
+                create_caiso(now, self.certificate.read_bytes(), self._fault("caiso")), self.ports["caiso"]
+            ),
+            "control": WebServer(self._control(), self.ports["control"]),
+        }
+        self._smtp: asyncio.Server | None = None
+
+    def _fault(self, target: str) -> Callable[[], str]:
+        return lambda: self.faults[target]
+
+    def _take_over(self, power_mw: float) -> None:
+        self.plant.setpoint_mw = power_mw
+
+    async def run(self, ports_file: Path) -> None:
+        """Open every port, say which, and let the plant run until cancelled."""
+        await self.plc.start()
+        await self._start_smtp()
+        for server in self.web.values():
+            await server.start()
+        part = ports_file.with_suffix(".part")
+        paths = {"certificate": str(self.certificate), "key": str(self.key)}
+        part.write_text(json.dumps({**self.ports, **paths}))
+        part.replace(ports_file)
+        try:
+            while True:
+                self.plant.advance(self.clock.now())
+                await asyncio.sleep(PLANT_EVERY_S)
+        finally:
+            for server in self.web.values():
+                await server.stop()
+            await self.plc.stop()
+            self._stop_smtp()
+
+    async def _start_smtp(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._smtp = await loop.create_server(
+            lambda: SMTP(self.mailbox, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", self.ports["smtp"]
+        )
+
+    def _stop_smtp(self) -> None:
+        if self._smtp is not None:
+            self._smtp.close()
+            self._smtp = None
+
+    async def _break(self, order: FaultOrder) -> None:
+        was, kind = self.faults[order.target], order.kind
+        self.faults[order.target] = kind
+        if order.target == "plc":
+            await self._break_plc(kind, was)
+        elif kind == "down":
+            await self.web[order.target].stop() if order.target in self.web else self._stop_smtp()
+        elif was == "down":
+            await self.web[order.target].start() if order.target in self.web else await self._start_smtp()
+
+    async def _break_plc(self, kind: str, was: str) -> None:
+        self.plc.registers.fault = kind
+        if kind in {"down", "restart"}:
+            await self.plc.stop()
+            self.plc.registers.restart()
+        if kind == "restart" or (was == "down" and kind != "down"):
+            await self.plc.start()
+
+    def _control(self) -> FastAPI:
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/healthz")
+        async def healthz() -> dict[str, str]:
+            return {"status": "ok"}
+
+        @app.get("/plant")
+        async def plant() -> dict[str, Any]:
+            p = self.plant
+            return {
+                "at": p.at.isoformat(),
+                "elevation_ft": p.elevation_ft,
+                "power_mw": p.power_mw,
+                "setpoint_mw": p.setpoint_mw,
+                "spill_cfs": p.spill_cfs,
+                "writes": len(self.plc.registers.writes),
+            }
+
+        @app.get("/writes")
+        async def writes() -> list[int]:
+            return self.plc.registers.writes
+
+        @app.get("/mails")
+        async def mails() -> list[dict[str, str]]:
+            return self.mailbox.mails
+
+        @app.post("/faults")
+        async def faults(order: FaultOrder) -> dict[str, str]:
+            await self._break(order)
+            return self.faults
+
+        return app
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
