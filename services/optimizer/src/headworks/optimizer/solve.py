@@ -1,19 +1,18 @@
-"""From a case to an answer: the strict form first, the soft one when that cannot hold; then the replay that judges both.
+"""From a case to an answer: the MILP form first, the MPC form when that cannot hold or is late; the replay judges both.
 
 A schedule is never clamped into range. What had to give way is named, with when and by how much.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-import pulp
-
 from headworks.optimizer import solver
-from headworks.optimizer.case import Case, Form, Hour, Replay, Solution, Status, Timing
-from headworks.optimizer.explain import bindings, next_action, relaxations
-from headworks.optimizer.models.afterbay import DAM3, Problem, build, limits_cannot_hold, prepare
+from headworks.optimizer.case import Case, Form, Hour, IntegerOptions, Replay, Solution, Status, Timing
+from headworks.optimizer.explain import bindings, dry_text, next_action, relaxations
+from headworks.optimizer.models.afterbay import Problem, build
+from headworks.optimizer.models.data import DAM3, Data, first_dry_hour, limits_cannot_hold, prepare
 from headworks.waterway.afterbay import head_limit_mw
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.simulate import Trajectory, simulate
@@ -21,6 +20,8 @@ from headworks.waterway.site import Site
 
 MAX_ELEVATION_ERROR_M = 0.001 * 0.3048
 MAX_POWER_ERROR_MW = 0.001
+TOLERANCE_DAM3 = 1e-4
+LEAST_TIME_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,89 +32,139 @@ class _Attempt:
     solve_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """One way to ask: a form, with or without the integer options."""
+
+    form: Form
+    integers: IntegerOptions | None
+
+
 def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) -> Solution:
     """The best schedule of a case, replayed. Expected failures are statuses; nothing is raised for them."""
+    started = time.perf_counter()
     unfit = _unfit(site, case)
     if unfit is not None:
         return Solution(status=Status.INFEASIBLE, reason=unfit)
-    if limits_cannot_hold(site, prepare(site, case)):
-        return _soft_answer(site, case, None, _attempt(site, case, Form.MPC, progress))
-    strict = _attempt(site, case, Form.MILP, progress)
-    if isinstance(strict.result, solver.Solved):
-        return _answer(site, case, strict, strict.result)
-    if isinstance(strict.result, solver.TimedOut) and strict.result.cancelled:
-        return Solution(status=Status.FAILED, reason="cancelled", timing=_timing(strict))
-    soft = _attempt(site, case, Form.MPC, progress)
-    return _soft_answer(site, case, strict, soft)
+    data = prepare(site, case)
+    dry = first_dry_hour(data)
+    if dry is not None:
+        return Solution(status=Status.INFEASIBLE, reason=dry_text(site, case, *dry))
+    prepare_s = time.perf_counter() - started
+    tried: list[_Attempt] = []
+    for stage in _stages(case, data):
+        left_s = case.options.time_limit_s - (time.perf_counter() - started)
+        limit_s = max(left_s, LEAST_TIME_SHARE * case.options.time_limit_s)
+        attempt = _attempt(data, stage, solver.SolverOptions(limit_s, case.options.mip_gap), progress)
+        tried.append(attempt if tried else replace(attempt, build_s=attempt.build_s + prepare_s))
+        found = _found(attempt.result)
+        if found is not None:
+            return _answer(site, case, stage, tried, found)
+        if isinstance(attempt.result, solver.TimedOut) and attempt.result.cancelled:
+            return Solution(status=Status.CANCELLED, reason="cancelled", timing=_timing(tried))
+    return _no_answer(tried)
 
 
-def _soft_answer(site: Site, case: Case, strict: _Attempt | None, soft: _Attempt) -> Solution:
-    """The soft form's answer, else the strict form's unproven one, else why there is none."""
-    match soft.result:
+def _stages(case: Case, data: Data) -> list[_Stage]:
+    """What to try, in order; the MILP form only where its limits are not proven impossible."""
+    options = case.options.integer_options
+    integers = options if options.any else None
+    stages = [_Stage(Form.MPC, integers)]
+    if not limits_cannot_hold(data):
+        stages.insert(0, _Stage(Form.MILP, integers))
+    if integers is not None:
+        stages.append(_Stage(Form.MPC, None))
+    return stages
+
+
+def _found(result: solver.Result) -> solver.Solved | None:
+    """An answer of proven or, when time ran out, of stated quality."""
+    match result:
         case solver.Solved():
-            return _answer(site, case, soft, soft.result, before=strict)
+            return result
         case solver.TimedOut(best=best, cancelled=cancelled):
-            if cancelled:
-                return Solution(status=Status.FAILED, reason="cancelled", timing=_timing(soft, strict))
-            if best is not None:
-                return _answer(site, case, soft, best, before=strict)
-            if strict is not None and isinstance(strict.result, solver.TimedOut) and strict.result.best is not None:
-                return _answer(site, case, strict, strict.result.best)
-            reason = f"no schedule within {case.options.time_limit_s} s in either form"
-            return Solution(status=Status.FAILED, reason=reason, timing=_timing(soft, strict))
+            return None if cancelled else best
+        case solver.Infeasible() | solver.Failed():
+            return None
+    assert_never(result)
+
+
+def _no_answer(tried: Sequence[_Attempt]) -> Solution:
+    """Why no form gave a schedule."""
+    result, timing = tried[-1].result, _timing(tried)
+    match result:
         case solver.Infeasible():
-            reason = "not even physics can hold: the reservoir leaves its surveyed range within the horizon"
-            return Solution(status=Status.INFEASIBLE, reason=reason, timing=_timing(soft, strict))
+            reason = "no schedule meets the unit's own limits: power range, ramp and head limit contradict one another"
+            return Solution(status=Status.INFEASIBLE, reason=reason, timing=timing)
+        case solver.TimedOut():
+            return Solution(status=Status.FAILED, reason="no schedule within the time limit", timing=timing)
         case solver.Failed(reason=reason):
-            return Solution(status=Status.FAILED, reason=reason, timing=_timing(soft, strict))
-    assert_never(soft.result)
+            return Solution(status=Status.FAILED, reason=reason, timing=timing)
+        case solver.Solved():
+            raise AssertionError("a solved attempt has an answer")
+    assert_never(result)
 
 
 def _unfit(site: Site, case: Case) -> str | None:
     """Why no schedule can be made of this case at all, or None."""
-    curve = site.afterbay.reservoir.stage_storage.curve
-    for name, elevation_m in (
-        ("initial_elevation_m", case.initial_elevation_m),
-        ("float_elevation_m", case.float_elevation_m),
-    ):
+    reservoir = site.afterbay.reservoir
+    curve = reservoir.stage_storage.curve
+    if case.site != site.site:
+        return f"site={case.site!r} is not the site {site.site!r} that it was to be solved for"
+    for name in ("initial_elevation_m", "float_elevation_m"):
+        elevation_m: float = getattr(case, name)
         if not curve.lowest_m <= elevation_m <= curve.highest_m:
             return f"{name}={elevation_m:.2f} is outside the surveyed {curve.lowest_m:.2f} to {curve.highest_m:.2f} m"
-    minimum_m = site.afterbay.reservoir.minimum_elevation
-    maximum_m = case.float_elevation_m - site.afterbay.reservoir.float_buffer
-    if maximum_m <= minimum_m:
+    if case.float_elevation_m - reservoir.float_buffer <= reservoir.minimum_elevation:
+        minimum_m = reservoir.minimum_elevation
         return f"float_elevation_m={case.float_elevation_m:.2f} leaves no room above the minimum of {minimum_m:.2f} m"
     return None
 
 
-def _attempt(site: Site, case: Case, form: Form, progress: solver.Progress | None) -> _Attempt:
+def _attempt(data: Data, stage: _Stage, options: solver.SolverOptions, progress: solver.Progress | None) -> _Attempt:
+    """Solve one stage; where the answer spills below float, solve again with a gate on every spill."""
     started = time.perf_counter()
-    problem = build(site, case, form)
+    problem = build(data, stage.form, integers=stage.integers)
     built = time.perf_counter()
-    options = solver.SolverOptions(case.options.time_limit_s, case.options.mip_gap)
     result = solver.solve(problem.lp, options, progress)
-    return _Attempt(problem, result, built - started, time.perf_counter() - built)
+    solved = time.perf_counter()
+    first = _Attempt(problem, result, built - started, solved - built)
+    found = _found(result)
+    if found is None or not _spills_below_float(problem, found.values):
+        return first
+    gated = build(data, stage.form, integers=stage.integers, gate_spill=True)
+    rebuilt = time.perf_counter()
+    left_s = max(LEAST_TIME_SHARE * options.time_limit_s, options.time_limit_s - first.solve_s)
+    again = solver.solve(gated.lp, replace(options, time_limit_s=left_s), progress)
+    solve_s = first.solve_s + time.perf_counter() - rebuilt
+    return _Attempt(gated, again, first.build_s + rebuilt - solved, solve_s)
 
 
-def _answer(
-    site: Site, case: Case, attempt: _Attempt, solved: solver.Solved, before: _Attempt | None = None
-) -> Solution:
+def _spills_below_float(problem: Problem, values: dict[str, float]) -> bool:
+    """Whether the model spills in an hour that ends below float: water that nature would keep."""
+    return any(
+        values[spill.name] > TOLERANCE_DAM3
+        and values[problem.storage[t].name] < problem.data.float_dam3 - TOLERANCE_DAM3
+        for t, spill in problem.spill.items()
+    )
+
+
+def _answer(site: Site, case: Case, stage: _Stage, tried: Sequence[_Attempt], solved: solver.Solved) -> Solution:
     """Replay the model's schedule and say what it means."""
     started = time.perf_counter()
-    problem, values = attempt.problem, solved.values
-    power_mw = [values[v.name] for v in problem.power]
+    problem, values = tried[-1].problem, solved.values
     setpoint_mw = _setpoints(site, case, problem, values)
     try:
         trajectory = recalculate(site, case, setpoint_mw)
     except OutOfRange as error:
-        return Solution(status=Status.FAILED, reason=f"the replay fails: {error}", timing=_timing(attempt, before))
-    replay = _compare(problem, values, power_mw, trajectory)
-    relaxed = relaxations(site, case, trajectory)
-    timing = _timing(attempt, before, time.perf_counter() - started)
+        return Solution(status=Status.FAILED, reason=f"the replay fails: {error}", timing=_timing(tried))
+    replay = _compare(site, problem, values, trajectory)
+    relaxed = relaxations(site, case, trajectory, setpoint_mw)
     return Solution(
         status=Status.RELAXED if relaxed else Status.SOLVED,
-        form=problem.form,
+        form=stage.form,
         solver=solved.solver,
-        reason="" if replay.passed else "the replay differs from the model; not to be acted on",
+        reason=_reason(replay, tried, solved),
         hours=_hours(case, setpoint_mw, trajectory),
         objective=solved.objective,
         objective_by_term=_by_term(problem, values),
@@ -121,29 +172,52 @@ def _answer(
         gap=solved.gap,
         relaxations=relaxed,
         bindings=bindings(site, case, trajectory),
-        timing=timing,
+        timing=_timing(tried, time.perf_counter() - started),
         replay=replay,
         next_action=next_action(site, case, setpoint_mw),
     )
 
 
+def _reason(replay: Replay, tried: Sequence[_Attempt], solved: solver.Solved) -> str:
+    """Why the answer is less than was asked for, if it is."""
+    if not replay.passed:
+        return "the replay differs from the model; not to be acted on"
+    if isinstance(tried[-1].result, solver.TimedOut):
+        return f"the time ran out at a gap of {solved.gap:.2%}"
+    if len(tried) > 1 and isinstance(tried[0].result, solver.TimedOut):
+        return "the MILP form found no schedule in its time"
+    return ""
+
+
 def _setpoints(site: Site, case: Case, problem: Problem, values: dict[str, float]) -> list[float]:
-    """What is published: the generation wanted; in a rafting window the unit's maximum where only the head withholds it."""
-    unit, curve = site.afterbay.unit, site.afterbay.reservoir.stage_storage.curve
+    """What is published: the generation wanted; in a rafting window the unit's maximum where head or ramp withholds it."""
+    unit, data = site.afterbay.unit, problem.data
+    curve = site.afterbay.reservoir.stage_storage.curve
     setpoints: list[float] = []
-    start_m = min(case.initial_elevation_m, case.float_elevation_m)
+    start_m, before_mw = min(case.initial_elevation_m, case.float_elevation_m), data.initial_mw
     for t, variable in enumerate(problem.power):
-        power_mw = values[variable.name]
-        end_m = curve.elevation_at(values[problem.storage[t].name] * DAM3 + problem.origin_m3)
-        at_head = power_mw >= head_limit_mw(unit, min(start_m, end_m)) - MAX_POWER_ERROR_MW
-        setpoints.append(unit.max_power if problem.rafting_hours[t] and at_head else power_mw)
-        start_m = end_m
+        # The solver's last digits may lie outside the bound by its tolerance.
+        power_mw = min(unit.max_power, max(unit.min_power, values[variable.name]))
+        end_m = curve.elevation_at(values[problem.storage[t].name] * DAM3 + data.origin_m3)
+        most_mw = min(head_limit_mw(unit, min(start_m, end_m)), before_mw + data.ramp_mw)
+        at_most = power_mw >= most_mw - MAX_POWER_ERROR_MW
+        setpoints.append(unit.max_power if data.rafting_hours[t] and at_most else power_mw)
+        start_m, before_mw = end_m, power_mw
     return setpoints
 
 
 def recalculate(site: Site, case: Case, setpoint_mw: Sequence[float]) -> Trajectory:
-    """What a schedule leads to, without solving. Raises OutOfRange when the reservoir leaves its surveyed range."""
+    """What a schedule leads to, without solving, shape (hours,).
+
+    Raises OutOfRange when the reservoir leaves its surveyed range, ValueError for a setpoint outside the unit's range.
+    """
     abay = site.afterbay
+    for start, setpoint in zip(case.grid.starts, setpoint_mw, strict=True):
+        if not abay.unit.min_power <= setpoint <= abay.unit.max_power:
+            raise ValueError(
+                f"setpoint_mw={setpoint} at {start:%Y-%m-%d %H:%M}Z is outside the unit's "
+                f"{abay.unit.min_power} to {abay.unit.max_power} MW"
+            )
     return simulate(
         abay.reservoir.stage_storage.curve,
         abay.unit,
@@ -157,29 +231,19 @@ def recalculate(site: Site, case: Case, setpoint_mw: Sequence[float]) -> Traject
 
 
 def recalculated(site: Site, case: Case, setpoint_mw: Sequence[float]) -> tuple[Hour, ...]:
-    """The hours of an edited schedule."""
+    """The hours of an edited schedule; raises as `recalculate` does."""
     return _hours(case, setpoint_mw, recalculate(site, case, setpoint_mw))
 
 
-def _compare(problem: Problem, values: dict[str, float], power_mw: Sequence[float], trajectory: Trajectory) -> Replay:
-    """The greatest differences; storage is turned into elevation at the trajectory's own slope."""
-    modelled_m3 = [values[v.name] * DAM3 + problem.origin_m3 for v in problem.storage]
-    slopes = _slopes(trajectory)
-    elevation_error_m = max(
-        abs(model - true) * slope for model, true, slope in zip(modelled_m3, trajectory.storage_m3, slopes, strict=True)
-    )
+def _compare(site: Site, problem: Problem, values: dict[str, float], trajectory: Trajectory) -> Replay:
+    """The greatest differences between the model and the forward simulation, in elevation and in power."""
+    curve = site.afterbay.reservoir.stage_storage.curve
+    modelled_m = [curve.elevation_at(values[v.name] * DAM3 + problem.data.origin_m3) for v in problem.storage]
+    elevation_error_m = max(abs(a - b) for a, b in zip(modelled_m, trajectory.elevation_m, strict=True))
+    power_mw = [values[v.name] for v in problem.power]
     power_error_mw = max(abs(a - b) for a, b in zip(power_mw, trajectory.power_mw, strict=True))
     passed = elevation_error_m <= MAX_ELEVATION_ERROR_M and power_error_mw <= MAX_POWER_ERROR_MW
     return Replay(elevation_error_m=elevation_error_m, power_error_mw=power_error_mw, passed=passed)
-
-
-def _slopes(trajectory: Trajectory) -> list[float]:
-    """dh/dV [1/m²] of each step, never less than over the whole trajectory."""
-    low, high = min(trajectory.storage_m3), max(trajectory.storage_m3)
-    if high - low < 1.0:
-        return [1.0 / 80_000] * len(trajectory.storage_m3)
-    spread_m = max(trajectory.elevation_m) - min(trajectory.elevation_m)
-    return [spread_m / (high - low)] * len(trajectory.storage_m3)
 
 
 def _by_term(problem: Problem, values: dict[str, float]) -> dict[str, float]:
@@ -204,15 +268,15 @@ def _hours(case: Case, setpoint_mw: Sequence[float], trajectory: Trajectory) -> 
     )
 
 
-def _timing(attempt: _Attempt, before: _Attempt | None = None, replay_s: float = 0.0) -> Timing:
+def _timing(tried: Sequence[_Attempt], replay_s: float = 0.0) -> Timing:
     return Timing(
-        build_s=attempt.build_s + (before.build_s if before else 0.0),
-        solve_s=attempt.solve_s + (before.solve_s if before else 0.0),
+        build_s=sum(attempt.build_s for attempt in tried),
+        solve_s=sum(attempt.solve_s for attempt in tried),
         replay_s=replay_s,
     )
 
 
 def lp_text(site: Site, case: Case, form: Form) -> str:
-    """The case's problem in the LP format."""
-    problem: pulp.LpProblem = build(site, case, form).lp
-    return solver.write_lp(problem)
+    """The case's problem in the LP format, with its integer options."""
+    options = case.options.integer_options
+    return solver.write_lp(build(prepare(site, case), form, integers=options if options.any else None).lp)
