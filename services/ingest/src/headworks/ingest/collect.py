@@ -1,0 +1,182 @@
+"""Collects from the sources at their pace: stores first, then tells the bus. A fault is kept, shown, and tried again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import structlog
+
+from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.clock import Clock
+from headworks.common.database import is_away
+from headworks.common.messages import Award, Forecast, ForecastStep, Measurements, Quality, Sample
+from headworks.common.subjects import FORECAST, MARKET, TELEMETRY
+from headworks.ingest.sections import CaisoSection, HydroForecastSection, PiSection
+from headworks.ingest.sources.caiso import Client, NotPublished, fetch_awards
+from headworks.ingest.sources.fault import SourceFault
+from headworks.ingest.sources.hydroforecast import HydroForecast
+from headworks.ingest.sources.pi import PiWebApi
+from headworks.ingest.store import SeriesStore
+from headworks.waterway.series import si_series
+from headworks.waterway.site import Site
+from headworks.waterway.timegrid import local_date
+
+log = structlog.get_logger(__name__)
+HOUR = timedelta(hours=1)
+OVERLAP_H = 3
+HELD_HOURS = 168
+SHORTEST_PAUSE_S = 0.5
+
+
+@dataclass
+class Collector:
+    """What all sources of a site share."""
+
+    site: Site
+    store: SeriesStore
+    bus: Bus
+    clock: Clock
+
+    async def keep_polling(self, source: str, every_s: float, poll: Callable[[], Awaitable[datetime | None]]) -> None:
+        """Poll for ever, every `every_s` of plant time; run it as a task. `poll` gives the newest valid time."""
+        while True:
+            await self.poll_once(source, poll)
+            await asyncio.sleep(max(SHORTEST_PAUSE_S, self.clock.real_seconds(timedelta(seconds=every_s))))
+
+    async def poll_once(self, source: str, poll: Callable[[], Awaitable[datetime | None]]) -> str | None:
+        """Poll and keep how it went; gives the error, if there was one."""
+        try:
+            try:
+                newest = await poll()
+            except SourceFault as fault:
+                log.warning("source fault", source=source, site=self.site.site, error=str(fault))
+                await self.store.note_fault(self.site.site, source, self.clock.now(), str(fault))
+                return str(fault)
+            await self.store.note_success(self.site.site, source, self.clock.now(), newest)
+        except BusUnavailable as error:
+            log.warning("stored but not told: the bus is away", source=source, error=str(error))
+            return str(error)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("not stored: the database is away", source=source, error=repr(error))
+            return "the database is away"
+        return None
+
+
+class PiCollector:
+    """Measurements from PI: whole hours and present values; what does not come is told as missing."""
+
+    def __init__(self, collector: Collector, pi: PiWebApi, section: PiSection) -> None:
+        self._c, self._pi, self._section = collector, pi, section
+        self._filled_until: datetime | None = None
+
+    async def poll(self) -> datetime | None:
+        """One poll. Raises SourceFault after telling that every series is missing now."""
+        now = self._c.clock.now()
+        end = now.replace(minute=0, second=0, microsecond=0)
+        start = self._filled_until or end - timedelta(seconds=self._section.history)
+        try:
+            samples = await self._pi.hourly(start - OVERLAP_H * HOUR, end) + await self._pi.latest()
+        except SourceFault:
+            missing = [
+                Sample(series=s.name.name, valid_at=now, value=None, quality=Quality.MISSING)
+                for s in self._section.series
+            ]
+            await self._keep(missing, now)
+            raise
+        await self._keep(samples, now)
+        self._filled_until = end
+        return max((s.valid_at for s in samples if s.quality is Quality.GOOD), default=None)
+
+    async def _keep(self, samples: list[Sample], now: datetime) -> None:
+        fresh = await self._c.store.add_samples(self._c.site.site, "pi", samples, now)
+        if fresh:
+            message = Measurements(site=self._c.site.site, source="pi", known_at=now, samples=tuple(fresh))
+            await self._c.bus.publish(TELEMETRY, message, site=self._c.site.site, source="pi")
+
+
+class ForecastCollector:
+    """Forecasts, by the order of fallback: HydroForecast, CNRFC, the last observed value held; each marked."""
+
+    def __init__(self, collector: Collector, source: HydroForecast, section: HydroForecastSection) -> None:
+        self._c, self._source, self._section = collector, source, section
+
+    async def poll(self) -> datetime | None:
+        """One poll. Raises SourceFault after holding the last observed values."""
+        now = self._c.clock.now()
+        names = [si_series(s.series).name for s in self._section.sites]
+        fault: SourceFault | None = None
+        try:
+            found = await self._source.newest(self._c.site.site, now)
+        except SourceFault as error:
+            found, fault = {}, error
+        for name in names:
+            forecast = found.get(name) or await self._held(name, now)
+            if forecast is not None and await self._c.store.add_forecast(forecast):
+                message_id = f"{forecast.site}:{name}:{forecast.source}:{forecast.issued_at.isoformat()}"
+                await self._c.bus.publish(
+                    FORECAST, forecast, message_id=message_id, site=self._c.site.site, series=name
+                )
+        if fault is not None:
+            raise fault
+        return max((f.issued_at for f in found.values()), default=None)
+
+    async def _held(self, series: str, now: datetime) -> Forecast | None:
+        """The last good observation, held; None when a real forecast of the last day is known, or nothing is."""
+        known = await self._c.store.forecast(self._c.site.site, series, None, now)
+        if known is not None and known.source != "held" and now - known.issued_at < timedelta(hours=24):
+            return None
+        last = await self._c.store.latest(self._c.site.site, series, good_only=True)
+        if last is None or last.value is None:
+            return None
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        return Forecast(
+            site=self._c.site.site,
+            series=series,
+            source="held",
+            issued_at=hour,
+            known_at=now,
+            step_s=3600,
+            steps=tuple(ForecastStep(valid_at=hour + h * HOUR, value=last.value) for h in range(HELD_HOURS)),
+            substituted=f"no forecast; the observation of {last.valid_at:%Y-%m-%d %H:%M}Z held",
+        )
+
+
+class AwardCollector:
+    """CAISO's awards of today and, once they are due, of tomorrow."""
+
+    def __init__(self, collector: Collector, client: Client, section: CaisoSection) -> None:
+        self._c, self._client, self._section = collector, client, section
+
+    async def poll(self) -> datetime | None:
+        """Fetch what is due and not known. Raises SourceFault."""
+        now = self._c.clock.now()
+        local = now.astimezone(self._c.site.zone)
+        today = local_date(now, self._c.site.zone)
+        due = [today, *([today + timedelta(days=1)] if local.hour >= self._section.published_after_hour else [])]
+        newest: datetime | None = None
+        for trade_date in due:
+            known = await self._c.store.award(self._c.site.site, trade_date)
+            award = known or await self.fetch(trade_date)
+            if award is not None:
+                newest = award.intervals[-1].end
+        return newest
+
+    async def fetch(self, trade_date: date) -> Award | None:
+        """Fetch a trade date now; None when it is not published yet. Raises SourceFault."""
+        intervals = await fetch_awards(self._client, trade_date, self._section.resource, self._section.product)
+        if isinstance(intervals, NotPublished):
+            return None
+        award = Award(
+            site=self._c.site.site,
+            resource=self._section.resource,
+            product=self._section.product,
+            trade_date=trade_date,
+            known_at=self._c.clock.now(),
+            intervals=intervals,
+        )
+        if await self._c.store.add_award(award):
+            await self._c.bus.publish(MARKET, award, site=self._c.site.site, product="award")
+        return award

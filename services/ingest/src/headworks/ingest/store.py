@@ -1,0 +1,244 @@
+"""The bitemporal store: what is valid when, and when we learned it. A later or corrected value is a new row."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from pydantic import BaseModel
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from headworks.common.database import Database
+from headworks.common.messages import Award, Basis, Forecast, Quality, Sample
+from headworks.ingest.tables import awards, forecasts, observations, source_health
+
+
+class SeriesSummary(BaseModel):
+    """A series that is known, and how fresh it is."""
+
+    series: str
+    basis: Basis
+    newest_valid_at: datetime
+    values: int
+
+
+class SourceHealth(BaseModel):
+    """How a source does: last success, how far it lags, what went wrong last (None when all is well)."""
+
+    site: str
+    source: str
+    last_attempt_at: datetime
+    last_success_at: datetime | None
+    newest_valid_at: datetime | None
+    lag_s: float | None
+    error: str | None
+
+
+class SeriesStore:
+    """The ingest schema."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_samples(self, site: str, source: str, samples: Sequence[Sample], known_at: datetime) -> list[Sample]:
+        """Add what is new or has changed; gives back just that, in the order it came."""
+        wanted = {(s.series, s.basis.value, s.valid_at): s for s in samples}
+        if not wanted:
+            return []
+        t = observations
+        key = tuple_(t.c.series, t.c.basis, t.c.valid_at)
+        latest = (
+            select(t)
+            .distinct(t.c.series, t.c.basis, t.c.valid_at)
+            .where(t.c.site == site, key.in_(list(wanted)))
+            .order_by(t.c.series, t.c.basis, t.c.valid_at, t.c.known_at.desc())
+        )
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(latest)).mappings().all()
+            known = {(r["series"], r["basis"], r["valid_at"]): (r["value"], r["quality"]) for r in rows}
+            fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value)]
+            if fresh:
+                added = [
+                    {
+                        "site": site,
+                        "series": s.series,
+                        "basis": s.basis.value,
+                        "valid_at": s.valid_at,
+                        "known_at": known_at,
+                        "value": s.value,
+                        "quality": s.quality.value,
+                        "source": source,
+                        "substituted": s.substituted,
+                    }
+                    for s in fresh
+                ]
+                await connection.execute(insert(t).on_conflict_do_nothing(), added)
+        return fresh
+
+    async def values(
+        self, site: str, series: str, start: datetime, end: datetime, basis: Basis | None, known_at: datetime | None
+    ) -> list[Sample]:
+        """The values valid in [start, end), as they were known at `known_at` (or are now), by time."""
+        t = observations
+        query = (
+            select(t)
+            .distinct(t.c.valid_at, t.c.basis)
+            .where(t.c.site == site, t.c.series == series, t.c.valid_at >= start, t.c.valid_at < end)
+            .order_by(t.c.valid_at, t.c.basis, t.c.known_at.desc())
+        )
+        if basis is not None:
+            query = query.where(t.c.basis == basis.value)
+        if known_at is not None:
+            query = query.where(t.c.known_at <= known_at)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            Sample(
+                series=series,
+                valid_at=r["valid_at"],
+                value=r["value"],
+                quality=Quality(r["quality"]),
+                basis=Basis(r["basis"]),
+                substituted=r["substituted"],
+            )
+            for r in rows
+        ]
+
+    async def latest(self, site: str, series: str, *, good_only: bool) -> Sample | None:
+        """The newest value, of any basis."""
+        t = observations
+        query = select(t).where(t.c.site == site, t.c.series == series)
+        if good_only:
+            query = query.where(t.c.quality == Quality.GOOD.value)
+        query = query.order_by(t.c.valid_at.desc(), t.c.known_at.desc()).limit(1)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        if row is None:
+            return None
+        return Sample(
+            series=series,
+            valid_at=row["valid_at"],
+            value=row["value"],
+            quality=Quality(row["quality"]),
+            basis=Basis(row["basis"]),
+            substituted=row["substituted"],
+        )
+
+    async def series(self, site: str) -> list[SeriesSummary]:
+        """The series that have values."""
+        t = observations
+        query = (
+            select(t.c.series, t.c.basis, func.max(t.c.valid_at).label("newest_valid_at"), func.count().label("values"))
+            .where(t.c.site == site)
+            .group_by(t.c.series, t.c.basis)
+            .order_by(t.c.series, t.c.basis)
+        )
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [SeriesSummary.model_validate(dict(row)) for row in rows]
+
+    async def add_forecast(self, forecast: Forecast) -> bool:
+        """Add an issue; False when it is known."""
+        async with self._database.transaction() as connection:
+            added = await connection.execute(
+                insert(forecasts)
+                .values(
+                    site=forecast.site,
+                    series=forecast.series,
+                    source=forecast.source,
+                    issued_at=forecast.issued_at,
+                    known_at=forecast.known_at,
+                    forecast=forecast.model_dump(mode="json"),
+                )
+                .on_conflict_do_nothing()
+            )
+        return bool(added.rowcount)
+
+    async def forecast(
+        self, site: str, series: str, issued_at: datetime | None, known_at: datetime | None
+    ) -> Forecast | None:
+        """An issue, or the newest one known at an instant; the first source wins over its substitute of equal issue."""
+        t = forecasts
+        query = select(t.c.forecast).where(t.c.site == site, t.c.series == series)
+        if issued_at is not None:
+            query = query.where(t.c.issued_at == issued_at)
+        if known_at is not None:
+            query = query.where(t.c.known_at <= known_at)
+        async with self._database.transaction() as connection:
+            row = (
+                await connection.execute(query.order_by(t.c.known_at.desc(), t.c.forecast_id.desc()).limit(1))
+            ).first()
+        return None if row is None else Forecast.model_validate(row[0])
+
+    async def issues(self, site: str, series: str, limit: int) -> list[datetime]:
+        """The newest issue times."""
+        t = forecasts
+        query = select(t.c.issued_at).where(t.c.site == site, t.c.series == series)
+        async with self._database.transaction() as connection:
+            return list((await connection.execute(query.order_by(t.c.issued_at.desc()).limit(limit))).scalars())
+
+    async def add_award(self, award: Award) -> bool:
+        """Add an award; False when the same is known."""
+        known = await self.award(award.site, award.trade_date)
+        if known is not None and known.intervals == award.intervals:
+            return False
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                insert(awards).values(
+                    site=award.site,
+                    resource=award.resource,
+                    product=award.product,
+                    trade_date=award.trade_date,
+                    known_at=award.known_at,
+                    award=award.model_dump(mode="json"),
+                )
+            )
+        return True
+
+    async def award(self, site: str, trade_date: date, known_at: datetime | None = None) -> Award | None:
+        """The award of a trade date, as it was known."""
+        t = awards
+        query = select(t.c.award).where(t.c.site == site, t.c.trade_date == trade_date)
+        if known_at is not None:
+            query = query.where(t.c.known_at <= known_at)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(query.order_by(t.c.award_id.desc()).limit(1))).first()
+        return None if row is None else Award.model_validate(row[0])
+
+    async def note_success(self, site: str, source: str, at: datetime, newest_valid_at: datetime | None) -> None:
+        """A source answered."""
+        values = {"last_attempt_at": at, "last_success_at": at, "error": None}
+        if newest_valid_at is not None:
+            values["newest_valid_at"] = newest_valid_at
+        await self._note(site, source, values)
+
+    async def note_fault(self, site: str, source: str, at: datetime, error: str) -> None:
+        """A source did not."""
+        await self._note(site, source, {"last_attempt_at": at, "error": error[:1000]})
+
+    async def _note(self, site: str, source: str, values: dict[str, object]) -> None:
+        statement = insert(source_health).values(site=site, source=source, **values)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["site", "source"], set_={**values, "updated_at": func.now()}
+                )
+            )
+
+    async def health(self, site: str, now: datetime) -> list[SourceHealth]:
+        """How every source does."""
+        t = source_health
+        async with self._database.transaction() as connection:
+            query = select(t).where(t.c.site == site).order_by(t.c.source)
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            SourceHealth(
+                site=site,
+                source=r["source"],
+                last_attempt_at=r["last_attempt_at"],
+                last_success_at=r["last_success_at"],
+                newest_valid_at=r["newest_valid_at"],
+                lag_s=(now - r["newest_valid_at"]).total_seconds() if r["newest_valid_at"] else None,
+                error=r["error"],
+            )
+            for r in rows
+        ]
