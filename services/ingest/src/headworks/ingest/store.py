@@ -1,6 +1,6 @@
 """The bitemporal store: what is valid when, and when we learned it. A later or corrected value is a new row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from pydantic import BaseModel
@@ -215,7 +215,7 @@ class SeriesStore:
         """A source did not."""
         await self._note(site, source, {"last_attempt_at": at, "error": error[:1000]})
 
-    async def _note(self, site: str, source: str, values: dict[str, object]) -> None:
+    async def _note(self, site: str, source: str, values: Mapping[str, object]) -> None:
         statement = insert(source_health).values(site=site, source=source, **values)
         async with self._database.transaction() as connection:
             await connection.execute(

@@ -23,7 +23,7 @@ from headworks.ingest.sources.fault import SourceFault
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-X509_TOKEN_TYPE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
+X509_V3 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
 BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 CAISO_HEADER = "http://www.caiso.com/soa/2006-09-30/CAISOWSHeader.xsd"
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -84,14 +84,14 @@ def signed_request(client: Client, trade_date: date) -> bytes:
     envelope = etree.fromstring(
         f'<soapenv:Envelope xmlns:soapenv="{SOAP}" xmlns:wsse="{WSSE}" xmlns:wsu="{WSU}"><soapenv:Header>'
         f'<wsse:Security soapenv:mustUnderstand="1"><wsse:BinarySecurityToken wsu:Id="{ids["token"]}" '
-        f'ValueType="{X509_TOKEN_TYPE}" EncodingType="{BASE64}">{_certificate_body(client.certificate_pem)}'
+        f'ValueType="{X509_V3}" EncodingType="{BASE64}">{_certificate_body(client.certificate_pem)}'
         f'</wsse:BinarySecurityToken></wsse:Security><c:CAISOWSHeader xmlns:c="{CAISO_HEADER}" wsu:Id="{ids["header"]}">'
         f"<c:CAISOUsernameToken/></c:CAISOWSHeader></soapenv:Header>"
         f'<soapenv:Body wsu:Id="{ids["body"]}">{body}</soapenv:Body></soapenv:Envelope>'
     )
     key_info = etree.fromstring(
         f'<ds:KeyInfo xmlns:ds="{DSIG}" xmlns:wsse="{WSSE}"><wsse:SecurityTokenReference>'
-        f'<wsse:Reference URI="#{ids["token"]}" ValueType="{X509_TOKEN_TYPE}"/></wsse:SecurityTokenReference></ds:KeyInfo>'
+        f'<wsse:Reference URI="#{ids["token"]}" ValueType="{X509_V3}"/></wsse:SecurityTokenReference></ds:KeyInfo>'
     )
     signer = XMLSigner(
         method=SignatureConstructionMethod.detached,

@@ -1,0 +1,76 @@
+"""Wires the optimizer and runs it: API and scheduler, worker, or both."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from headworks.common.bus import Bus
+from headworks.common.client import service_client
+from headworks.common.clock import Clock, clock_from_environment
+from headworks.common.database import DATABASE_AWAY, Database
+from headworks.common.service import Task, prepare, run
+from headworks.common.sites import read_sites
+from headworks.common.subjects import FORECAST, MARKET, SOLVE_JOB
+from headworks.optimizer.api import create_api
+from headworks.optimizer.gather import IngestClient
+from headworks.optimizer.scheduler import Scheduler
+from headworks.optimizer.settings import OptimizerSettings
+from headworks.optimizer.store import RunStore
+from headworks.optimizer.worker import Worker
+from headworks.waterway.site import Site
+
+
+async def main() -> None:
+    """Serve and solve until told to stop."""
+    settings = OptimizerSettings()
+    prepare("optimizer", settings)
+    clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
+    database = Database(settings.database_url)
+    store = RunStore(database)
+    async with (
+        await Bus.connect(settings.nats_url, "optimizer", settings.nats_seed_file) as bus,
+        service_client(settings, "optimizer", settings.ingest_url, timeout_s=15) as client,
+    ):
+        tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
+        if settings.role in {"all", "worker"}:
+            texts = {site: _site_text(settings.sites, site) for site in sites}
+            worker = Worker(sites, texts, store, IngestClient(client), bus, clock)
+            tasks["worker"] = lambda: bus.consume(
+                SOLVE_JOB, worker.on_job, durable="workers", max_attempts=3, transient=DATABASE_AWAY
+            )
+        if settings.role in {"all", "api"}:
+            for site in sites.values():
+                tasks |= _scheduling(site, store, bus, clock)
+
+        async def bus_ready() -> bool:
+            return bus.is_connected
+
+        ready = {"database": database.is_ready, "bus": bus_ready}
+        await run("optimizer", settings, create_api(sites, store, bus, clock), tasks, ready)
+    await database.close()
+
+
+def _scheduling(site: Site, store: RunStore, bus: Bus, clock: Clock) -> dict[str, Task]:
+    scheduler = Scheduler(site, store, clock)
+    return {
+        f"schedule-{site.site}": scheduler.every_period,
+        f"awards-{site.site}": lambda: bus.consume(
+            MARKET, scheduler.on_award, durable=f"schedule-awards-{site.site}", transient=DATABASE_AWAY, site=site.site
+        ),
+        f"forecasts-{site.site}": lambda: bus.consume(
+            FORECAST,
+            scheduler.on_forecast,
+            durable=f"schedule-forecasts-{site.site}",
+            transient=DATABASE_AWAY,
+            site=site.site,
+        ),
+    }
+
+
+def _site_text(folder: Path, site: str) -> str:
+    """The text of a site's file, for the solver's own process."""
+    return (folder / f"{site}.yaml").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,174 @@
+"""Keeps runs: a job is queued with its row, and a result is stored once with its messages, however often it is delivered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from headworks.common.database import Database
+from headworks.common.messages import (
+    Override,
+    PlanSubmission,
+    RunFinished,
+    RunStage,
+    RunStatus,
+    SolveJob,
+)
+from headworks.common.outbox import Outbox
+from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, SOLVE_JOB
+from headworks.optimizer.case import Case, Solution
+from headworks.optimizer.inputs import InputUse
+from headworks.optimizer.tables import outbox, runs
+
+
+class Run(BaseModel):
+    """A run's record: how it stands or ended, and every input with its source and age."""
+
+    run_id: str
+    site: str
+    requested_at: datetime
+    requested_by: str
+    reason: str
+    overrides: list[Override]
+    stage: RunStage
+    attempt: int
+    cancel_requested: bool
+    status: RunStatus | None
+    status_reason: str
+    finished_at: datetime | None
+    submission_id: str | None
+    mfra_summary: str
+    inputs: list[InputUse] | None
+
+
+_RECORD = [c for c in runs.c if c.name not in {"case", "solution", "mfra"}]
+
+
+class RunStore:
+    """The optimizer schema."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.outbox = Outbox(outbox)
+
+    async def queue(self, job: SolveJob) -> bool:
+        """Queue a job with its row; False when a run of this id is known."""
+        row = {
+            "run_id": job.run_id,
+            "site": job.site,
+            "requested_at": job.requested_at,
+            "requested_by": job.requested_by,
+            "reason": job.reason,
+            "overrides": [o.model_dump(mode="json") for o in job.overrides],
+            "stage": RunStage.QUEUED.value,
+        }
+        async with self._database.transaction() as connection:
+            added = await connection.execute(insert(runs).values(**row).on_conflict_do_nothing())
+            if not added.rowcount:
+                return False
+            await self.outbox.add(connection, SOLVE_JOB, job, job.run_id, site=job.site)
+        self.outbox.wake()
+        return True
+
+    async def begin(self, run_id: str, attempt: int) -> Run | None:
+        """Note that a worker has it; None when it is unknown or has ended."""
+        t = runs
+        statement = (
+            update(t)
+            .where(t.c.run_id == run_id, t.c.finished_at.is_(None))
+            .values(attempt=attempt, stage=RunStage.GATHERING.value)
+            .returning(*_RECORD)
+        )
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(statement)).mappings().first()
+        return None if row is None else Run.model_validate(dict(row))
+
+    async def set_stage(self, run_id: str, stage: RunStage) -> None:
+        """Note where it is."""
+        await self._update(run_id, {"stage": stage.value})
+
+    async def keep_case(
+        self, run_id: str, case: Case | None, inputs: Sequence[InputUse], mfra: list[dict[str, Any]], mfra_text: str
+    ) -> None:
+        """Keep what the run is made from, before it is solved."""
+        await self._update(
+            run_id,
+            {
+                "case": case.model_dump(mode="json") if case is not None else None,
+                "inputs": [use.model_dump(mode="json") for use in inputs],
+                "mfra": mfra,
+                "mfra_summary": mfra_text[:300],
+            },
+        )
+
+    async def _update(self, run_id: str, values: dict[str, Any]) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+
+    async def finish(self, finished: RunFinished, solution: Solution | None, submission: PlanSubmission | None) -> bool:
+        """Store the end with its messages, once; False when it has ended before."""
+        t = runs
+        statement = (
+            update(t)
+            .where(t.c.run_id == finished.run_id, t.c.finished_at.is_(None))
+            .values(
+                status=finished.status.value,
+                status_reason=finished.reason[:1000],
+                finished_at=finished.at,
+                submission_id=finished.submission_id,
+                solution=solution.model_dump(mode="json") if solution is not None else None,
+            )
+        )
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(statement)).rowcount:
+                return False
+            message_id = f"finished:{finished.run_id}"
+            await self.outbox.add(
+                connection, RUN_FINISHED, finished, message_id, site=finished.site, run_id=finished.run_id
+            )
+            if submission is not None:
+                await self.outbox.add(
+                    connection,
+                    PLAN_SUBMISSION,
+                    submission,
+                    f"submit:{submission.submission_id}",
+                    publisher=submission.publisher,
+                    site=submission.site,
+                )
+        self.outbox.wake()
+        return True
+
+    async def request_cancel(self, run_id: str) -> None:
+        """Ask the worker to stop."""
+        await self._update(run_id, {"cancel_requested": True})
+
+    async def find(self, run_id: str) -> Run | None:
+        """A run's record."""
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(*_RECORD).where(runs.c.run_id == run_id))).mappings().first()
+        return None if row is None else Run.model_validate(dict(row))
+
+    async def case(self, run_id: str) -> Case | None:
+        """What a run solved."""
+        async with self._database.transaction() as connection:
+            content = (await connection.execute(select(runs.c.case).where(runs.c.run_id == run_id))).scalar()
+        return None if content is None else Case.model_validate(content)
+
+    async def solution(self, run_id: str) -> Solution | None:
+        """A run's answer."""
+        async with self._database.transaction() as connection:
+            content = (await connection.execute(select(runs.c.solution).where(runs.c.run_id == run_id))).scalar()
+        return None if content is None else Solution.model_validate(content)
+
+    async def newest(self, site: str, limit: int, *, with_schedule: bool = False) -> list[Run]:
+        """The newest runs of a site; `with_schedule` leaves out those without an answer that may be acted on."""
+        t = runs
+        query = select(*_RECORD).where(t.c.site == site)
+        if with_schedule:
+            query = query.where(t.c.status.in_([RunStatus.SOLVED.value, RunStatus.RELAXED.value]))
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query.order_by(t.c.requested_at.desc()).limit(limit))).mappings().all()
+        return [Run.model_validate(dict(row)) for row in rows]

@@ -1,0 +1,179 @@
+"""Works off the queue: gather, assemble, solve apart, store the answer and submit the plan. Several workers may run."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from math import floor
+
+import structlog
+from prometheus_client import Histogram
+
+from headworks.common.bus import Bus, BusUnavailable, Delivery, TryLater, Unacceptable
+from headworks.common.clock import Clock
+from headworks.common.messages import (
+    GenericTargets,
+    PlanInterval,
+    PlanSubmission,
+    ResourceType,
+    RunFinished,
+    RunProgress,
+    RunStage,
+    RunStatus,
+    SolveJob,
+    TargetType,
+)
+from headworks.common.subjects import RUN_PROGRESS
+from headworks.optimizer.case import Solution, Status, options_of
+from headworks.optimizer.gather import IngestAway, IngestClient
+from headworks.optimizer.inputs import Assembled, Unknown, assemble
+from headworks.optimizer.solve_process import Patience, solve_apart
+from headworks.optimizer.store import RunStore
+from headworks.waterway.quantities import in_unit
+from headworks.waterway.site import Site
+
+log = structlog.get_logger(__name__)
+PUBLISHER = "optimizer"
+GATHER_ATTEMPTS = 3
+CANCEL_EVERY_S = 0.5
+PROCESS_START_S = 20.0
+SOLVE_SECONDS = Histogram("headworks_solve_seconds", "build, solve and replay of a run", ["site"])
+
+
+@dataclass
+class Worker:
+    """Solves jobs, one at a time."""
+
+    sites: Mapping[str, Site]
+    site_texts: Mapping[str, str]
+    store: RunStore
+    ingest: IngestClient
+    bus: Bus
+    clock: Clock
+    _cancel_asked_s: float = field(default=0.0)
+
+    async def on_job(self, job: SolveJob, delivery: Delivery) -> None:
+        """Solve a job; delivered again after a crash, it is solved again, and its result is stored once."""
+        site = self.sites.get(job.site)
+        if site is None:
+            raise Unacceptable(f"site={job.site!r} must be one of {sorted(self.sites)}")
+        if await self.store.begin(job.run_id, delivery.attempt) is None:
+            log.info("run has ended before, or was never queued", run_id=job.run_id)
+            return
+        await self._tell(job, RunStage.GATHERING, delivery.attempt)
+        now = self.clock.now()
+        try:
+            known = await self.ingest.known(site, now)
+        except IngestAway as error:
+            if delivery.attempt < GATHER_ATTEMPTS:
+                raise TryLater(str(error)) from error
+            await self._finish(job, Solution(status=Status.FAILED, reason=str(error)), None)
+            return
+        horizon_h = round(in_unit(site.section("schedule")["horizon"], "hour"))
+        assembled = assemble(site, known, options_of(site), job.overrides, now, horizon_h)
+        if isinstance(assembled, Unknown):
+            await self.store.keep_case(job.run_id, None, assembled.inputs, [], "")
+            reason = "; ".join(assembled.reasons)
+            await self._finish(job, Solution(status=Status.FAILED, reason=reason), None)
+            return
+        await self._solve(job, assembled, now, delivery.attempt)
+
+    async def _solve(self, job: SolveJob, assembled: Assembled, now: datetime, attempt: int) -> None:
+        case = assembled.case
+        mfra = [asdict(hour) for hour in assembled.mfra]
+        await self.store.keep_case(job.run_id, case, assembled.inputs, mfra, assembled.mfra_summary)
+        await self.store.set_stage(job.run_id, RunStage.SOLVING)
+        await self._tell(job, RunStage.SOLVING, attempt)
+
+        async def on_gap(gap: float | None) -> bool:
+            await self._tell(job, RunStage.SOLVING, attempt, gap)
+            return await self._cancel_requested(job.run_id)
+
+        if await self._cancel_requested(job.run_id):
+            solution = Solution(status=Status.CANCELLED, reason="cancelled before the solve")
+        else:
+            limit_s = case.options.time_limit_s
+            patience = Patience(total_s=3 * limit_s + PROCESS_START_S, silent_s=limit_s + PROCESS_START_S)
+            solution = await solve_apart(self.site_texts[job.site], case, patience, on_gap)
+        if solution.timing is not None:
+            SOLVE_SECONDS.labels(job.site).observe(solution.timing.total_s)
+        submission = None
+        if solution.publishable and job.publish:
+            submission = plan_submission(self.sites[job.site], job, solution, now)
+        await self._finish(job, solution, submission)
+
+    async def _cancel_requested(self, run_id: str) -> bool:
+        """Whether a person asked to stop; asks the database twice a second at the most."""
+        if time.monotonic() - self._cancel_asked_s < CANCEL_EVERY_S:
+            return False
+        self._cancel_asked_s = time.monotonic()
+        run = await self.store.find(run_id)
+        return run is not None and run.cancel_requested
+
+    async def _finish(self, job: SolveJob, solution: Solution, submission: PlanSubmission | None) -> None:
+        status = RunStatus(solution.status.value)
+        if status in {RunStatus.SOLVED, RunStatus.RELAXED} and not solution.publishable:
+            status = RunStatus.FAILED
+        finished = RunFinished(
+            run_id=job.run_id,
+            site=job.site,
+            at=self.clock.now(),
+            status=status,
+            reason=solution.reason,
+            relaxed=tuple(relaxation.text for relaxation in solution.relaxations),
+            submission_id=submission.submission_id if submission else None,
+        )
+        stored = await self.store.finish(finished, solution, submission)
+        log.info("run finished", run_id=job.run_id, status=status.value, reason=solution.reason, stored=stored)
+
+    async def _tell(self, job: SolveJob, stage: RunStage, attempt: int, gap: float | None = None) -> None:
+        """Progress is for watchers: a bus that is away does not stop the run."""
+        message = RunProgress(
+            run_id=job.run_id, site=job.site, at=self.clock.now(), stage=stage, attempt=attempt, gap=gap
+        )
+        try:
+            await self.bus.publish(RUN_PROGRESS, message, site=job.site, run_id=job.run_id)
+        except BusUnavailable as error:
+            log.warning("progress not told", run_id=job.run_id, error=str(error))
+
+
+def plan_submission(site: Site, job: SolveJob, solution: Solution, now: datetime) -> PlanSubmission:
+    """The schedule as a plan from this minute on: one interval an hour, setpoints in whole hundredths of a MW.
+
+    A setpoint is rounded down: what head or ramp cannot give is not asked.
+    """
+    unit = site.afterbay.unit
+    begin = now.replace(second=0, microsecond=0)
+    intervals = []
+    for hour, following in zip(solution.hours, [*(h.start for h in solution.hours[1:]), None], strict=True):
+        end = following or hour.start + (solution.hours[1].start - solution.hours[0].start)
+        start = max(hour.start, begin)
+        if start >= end:
+            continue
+        setpoint_mw = max(unit.min_power, min(unit.max_power, floor(hour.setpoint_mw * 100 + 1e-6) / 100))
+        intervals.append(
+            PlanInterval(
+                resource=unit.resource,
+                resource_type=ResourceType.TURBINE,
+                interval_start=start,
+                interval_end=end,
+                targets=GenericTargets(
+                    target_type=TargetType.POWER,
+                    target_value=setpoint_mw,
+                    secondary_targets={
+                        "flow_m3s": round(hour.outflow_m3s, 4),
+                        "level_m": round(hour.elevation_m, 4),
+                        "power_mw": round(hour.power_mw, 4),
+                    },
+                ),
+            )
+        )
+    return PlanSubmission(
+        submission_id=f"run-{job.run_id}",
+        publisher=PUBLISHER,
+        site=job.site,
+        created_at=now,
+        run_id=job.run_id,
+        reason=job.reason,
+        intervals=tuple(intervals),
+    )
