@@ -49,13 +49,14 @@ class IntegerOptions(Value):
     min_hours_between_changes: int | None = Field(default=None, ge=2)
 
     @property
+    def counts_changes(self) -> bool:
+        """Whether changes of setpoint are counted."""
+        return self.max_setpoint_changes is not None or self.min_hours_between_changes is not None
+
+    @property
     def any(self) -> bool:
         """Whether the model needs integers."""
-        return (
-            self.spill_above_power_only
-            or self.max_setpoint_changes is not None
-            or self.min_hours_between_changes is not None
-        )
+        return self.spill_above_power_only or self.counts_changes
 
 
 class Options(Value):

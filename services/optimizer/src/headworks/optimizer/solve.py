@@ -5,39 +5,22 @@ A schedule is never clamped into range. What had to give way is named, with when
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from headworks.optimizer import solver
-from headworks.optimizer.case import Case, Form, Hour, IntegerOptions, Replay, Solution, Status, Timing
+from headworks.optimizer.attempt import LEAST_TIME_SHARE, Attempt, Stage, attempt
+from headworks.optimizer.case import Case, Form, Hour, Replay, Solution, Status, Timing
 from headworks.optimizer.explain import bindings, dry_text, next_action, relaxations
 from headworks.optimizer.models.afterbay import Problem, build
 from headworks.optimizer.models.data import DAM3, Data, first_dry_hour, limits_cannot_hold, prepare
-from headworks.waterway.afterbay import head_limit_mw
+from headworks.optimizer.models.reading import whole_releases
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.simulate import Trajectory, simulate
 from headworks.waterway.site import Site
 
 MAX_ELEVATION_ERROR_M = 0.001 * 0.3048
 MAX_POWER_ERROR_MW = 0.001
-TOLERANCE_DAM3 = 1e-4
-LEAST_TIME_SHARE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    problem: Problem
-    result: solver.Result
-    build_s: float
-    solve_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """One way to ask: a form, with or without the integer options."""
-
-    form: Form
-    integers: IntegerOptions | None
 
 
 def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) -> Solution:
@@ -51,45 +34,32 @@ def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) 
     if dry is not None:
         return Solution(status=Status.INFEASIBLE, reason=dry_text(site, case, *dry))
     prepare_s = time.perf_counter() - started
-    tried: list[_Attempt] = []
+    tried: list[Attempt] = []
     for stage in _stages(case, data):
         left_s = case.options.time_limit_s - (time.perf_counter() - started)
         limit_s = max(left_s, LEAST_TIME_SHARE * case.options.time_limit_s)
-        attempt = _attempt(data, stage, solver.SolverOptions(limit_s, case.options.mip_gap), progress)
-        tried.append(attempt if tried else replace(attempt, build_s=attempt.build_s + prepare_s))
-        found = _found(attempt.result)
-        if found is not None:
-            return _answer(site, case, stage, tried, found)
-        if isinstance(attempt.result, solver.TimedOut) and attempt.result.cancelled:
+        latest = attempt(data, stage, solver.SolverOptions(limit_s, case.options.mip_gap), progress)
+        tried.append(latest if tried else replace(latest, build_s=latest.build_s + prepare_s))
+        if latest.found is not None:
+            return _answer(site, case, tried, latest.found)
+        if isinstance(latest.result, solver.TimedOut) and latest.result.cancelled:
             return Solution(status=Status.CANCELLED, reason="cancelled", timing=_timing(tried))
     return _no_answer(tried)
 
 
-def _stages(case: Case, data: Data) -> list[_Stage]:
+def _stages(case: Case, data: Data) -> list[Stage]:
     """What to try, in order; the MILP form only where its limits are not proven impossible."""
     options = case.options.integer_options
     integers = options if options.any else None
-    stages = [_Stage(Form.MPC, integers)]
+    stages = [Stage(Form.MPC, integers)]
     if not limits_cannot_hold(data):
-        stages.insert(0, _Stage(Form.MILP, integers))
+        stages.insert(0, Stage(Form.MILP, integers))
     if integers is not None:
-        stages.append(_Stage(Form.MPC, None))
+        stages.append(Stage(Form.MPC, None))
     return stages
 
 
-def _found(result: solver.Result) -> solver.Solved | None:
-    """An answer of proven or, when time ran out, of stated quality."""
-    match result:
-        case solver.Solved():
-            return result
-        case solver.TimedOut(best=best, cancelled=cancelled):
-            return None if cancelled else best
-        case solver.Infeasible() | solver.Failed():
-            return None
-    assert_never(result)
-
-
-def _no_answer(tried: Sequence[_Attempt]) -> Solution:
+def _no_answer(tried: Sequence[Attempt]) -> Solution:
     """Why no form gave a schedule."""
     result, timing = tried[-1].result, _timing(tried)
     match result:
@@ -121,39 +91,11 @@ def _unfit(site: Site, case: Case) -> str | None:
     return None
 
 
-def _attempt(data: Data, stage: _Stage, options: solver.SolverOptions, progress: solver.Progress | None) -> _Attempt:
-    """Solve one stage; where the answer spills below float, solve again with a gate on every spill."""
-    started = time.perf_counter()
-    problem = build(data, stage.form, integers=stage.integers)
-    built = time.perf_counter()
-    result = solver.solve(problem.lp, options, progress)
-    solved = time.perf_counter()
-    first = _Attempt(problem, result, built - started, solved - built)
-    found = _found(result)
-    if found is None or not _spills_below_float(problem, found.values):
-        return first
-    gated = build(data, stage.form, integers=stage.integers, gate_spill=True)
-    rebuilt = time.perf_counter()
-    left_s = max(LEAST_TIME_SHARE * options.time_limit_s, options.time_limit_s - first.solve_s)
-    again = solver.solve(gated.lp, replace(options, time_limit_s=left_s), progress)
-    solve_s = first.solve_s + time.perf_counter() - rebuilt
-    return _Attempt(gated, again, first.build_s + rebuilt - solved, solve_s)
-
-
-def _spills_below_float(problem: Problem, values: dict[str, float]) -> bool:
-    """Whether the model spills in an hour that ends below float: water that nature would keep."""
-    return any(
-        values[spill.name] > TOLERANCE_DAM3
-        and values[problem.storage[t].name] < problem.data.float_dam3 - TOLERANCE_DAM3
-        for t, spill in problem.spill.items()
-    )
-
-
-def _answer(site: Site, case: Case, stage: _Stage, tried: Sequence[_Attempt], solved: solver.Solved) -> Solution:
+def _answer(site: Site, case: Case, tried: Sequence[Attempt], solved: solver.Solved) -> Solution:
     """Replay the model's schedule and say what it means."""
     started = time.perf_counter()
     problem, values = tried[-1].problem, solved.values
-    setpoint_mw = _setpoints(site, case, problem, values)
+    setpoint_mw = _setpoints(problem, values)
     try:
         trajectory = recalculate(site, case, setpoint_mw)
     except OutOfRange as error:
@@ -162,7 +104,7 @@ def _answer(site: Site, case: Case, stage: _Stage, tried: Sequence[_Attempt], so
     relaxed = relaxations(site, case, trajectory, setpoint_mw)
     return Solution(
         status=Status.RELAXED if relaxed else Status.SOLVED,
-        form=stage.form,
+        form=tried[-1].stage.form,
         solver=solved.solver,
         reason=_reason(replay, tried, solved),
         hours=_hours(case, setpoint_mw, trajectory),
@@ -178,7 +120,7 @@ def _answer(site: Site, case: Case, stage: _Stage, tried: Sequence[_Attempt], so
     )
 
 
-def _reason(replay: Replay, tried: Sequence[_Attempt], solved: solver.Solved) -> str:
+def _reason(replay: Replay, tried: Sequence[Attempt], solved: solver.Solved) -> str:
     """Why the answer is less than was asked for, if it is."""
     if not replay.passed:
         return "the replay differs from the model; not to be acted on"
@@ -189,21 +131,14 @@ def _reason(replay: Replay, tried: Sequence[_Attempt], solved: solver.Solved) ->
     return ""
 
 
-def _setpoints(site: Site, case: Case, problem: Problem, values: dict[str, float]) -> list[float]:
-    """What is published: the generation wanted; in a rafting window the unit's maximum where head or ramp withholds it."""
-    unit, data = site.afterbay.unit, problem.data
-    curve = site.afterbay.reservoir.stage_storage.curve
-    setpoints: list[float] = []
-    start_m, before_mw = min(case.initial_elevation_m, case.float_elevation_m), data.initial_mw
-    for t, variable in enumerate(problem.power):
+def _setpoints(problem: Problem, values: dict[str, float]) -> list[float]:
+    """What is published: the generation wanted; in a whole rafting release the unit's maximum, which head or ramp withhold."""
+    data, releases = problem.data, whole_releases(problem, values)
+    return [
         # The solver's last digits may lie outside the bound by its tolerance.
-        power_mw = min(unit.max_power, max(unit.min_power, values[variable.name]))
-        end_m = curve.elevation_at(values[problem.storage[t].name] * DAM3 + data.origin_m3)
-        most_mw = min(head_limit_mw(unit, min(start_m, end_m)), before_mw + data.ramp_mw)
-        at_most = power_mw >= most_mw - MAX_POWER_ERROR_MW
-        setpoints.append(unit.max_power if data.rafting_hours[t] and at_most else power_mw)
-        start_m, before_mw = end_m, power_mw
-    return setpoints
+        data.max_power_mw if t in releases else min(data.max_power_mw, max(data.min_power_mw, values[power.name]))
+        for t, power in enumerate(problem.power)
+    ]
 
 
 def recalculate(site: Site, case: Case, setpoint_mw: Sequence[float]) -> Trajectory:
@@ -268,7 +203,7 @@ def _hours(case: Case, setpoint_mw: Sequence[float], trajectory: Trajectory) -> 
     )
 
 
-def _timing(tried: Sequence[_Attempt], replay_s: float = 0.0) -> Timing:
+def _timing(tried: Sequence[Attempt], replay_s: float = 0.0) -> Timing:
     return Timing(
         build_s=sum(attempt.build_s for attempt in tried),
         solve_s=sum(attempt.solve_s for attempt in tried),

@@ -7,7 +7,7 @@ import contextlib
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,13 @@ Progress = Callable[[float | None], bool]
 """Called with the present gap now and then; returns True to cancel."""
 
 
-def solve_with_highs(problem: pulp.LpProblem, options: SolverOptions, progress: Progress | None = None) -> Result:
-    """Solve a PuLP problem with HiGHS in process."""
+def solve_with_highs(
+    problem: pulp.LpProblem,
+    options: SolverOptions,
+    progress: Progress | None = None,
+    hints: Mapping[str, float] | None = None,
+) -> Result:
+    """Solve a PuLP problem with HiGHS in process. `hints` name integer variables' values to start from."""
     variables = problem.variables()
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
@@ -77,14 +82,25 @@ def solve_with_highs(problem: pulp.LpProblem, options: SolverOptions, progress: 
     highs.setOptionValue("random_seed", 0)
     if highs.passModel(_highs_model(problem, variables)) == highspy.HighsStatus.kError:
         return Failed("HiGHS refused the model", "HiGHS")
-    if not any(v.cat == pulp.LpInteger for v in variables):
-        highs.setOptionValue(
-            "presolve", "off"
-        )  # the linear form has little to presolve: it is 1.1 to 1.5 times faster without
+    if problem.isMIP():
+        _prepare_integers(highs, variables, hints or {})
+    else:
+        # The linear form has little to presolve: it is 1.1 to 1.5 times faster without.
+        highs.setOptionValue("presolve", "off")
     if progress is not None:
         _watch(highs, progress)
     highs.run()
     return _highs_result(highs, variables, options)
+
+
+def _prepare_integers(highs: highspy.Highs, variables: list[pulp.LpVariable], hints: Mapping[str, float]) -> None:
+    """Start from the hints; leave out the sub-MIP searches, which with a good start take 80 % of the time for nothing."""
+    for search in ("rens", "rins", "root_reduced_cost"):
+        highs.setOptionValue(f"mip_heuristic_run_{search}", False)
+    known = [(i, hints[v.name]) for i, v in enumerate(variables) if v.name in hints]
+    if known:
+        indices, values = zip(*known, strict=True)
+        highs.setSolution(len(known), np.array(indices, dtype=np.int32), np.array(values))
 
 
 def _highs_model(problem: pulp.LpProblem, variables: list[pulp.LpVariable]) -> highspy.HighsLp:
@@ -190,9 +206,14 @@ def _cbc_result(problem: pulp.LpProblem, options: SolverOptions, *, late: bool) 
     return TimedOut(answer, cancelled=False, solver="CBC")
 
 
-def solve(problem: pulp.LpProblem, options: SolverOptions, progress: Progress | None = None) -> Result:
+def solve(
+    problem: pulp.LpProblem,
+    options: SolverOptions,
+    progress: Progress | None = None,
+    hints: Mapping[str, float] | None = None,
+) -> Result:
     """HiGHS first; CBC when HiGHS itself goes wrong."""
-    result = solve_with_highs(problem, options, progress)
+    result = solve_with_highs(problem, options, progress, hints)
     return solve_with_cbc(problem, options) if isinstance(result, Failed) else result
 
 

@@ -39,11 +39,13 @@ def build(
     *,
     integers: IntegerOptions | None = None,
     gate_spill: bool = False,
+    counted: frozenset[int] = frozenset(),
 ) -> Problem:
     """The problem of a prepared case. The same arguments give the same problem, name by name and number by number.
 
     `integers` None leaves the model linear. `gate_spill` allows spill only in hours that end at float, by a binary each:
-    for the rare case in which the prices alone do not keep the linear form to it.
+    for the rare case in which the prices alone do not keep the linear form to it. `counted` are hours within a rafting
+    window in which a change counts all the same, because a solve has shown a partial release there.
     """
     problem = _variables(data, form)
     _add_water_balance(problem)
@@ -60,7 +62,7 @@ def build(
     if above_power:
         _add_spill_above_power(problem, is_open)
     if integers is not None:
-        _add_change_counts(problem, rise, fall, integers)
+        _add_change_counts(problem, rise, fall, integers, counted)
     problem.lp.setObjective(pulp.lpSum(problem.terms.values()))
     return problem
 
@@ -78,7 +80,7 @@ def _variables(data: Data, form: Form) -> Problem:
         lp=pulp.LpProblem(f"{data.site}_{form.value}", pulp.LpMinimize),
         form=form,
         data=data,
-        power=_columns("power", data.hours, data.min_power_mw, data.max_power_mw),
+        power=_columns("power", data.hours, data.min_power_mw, data.highest_mw),
         storage=_columns("storage", data.hours, low, high),
         spill={t: pulp.LpVariable(f"spill_{t:03d}", 0, data.most_spill_dam3[t]) for t in spilling},
         terms={},
@@ -132,7 +134,7 @@ def _add_head_limit(problem: Problem) -> None:
     data, power, storage = problem.data, problem.power, problem.storage
     lowest = [] if problem.form is Form.MILP else [data.head_lines.below]
     releases = (*data.rafting_hours, False)
-    head = _columns("head", data.hours, None, data.max_power_mw)
+    head = _columns("head", data.hours, None, data.highest_mw)
     for t in range(data.hours):
         lines = data.head_lines.fine if releases[t] or releases[t + 1] else data.head_lines.coarse
         for k, (slope, intercept) in enumerate([*lowest, *lines]):
@@ -192,8 +194,9 @@ def _add_revenue(problem: Problem) -> None:
 
 
 def _add_spill_gates(problem: Problem) -> dict[int, pulp.LpVariable]:
-    """spill_gate_t: spill_t ≤ M_t·open_t."""
-    is_open = {t: pulp.LpVariable(f"open_{t:03d}", 0, 1, pulp.LpInteger) for t in problem.spill}
+    """spill_gate_t: spill_t ≤ M_t·open_t; where every schedule spills the gate is open from the first."""
+    forced = [least > 0 for least in problem.data.least_spill_dam3]
+    is_open = {t: pulp.LpVariable(f"open_{t:03d}", int(forced[t]), 1, pulp.LpInteger) for t in problem.spill}
     for t, spill in problem.spill.items():
         # M: all that is over float when the unit passes its least; no more can spill in the hour.
         most_dam3 = problem.data.most_spill_dam3[t]
@@ -225,7 +228,15 @@ def _add_spill_above_power(problem: Problem, is_open: dict[int, pulp.LpVariable]
     problem.terms["spill_above_power"] = pulp.LpAffineExpression(costs)
 
 
-def _add_change_counts(problem: Problem, rise: Columns, fall: Columns, integers: IntegerOptions) -> None:
+def inside_release(data: Data) -> tuple[bool, ...]:
+    """Whether each hour follows another of the same rafting window."""
+    before = (False, *data.rafting_hours[:-1])
+    return tuple(here and earlier for here, earlier in zip(data.rafting_hours, before, strict=True))
+
+
+def _add_change_counts(
+    problem: Problem, rise: Columns, fall: Columns, integers: IntegerOptions, counted: frozenset[int]
+) -> None:
     """change_made_t: rise_t + fall_t ≤ M·changed_t; change_count: at most N; change_spacing_t: one in any n hours.
 
     Within a rafting window the setpoint stays at the unit's maximum while the generation follows the head: no change.
@@ -234,12 +245,12 @@ def _add_change_counts(problem: Problem, rise: Columns, fall: Columns, integers:
     if most is None and spacing is None:
         return
     data = problem.data
-    inside = [here and before for here, before in zip(data.rafting_hours, (False, *data.rafting_hours), strict=False)]
-    free = [t for t in range(data.hours) if not inside[t]]
-    changed = {t: pulp.LpVariable(f"changed_{t:03d}", 0, 1, pulp.LpInteger) for t in free}
+    inside = inside_release(data)
+    counting = [t for t in range(data.hours) if not inside[t] or t in counted]
+    changed = {t: pulp.LpVariable(f"changed_{t:03d}", 0, 1, pulp.LpInteger) for t in counting}
     # M: the ramp, or the whole range of the unit where that is less.
-    big_mw = min(data.ramp_mw, data.max_power_mw - data.min_power_mw)
-    for t in free:
+    big_mw = min(data.ramp_mw, data.highest_mw - data.min_power_mw)
+    for t in counting:
         _row(problem, f"change_made_{t:03d}", {rise[t]: 1.0, fall[t]: 1.0, changed[t]: -big_mw}, LE, 0.0)
     if most is not None:
         excess = pulp.LpVariable("change_excess", 0, data.hours if problem.form is Form.MPC else 0)

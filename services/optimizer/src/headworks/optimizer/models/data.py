@@ -57,12 +57,17 @@ class HeadLines:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The case in the model's units. `most_spill_dam3` is what can reach the spillway at all in an hour."""
+    """The case in the model's units.
+
+    `highest_mw` is what the unit can make at float, where its head is greatest; `least_spill_dam3` and `most_spill_dam3`
+    are what any schedule spills in an hour, at the unit's most from the start on and at its least.
+    """
 
     site: str
     hours: int
     min_power_mw: float
     max_power_mw: float
+    highest_mw: float
     spill_power_mw: float
     inflow_dam3: tuple[float, ...]
     water_per_mw_dam3: float
@@ -73,6 +78,7 @@ class Data:
     maximum_dam3: float
     float_dam3: float
     midpoint_dam3: float
+    least_spill_dam3: tuple[float, ...]
     most_spill_dam3: tuple[float, ...]
     ramp_mw: float
     initial_mw: float
@@ -96,12 +102,15 @@ def prepare(site: Site, case: Case) -> Data:
     water_per_mw_dam3, water_at_zero_dam3 = unit.water_per_power * step_s / DAM3, unit.water_at_zero * step_s / DAM3
     initial_dam3, float_dam3 = dam3(case.initial_elevation_m), dam3(case.float_elevation_m)
     maximum_dam3 = dam3(case.float_elevation_m - abay.reservoir.float_buffer)
+    highest_mw = min(unit.max_power, max(unit.min_power, head_limit_mw(unit, case.float_elevation_m)))
     least_dam3 = water_at_zero_dam3 + water_per_mw_dam3 * unit.min_power
+    most_dam3 = water_at_zero_dam3 + water_per_mw_dam3 * highest_mw
     start_m = min(case.initial_elevation_m, case.float_elevation_m)
     return Data(
         site=case.site,
         min_power_mw=unit.min_power,
         max_power_mw=unit.max_power,
+        highest_mw=highest_mw,
         spill_power_mw=abay.spill.preferable_above_power,
         hours=case.grid.count,
         inflow_dam3=inflow_dam3,
@@ -114,7 +123,8 @@ def prepare(site: Site, case: Case) -> Data:
         float_dam3=float_dam3,
         # The middle that is steered for lies within the limits, wherever the operator's float has moved them.
         midpoint_dam3=min(maximum_dam3, max(0.0, dam3(abay.reservoir.midpoint_elevation))),
-        most_spill_dam3=_most_spill(initial_dam3, float_dam3, inflow_dam3, least_dam3),
+        least_spill_dam3=_spill_at(most_dam3, initial_dam3, float_dam3, inflow_dam3),
+        most_spill_dam3=_spill_at(least_dam3, initial_dam3, float_dam3, inflow_dam3),
         ramp_mw=unit.ramp_rate * step_s / 60,
         # What the unit does now is no limit: the ramp starts from the measured power brought into the unit's range.
         initial_mw=min(unit.max_power, max(unit.min_power, case.initial_power_mw)),
@@ -127,9 +137,9 @@ def prepare(site: Site, case: Case) -> Data:
 
 
 def limits_cannot_hold(data: Data) -> bool:
-    """Whether no schedule at all keeps the elevation limits: shown by the reachable storages without ramps and head."""
+    """Whether no schedule at all keeps the elevation limits: shown by the reachable storages, ramps aside."""
     least = data.water_at_zero_dam3 + data.water_per_mw_dam3 * data.min_power_mw
-    most = data.water_at_zero_dam3 + data.water_per_mw_dam3 * data.max_power_mw
+    most = data.water_at_zero_dam3 + data.water_per_mw_dam3 * data.highest_mw
     low = high = data.initial_dam3
     for inflow in data.inflow_dam3:
         low, high = max(0.0, low + inflow - most), min(data.maximum_dam3, high + inflow - least)
@@ -149,16 +159,16 @@ def first_dry_hour(data: Data) -> tuple[int, float] | None:
     return None
 
 
-def _most_spill(
-    initial_dam3: float, float_dam3: float, inflow_dam3: tuple[float, ...], least_dam3: float
+def _spill_at(
+    release_dam3: float, initial_dam3: float, float_dam3: float, inflow_dam3: tuple[float, ...]
 ) -> tuple[float, ...]:
-    """What is over float at each hour's end when the unit passes its least; nobody can spill more."""
-    most, storage = [], initial_dam3
+    """What is over float at each hour's end when the unit passes so much in every hour."""
+    spill, storage = [], initial_dam3
     for inflow in inflow_dam3:
-        storage += inflow - least_dam3
-        most.append(max(0.0, storage - float_dam3))
+        storage += inflow - release_dam3
+        spill.append(max(0.0, storage - float_dam3))
         storage = min(storage, float_dam3)
-    return tuple(most)
+    return tuple(spill)
 
 
 def _rafting_hours(site: Site, case: Case) -> tuple[bool, ...]:
