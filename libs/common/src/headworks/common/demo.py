@@ -1,0 +1,156 @@
+"""`headworks demo`: the whole system on this machine, watched from the terminal, until Ctrl-C."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from headworks.common.auth import Issuer, Role
+from headworks.common.embedded.process import ServerFault
+from headworks.common.stack import DEMO_USER, SERVICES, Options, Stack
+
+console = Console()
+AWARD_DAY = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
+"""The demo's plant day: the trade date of the real award file, half an hour after Pacific midnight."""
+
+
+class Stopped(Exception):
+    """A person or the system asks the demo to end."""
+
+
+def demo(
+    speed: Annotated[float, typer.Option(help="plant seconds per second; 144 is a plant-day in ten minutes")] = 144,
+    port: Annotated[int | None, typer.Option(help="the dashboard's port; a free one without")] = None,
+    scenario: Annotated[str, typer.Option(help="the weather: calm, mixed or storm")] = "mixed",
+    seconds: Annotated[float | None, typer.Option(help="end after so long; without, at Ctrl-C")] = None,
+    sites: Annotated[Path, typer.Option(help="folder of site files")] = Path("sites"),
+    folder: Annotated[Path, typer.Option(help="where logs and secrets of the run are kept")] = Path(".headworks/demo"),
+) -> None:
+    """Start everything, print where it is, and follow the plant until Ctrl-C."""
+    options = Options(sites=sites, epoch=AWARD_DAY, speed=speed, scenario=scenario, dashboard_port=port)
+    stack = Stack(folder, options)
+    with _signals():
+        try:
+            _start(stack)
+            _welcome(stack)
+            _follow(stack, seconds)
+        except (Stopped, KeyboardInterrupt):
+            console.print("\nstopping …")
+        except ServerFault as fault:
+            console.print(f"[red]{fault}[/]")
+            raise typer.Exit(1) from fault
+        finally:
+            stack.stop()
+            console.print("everything is stopped")
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM and Ctrl-C end the demo in order; while it cleans up, further ones wait."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise Stopped
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    yield
+
+
+def _start(stack: Stack) -> None:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting NATS", total=4 + len(SERVICES))
+        for step in stack.start():
+            progress.update(task, advance=1, description=f"{step} is up")
+
+
+def _welcome(stack: Stack) -> None:
+    table = Table(title="Headworks is running", show_header=False)
+    table.add_row("dashboard", f"[bold]{stack.url('dashboard')}[/]")
+    table.add_row("sign in as", f"[bold]{DEMO_USER}[/] with password [bold]{stack.password}[/]")
+    for name in SERVICES:
+        if name != "dashboard":
+            table.add_row(f"{name.replace('_', ' ')} API", stack.url(name))
+    table.add_row("logs", os.path.relpath(stack.folder))
+    console.print(table)
+
+
+def _follow(stack: Stack, seconds: float | None) -> None:
+    """One line whenever something changes: plant time, level, plan and register."""
+    deadline = time.monotonic() + seconds if seconds is not None else None
+    last = ""
+    with httpx.Client(timeout=5) as client:
+        while deadline is None or time.monotonic() < deadline:
+            dead = stack.dead()
+            if dead:
+                raise ServerFault("; ".join(dead))
+            line = _line(stack, client)
+            if line is not None and line.split("  ", 1)[-1] != last:
+                console.print(line, highlight=False)
+                last = line.split("  ", 1)[-1]
+            time.sleep(1)
+
+
+def _line(stack: Stack, client: httpx.Client) -> str | None:
+    """How things stand, or None while somebody does not answer."""
+    try:
+        plant = client.get(f"http://127.0.0.1:{stack.world['control']}/plant").json()
+        token = _token(stack)
+        headers = {"Authorization": f"Bearer {token}"}
+        state = client.get(f"{stack.url('control_gateway')}/sites/abay/state", headers=headers).json()
+        latest = client.get(f"{stack.url('optimizer')}/sites/abay/runs/latest", headers=headers)
+    except httpx.HTTPError:
+        return None
+    [resource] = state["resources"]
+    at = datetime.fromisoformat(plant["at"])
+    run = latest.json()["run"] if latest.status_code == 200 else None
+    expected = _expected_ft(latest.json()["solution"], at) if run is not None else None
+    difference = (
+        f"{plant['elevation_ft'] - expected:+.2f} ft to forecast" if expected is not None else "no forecast yet"
+    )
+    run_text = f"run {run['status']} ({run['mfra_summary']})" if run is not None else "no run yet"
+    return (
+        f"{at:%a %H:%M}Z  {plant['elevation_ft']:8.2f} ft ({difference})  plan {_mw(resource['requested'])}  "
+        f"register {_mw(resource['read_back'])}  {run_text}"
+    )
+
+
+def _expected_ft(solution: dict[str, object] | None, at: datetime) -> float | None:
+    """The forecast elevation at an instant, between the ends of its hours."""
+    hours = solution.get("hours") if solution else None
+    if not isinstance(hours, list):
+        return None
+    ends = [(datetime.fromisoformat(h["start"]) + timedelta(hours=1), float(h["elevation_m"]) / 0.3048) for h in hours]
+    for (t0, h0), (t1, h1) in pairwise(ends):
+        if t0 <= at < t1:
+            return h0 + (h1 - h0) * ((at - t0) / (t1 - t0))
+    return None
+
+
+def _mw(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.2f} MW"
+
+
+def _token(stack: Stack) -> str:
+    secret = Path(stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text().strip()
+    return Issuer(secret, "headworks", "headworks").issue("demo", Role.VIEWER, timedelta(minutes=5))

@@ -1,0 +1,219 @@
+"""The whole system as processes on loopback: servers, migrations, the outside world, services. For the demo and the e2e tests.
+
+Only processes started here are ever stopped, by their own handle. All of them end with this process, however it ends.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from argon2 import PasswordHasher
+
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.embedded.postgres import PostgresServer
+from headworks.common.embedded.process import ServerFault, free_port, spawn, stop, tail, wait_until
+
+SERVICES = ("ingest", "plans", "control_gateway", "optimizer", "alerts", "dashboard")
+DEMO_USER = "operator"
+START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run: where site files are, when the plant's clock begins, how fast it goes, and the weather."""
+
+    sites: Path
+    epoch: datetime | None = None
+    speed: float = 1.0
+    scenario: str = "mixed"
+    seed: int = 7
+    dashboard_port: int | None = None
+    services: tuple[str, ...] = SERVICES
+
+
+@dataclass
+class Stack:
+    """The running system. `folder` is emptied at the start: every run begins from nothing."""
+
+    folder: Path
+    options: Options
+    nats: NatsServer = field(init=False)
+    postgres: PostgresServer = field(init=False)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    world: dict[str, str | int] = field(default_factory=dict)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(9), repr=False)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _ports: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Choose ports and folders; nothing is started yet."""
+        self.folder = self.folder.absolute()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        # PostgreSQL refuses root, and its own user must reach the data: a temporary folder always can be.
+        self._server_folder = Path(tempfile.mkdtemp(prefix="headworks-"))
+        self._server_folder.chmod(0o755)
+        self.nats = NatsServer(self._server_folder / "nats")
+        self.postgres = PostgresServer(self._server_folder / "postgres")
+        for name in self.options.services:
+            port = self.options.dashboard_port if name == "dashboard" else None
+            self._ports[name] = (port or free_port(), free_port())
+
+    def start(self) -> Iterator[str]:
+        """Start everything, saying each step as it is done. Raises ServerFault."""
+        self.nats.start()
+        yield "NATS"
+        self.postgres.start()
+        yield "PostgreSQL"
+        self.environment = self._environment()
+        self._migrate()
+        yield "migrations"
+        self.start_world()
+        yield "the outside world"
+        for name in self.options.services:
+            self.launch(name)
+        for name in self.options.services:
+            self.await_ready(name)
+            yield name.replace("_", " ")
+
+    def stop(self) -> None:
+        """End everything, in reverse, and remove the servers' data."""
+        for name in [*reversed(self.options.services), "world"]:
+            self.end(name)
+        self.postgres.stop()
+        self.nats.stop()
+        shutil.rmtree(self._server_folder, ignore_errors=True)
+
+    def url(self, service: str) -> str:
+        """Where a service's API is."""
+        return f"http://127.0.0.1:{self._ports[service][0]}"
+
+    def launch(self, name: str) -> None:
+        """Start a service's process; see `await_ready`."""
+        http_port, ops_port = self._ports[name]
+        own = {
+            "HEADWORKS_HTTP_PORT": str(http_port),
+            "HEADWORKS_OPS_PORT": str(ops_port),
+            **self._world_environment(name),
+        }
+        command = [sys.executable, "-m", f"headworks.{name}.main"]
+        self._processes[name] = spawn(command, self.log_file(name), environment=self.environment | own)
+
+    def await_ready(self, name: str, timeout_s: float = START_S) -> None:
+        """Wait until a service says that it is ready. Raises ServerFault."""
+        address = f"http://127.0.0.1:{self._ports[name][1]}/readyz"
+        wait_until(lambda: _is_ok(address), self._processes[name], self.log_file(name), timeout_s)
+
+    def kill(self, name: str) -> None:
+        """Kill a process without a word, as a crash would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait(10)
+
+    def end(self, name: str) -> None:
+        """Ask a process to end."""
+        process = self._processes.pop(name, None)
+        if process is not None:
+            stop(process)
+
+    def dead(self) -> list[str]:
+        """The processes that ended by themselves, with the end of their logs."""
+        return [
+            f"{name} ended with {process.returncode}: {tail(self.log_file(name))}"
+            for name, process in self._processes.items()
+            if process.poll() is not None
+        ]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes' ids."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    def log_file(self, name: str) -> Path:
+        """Where a process' log is."""
+        return self.folder / f"{name}.log"
+
+    def start_world(self) -> None:
+        """Start the simulated outside world and learn its ports."""
+        ports_file = self.folder / "world.json"
+        options = self.options
+        site = options.sites / "abay.yaml"
+        command = [sys.executable, "-m", "headworks.simulators", "--site", str(site), "--ports-file", str(ports_file)]
+        command += ["--seed", str(options.seed), "--scenario", options.scenario]
+        self._processes["world"] = spawn(command, self.log_file("world"), environment=self.environment)
+        wait_until(ports_file.exists, self._processes["world"], self.log_file("world"), START_S)
+        self.world = json.loads(ports_file.read_text())
+
+    def _migrate(self) -> None:
+        command = [sys.executable, "-m", "headworks.common.migrate"]
+        process = spawn(command, self.log_file("migrate"), environment=self.environment)
+        if process.wait(START_S) != 0:
+            raise ServerFault(f"migrations failed: {tail(self.log_file('migrate'))}")
+
+    def _environment(self) -> dict[str, str]:
+        """What all processes are told; secrets lie in files that only we may read."""
+        secret = self._secret("jwt-secret", secrets.token_urlsafe(48))
+        users = [{"name": DEMO_USER, "role": "engineer", "argon2": PasswordHasher().hash(self.password)}]
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("HEADWORKS_CLOCK")},
+            "HEADWORKS_NATS_URL": self.nats.url,
+            "HEADWORKS_DATABASE_URL": self.postgres.url(),
+            "HEADWORKS_SITES": str(self.options.sites.absolute()),
+            "HEADWORKS_STATE_DIR": str(self.folder / "state"),
+            "HEADWORKS_JWT_SECRET_FILE": str(secret),
+            "HEADWORKS_USERS_FILE": str(self._secret("users.json", json.dumps(users))),
+        }
+        environment |= {f"HEADWORKS_{name.upper()}_URL": self.url(name) for name in self.options.services}
+        if self.options.epoch is not None:
+            environment["HEADWORKS_CLOCK_EPOCH"] = self.options.epoch.isoformat()
+            environment["HEADWORKS_CLOCK_WALL_EPOCH"] = str(time.time())
+            environment["HEADWORKS_CLOCK_SPEED"] = str(self.options.speed)
+        return environment
+
+    def _secret(self, name: str, content: str) -> Path:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(content)
+        return path
+
+    def _world_environment(self, name: str) -> dict[str, str]:
+        """Where the outside world is, for the services that reach it."""
+        world = self.world
+        if name == "ingest":
+            return {
+                "HEADWORKS_PI_URL": f"http://127.0.0.1:{world['pi']}",
+                "HEADWORKS_PI_USERNAME": "demo",
+                "HEADWORKS_PI_PASSWORD": "demo",
+                "HEADWORKS_HYDROFORECAST_URL": f"http://127.0.0.1:{world['hydroforecast']}",
+                "HEADWORKS_HYDROFORECAST_KEY": "demo-key",
+                "HEADWORKS_CAISO_URL": f"http://127.0.0.1:{world['caiso']}",
+                "HEADWORKS_CAISO_CERTIFICATE_FILE": str(world["certificate"]),
+                "HEADWORKS_CAISO_KEY_FILE": str(world["key"]),
+            }
+        if name == "control_gateway":
+            return {"HEADWORKS_PLC_ADDRESSES": json.dumps({"oxph-plc": f"127.0.0.1:{world['plc']}"})}
+        if name == "alerts":
+            return {
+                "HEADWORKS_SMTP_HOST": "127.0.0.1",
+                "HEADWORKS_SMTP_PORT": str(world["smtp"]),
+                "HEADWORKS_MAIL_FROM": "headworks@example.org",
+                "HEADWORKS_MAIL_TO": "operator@example.org",
+            }
+        return {}
+
+
+def _is_ok(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=1).status_code == 200
+    except httpx.HTTPError:
+        return False
