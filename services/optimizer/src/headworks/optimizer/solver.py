@@ -64,6 +64,7 @@ class Failed:
 Result = Solved | Infeasible | TimedOut | Failed
 Progress = Callable[[float | None], bool]
 """Called with the present gap now and then; returns True to cancel."""
+SolveFunction = Callable[[pulp.LpProblem, SolverOptions], Result]
 
 
 def solve_with_highs(
@@ -107,7 +108,7 @@ def _highs_model(problem: pulp.LpProblem, variables: list[pulp.LpVariable]) -> h
     """The problem as HiGHS' arrays: columns in PuLP's order, rows by compressed row."""
     index = {variable: i for i, variable in enumerate(variables)}
     starts, columns, values, lower, upper = [0], [], [], [], []
-    for constraint in problem.constraints.values():
+    for constraint in problem.constraints():
         for variable, coefficient in constraint.items():
             columns.append(index[variable])
             values.append(coefficient)
@@ -176,7 +177,8 @@ def _highs_answer(highs: highspy.Highs, variables: list[pulp.LpVariable]) -> Sol
 def solve_with_cbc(problem: pulp.LpProblem, options: SolverOptions) -> Result:
     """Solve a PuLP problem with CBC, the independent fallback, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = pulp.PULP_CBC_CMD(
+        command = pulp.COIN_CMD(
+            path=pulp.PULP_CBC_CMD.pulp_cbc_path,
             msg=False,
             timeLimit=options.time_limit_s,
             gapRel=options.mip_gap,

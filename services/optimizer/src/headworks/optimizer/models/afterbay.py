@@ -67,22 +67,22 @@ def build(
     return problem
 
 
-def _columns(name: str, hours: int, low: float | None, high: float | None) -> Columns:
-    return [pulp.LpVariable(f"{name}_{t:03d}", low, high) for t in range(hours)]
+def _columns(lp: pulp.LpProblem, name: str, hours: int, low: float | None, high: float | None) -> Columns:
+    return [lp.add_variable(f"{name}_{t:03d}", low, high) for t in range(hours)]
 
 
 def _variables(data: Data, form: Form) -> Problem:
     """Power between the unit's limits; storage within the elevation limits, or when soft within what nature allows."""
-    strict = form is Form.MILP
+    lp, strict = pulp.LpProblem(f"{data.site}_{form.value}", pulp.LpMinimize), form is Form.MILP
     low, high = (0.0, data.maximum_dam3) if strict else (data.lowest_dam3, data.float_dam3)
     spilling = [] if strict else [t for t, most in enumerate(data.most_spill_dam3) if most > 0]
     return Problem(
-        lp=pulp.LpProblem(f"{data.site}_{form.value}", pulp.LpMinimize),
+        lp=lp,
         form=form,
         data=data,
-        power=_columns("power", data.hours, data.min_power_mw, data.highest_mw),
-        storage=_columns("storage", data.hours, low, high),
-        spill={t: pulp.LpVariable(f"spill_{t:03d}", 0, data.most_spill_dam3[t]) for t in spilling},
+        power=_columns(lp, "power", data.hours, data.min_power_mw, data.highest_mw),
+        storage=_columns(lp, "storage", data.hours, low, high),
+        spill={t: lp.add_variable(f"spill_{t:03d}", 0, data.most_spill_dam3[t]) for t in spilling},
         terms={},
     )
 
@@ -112,14 +112,14 @@ def _add_elevation(problem: Problem) -> None:
     So the limits are bounds in the strict form; in the soft one what goes beyond them has its own, higher price.
     """
     data, prices = problem.data, problem.data.prices
-    over = _columns("over", data.hours, 0, data.maximum_dam3 - data.midpoint_dam3)
-    under = _columns("under", data.hours, 0, data.midpoint_dam3)
+    over = _columns(problem.lp, "over", data.hours, 0, data.maximum_dam3 - data.midpoint_dam3)
+    under = _columns(problem.lp, "under", data.hours, 0, data.midpoint_dam3)
     problem.terms["midpoint_elevation"] = pulp.LpAffineExpression(dict.fromkeys([*over, *under], prices.midpoint))
     above: Columns = []
     below: Columns = []
     if problem.form is Form.MPC:
-        above = _columns("above", data.hours, 0, data.float_dam3 - data.maximum_dam3)
-        below = _columns("below", data.hours, 0, -data.lowest_dam3)
+        above = _columns(problem.lp, "above", data.hours, 0, data.float_dam3 - data.maximum_dam3)
+        below = _columns(problem.lp, "below", data.hours, 0, -data.lowest_dam3)
         problem.terms["minimum_elevation"] = pulp.LpAffineExpression(dict.fromkeys(below, prices.below))
         problem.terms["maximum_elevation"] = pulp.LpAffineExpression(dict.fromkeys(above, prices.above))
     for t in range(data.hours):
@@ -134,7 +134,7 @@ def _add_head_limit(problem: Problem) -> None:
     data, power, storage = problem.data, problem.power, problem.storage
     lowest = [] if problem.form is Form.MILP else [data.head_lines.below]
     releases = (*data.rafting_hours, False)
-    head = _columns("head", data.hours, None, data.highest_mw)
+    head = _columns(problem.lp, "head", data.hours, None, data.highest_mw)
     for t in range(data.hours):
         lines = data.head_lines.fine if releases[t] or releases[t + 1] else data.head_lines.coarse
         for k, (slope, intercept) in enumerate([*lowest, *lines]):
@@ -149,8 +149,8 @@ def _add_head_limit(problem: Problem) -> None:
 def _add_change(problem: Problem) -> tuple[Columns, Columns]:
     """change_t: power_t − power_(t-1) = rise_t − fall_t, each at most the ramp; the price is higher by night."""
     data, power = problem.data, problem.power
-    rise = _columns("rise", data.hours, 0, data.ramp_mw)
-    fall = _columns("fall", data.hours, 0, data.ramp_mw)
+    rise = _columns(problem.lp, "rise", data.hours, 0, data.ramp_mw)
+    fall = _columns(problem.lp, "fall", data.hours, 0, data.ramp_mw)
     costs: dict[pulp.LpVariable, float] = {}
     for t, cost in enumerate(data.prices.change):
         terms = {power[t]: 1.0, rise[t]: -1.0, fall[t]: 1.0}
@@ -168,7 +168,7 @@ def _add_rafting(problem: Problem) -> None:
     costs: dict[pulp.LpVariable, float] = {}
     for t, in_window in enumerate(data.rafting_hours):
         if in_window:
-            short = pulp.LpVariable(f"short_{t:03d}", 0)
+            short = problem.lp.add_variable(f"short_{t:03d}", 0)
             terms = {problem.power[t]: 1.0, short: 1.0}
             _row(problem, f"rafting_{t:03d}", terms, GE, data.max_power_mw)
             costs[short] = data.prices.rafting
@@ -196,7 +196,7 @@ def _add_revenue(problem: Problem) -> None:
 def _add_spill_gates(problem: Problem) -> dict[int, pulp.LpVariable]:
     """spill_gate_t: spill_t ≤ M_t·open_t; where every schedule spills the gate is open from the first."""
     forced = [least > 0 for least in problem.data.least_spill_dam3]
-    is_open = {t: pulp.LpVariable(f"open_{t:03d}", int(forced[t]), 1, pulp.LpInteger) for t in problem.spill}
+    is_open = {t: problem.lp.add_variable(f"open_{t:03d}", int(forced[t]), 1, pulp.LpInteger) for t in problem.spill}
     for t, spill in problem.spill.items():
         # M: all that is over float when the unit passes its least; no more can spill in the hour.
         most_dam3 = problem.data.most_spill_dam3[t]
@@ -221,7 +221,7 @@ def _add_spill_above_power(problem: Problem, is_open: dict[int, pulp.LpVariable]
     power_mw = problem.data.spill_power_mw
     costs: dict[pulp.LpVariable, float] = {}
     for t, gate in is_open.items():
-        lacking = pulp.LpVariable(f"lacking_{t:03d}", 0, power_mw)
+        lacking = problem.lp.add_variable(f"lacking_{t:03d}", 0, power_mw)
         terms = {problem.power[t]: 1.0, gate: -power_mw, lacking: 1.0}
         _row(problem, f"spill_power_{t:03d}", terms, GE, 0.0)
         costs[lacking] = RANK_PRICE[1]
@@ -247,13 +247,13 @@ def _add_change_counts(
     data = problem.data
     inside = inside_release(data)
     counting = [t for t in range(data.hours) if not inside[t] or t in counted]
-    changed = {t: pulp.LpVariable(f"changed_{t:03d}", 0, 1, pulp.LpInteger) for t in counting}
+    changed = {t: problem.lp.add_variable(f"changed_{t:03d}", 0, 1, pulp.LpInteger) for t in counting}
     # M: the ramp, or the whole range of the unit where that is less.
     big_mw = min(data.ramp_mw, data.highest_mw - data.min_power_mw)
     for t in counting:
         _row(problem, f"change_made_{t:03d}", {rise[t]: 1.0, fall[t]: 1.0, changed[t]: -big_mw}, LE, 0.0)
     if most is not None:
-        excess = pulp.LpVariable("change_excess", 0, data.hours if problem.form is Form.MPC else 0)
+        excess = problem.lp.add_variable("change_excess", 0, data.hours if problem.form is Form.MPC else 0)
         _row(problem, "change_count", {**dict.fromkeys(changed.values(), 1.0), excess: -1.0}, LE, most)
         problem.terms["change_count"] = pulp.LpAffineExpression({excess: RANK_PRICE[1]})
     for t in range(data.hours - spacing + 1 if spacing else 0):

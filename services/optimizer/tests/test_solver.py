@@ -1,0 +1,88 @@
+"""Statuses are values; HiGHS and CBC agree; HiGHS and OR-Tools live in one process."""
+
+import subprocess
+import sys
+
+import pulp
+import pytest
+
+from headworks.optimizer import solver
+from headworks.optimizer.case import Form, IntegerOptions
+from headworks.optimizer.example_cases import calm_winter, spilling_storm, start_above_head_limit
+from headworks.optimizer.models.afterbay import build
+from headworks.optimizer.models.data import prepare
+from headworks.waterway.site import Site
+
+ALL_INTEGERS = IntegerOptions(spill_above_power_only=True, max_setpoint_changes=6, min_hours_between_changes=3)
+OPTIONS = solver.SolverOptions(mip_gap=1e-6)
+
+
+@pytest.mark.parametrize("first", ["import highspy; from ortools.linear_solver import pywraplp as o", "o-first"])
+def test_highspy_and_ortools_load_in_either_order(first: str) -> None:
+    imports = "from ortools.linear_solver import pywraplp as o; import highspy" if first == "o-first" else first
+    program = f"{imports}\nassert o.Solver.CreateSolver('SCIP') is not None\nassert highspy.Highs().version()"
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("integers", [None, ALL_INTEGERS])
+def test_cbc_agrees_with_highs(site: Site, integers: IntegerOptions | None) -> None:
+    data = prepare(site, start_above_head_limit(hours=12))
+    ours = solver.solve_with_highs(build(data, Form.MILP, integers=integers).lp, OPTIONS)
+    theirs = solver.solve_with_cbc(build(data, Form.MILP, integers=integers).lp, OPTIONS)
+    assert isinstance(ours, solver.Solved)
+    assert isinstance(theirs, solver.Solved)
+    assert ours.objective == pytest.approx(theirs.objective, rel=1e-5, abs=1e-5)
+
+
+def tiny(*, feasible: bool = True) -> pulp.LpProblem:
+    problem = pulp.LpProblem("tiny", pulp.LpMinimize)
+    x = problem.add_variable("x", 0, 10, pulp.LpInteger)
+    problem += 2 * x + 1
+    problem += x >= (2.5 if feasible else 11)
+    return problem
+
+
+@pytest.mark.parametrize("solve", [solver.solve_with_highs, solver.solve_with_cbc])
+def test_an_infeasible_problem_is_a_value(solve: solver.SolveFunction) -> None:
+    assert isinstance(solve(tiny(feasible=False), OPTIONS), solver.Infeasible)
+
+
+@pytest.mark.parametrize("solve", [solver.solve_with_highs, solver.solve_with_cbc])
+def test_an_answer_names_its_values(solve: solver.SolveFunction) -> None:
+    result = solve(tiny(), OPTIONS)
+    assert isinstance(result, solver.Solved)
+    assert (result.objective, result.values) == (7.0, {"x": 3.0})
+
+
+def test_an_unbounded_problem_is_a_fault() -> None:
+    problem = pulp.LpProblem("unbounded", pulp.LpMinimize)
+    problem += 1 * problem.add_variable("x")
+    assert isinstance(solver.solve_with_highs(problem, OPTIONS), solver.Failed)
+
+
+def test_a_hint_is_no_limit() -> None:
+    result = solver.solve_with_highs(tiny(), OPTIONS, hints={"x": 9.0, "unknown": 1.0})
+    assert isinstance(result, solver.Solved)
+    assert result.values["x"] == 3.0
+
+
+def test_a_cancelled_solve_says_so(site: Site) -> None:
+    for integers in (None, ALL_INTEGERS):
+        problem = build(prepare(site, spilling_storm()), Form.MPC, integers=integers)
+        result = solver.solve_with_highs(problem.lp, OPTIONS, lambda _gap: True)
+        assert isinstance(result, solver.TimedOut)
+        assert result.cancelled
+
+
+def test_a_late_solve_says_so(site: Site) -> None:
+    problem = build(prepare(site, spilling_storm()), Form.MPC, integers=ALL_INTEGERS)
+    result = solver.solve_with_highs(problem.lp, solver.SolverOptions(time_limit_s=0.01, mip_gap=0.0))
+    assert isinstance(result, solver.TimedOut)
+    assert not result.cancelled
+    assert result.best is None
+
+
+def test_the_lp_text_reads_as_the_model(site: Site) -> None:
+    text = solver.write_lp(build(prepare(site, calm_winter(hours=2)), Form.MILP).lp)
+    assert "water_balance_abay_001: " in text
+    assert text.startswith("\\* abay_milp *\\")
