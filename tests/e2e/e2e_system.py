@@ -1,0 +1,118 @@
+"""A running system, and the ways a user or an operator reaches it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+
+from headworks.common.auth import Issuer, Role
+from headworks.common.stack import Stack
+
+AWARD_DAY = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
+SPEED = 240.0
+LIMITS_MW = (0.8, 5.8)
+
+
+@dataclass
+class System:
+    """A running stack, and the ways a user or an operator reaches it."""
+
+    stack: Stack
+
+    def token(self, name: str = "tester", role: Role = Role.ENGINEER) -> str:
+        secret = Path(self.stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text().strip()
+        return Issuer(secret, "headworks", "headworks").issue(name, role, timedelta(minutes=10))
+
+    def call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        *,
+        caller: str = "tester",
+        role: Role = Role.ENGINEER,
+        **keywords: Any,
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token(caller, role)}"}
+        return httpx.request(method, self.stack.url(service) + path, headers=headers, timeout=10, **keywords)
+
+    def get(self, service: str, path: str, **parameters: str) -> Any:
+        response = self.call("GET", service, path, params=parameters)
+        response.raise_for_status()
+        return response.json()
+
+    def world(self, path: str) -> Any:
+        return httpx.get(f"http://127.0.0.1:{self.stack.world['control']}{path}", timeout=5).json()
+
+    def fault(self, target: str, kind: str) -> None:
+        order = {"target": target, "kind": kind}
+        httpx.post(f"http://127.0.0.1:{self.stack.world['control']}/faults", json=order, timeout=10).raise_for_status()
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self.world("/plant")["at"])
+
+    def resource(self) -> dict[str, Any]:
+        [resource] = self.get("control_gateway", "/sites/abay/state")["resources"]
+        assert isinstance(resource, dict)
+        return resource
+
+    def run(self, reason: str) -> dict[str, Any]:
+        """Ask for a run and wait for its end."""
+        run_id = self.call("POST", "optimizer", "/sites/abay/runs", json={"reason": reason}).json()["run_id"]
+        self.wait(lambda: self.get("optimizer", f"/runs/{run_id}")["finished_at"] is not None, f"run {run_id} ends", 60)
+        found = self.get("optimizer", f"/runs/{run_id}/result")
+        assert isinstance(found, dict)
+        return found
+
+    def submit(self, submission_id: str, power_mw: float, *, hours: int = 3, priority: int = 50) -> httpx.Response:
+        """A vendor's plan from this minute on, above the optimizer's priority."""
+        start = self.now().replace(second=0, microsecond=0)
+        intervals = [
+            {
+                "resource": "OXPH",
+                "resource_type": "TURBINE",
+                "interval_start": (start + timedelta(hours=h)).isoformat(),
+                "interval_end": (start + timedelta(hours=h + 1)).isoformat(),
+                "targets": {"kind": "generic", "target_type": "POWER", "target_value": power_mw},
+            }
+            for h in range(hours)
+        ]
+        body = {
+            "submission_id": submission_id,
+            "publisher": "vendor",
+            "site": "abay",
+            "created_at": start.isoformat(),
+            "priority": priority,
+            "intervals": intervals,
+        }
+        return self.call("POST", "plans", "/submissions", caller="vendor", json=body)
+
+    def wait(self, holds: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
+        """Wait for an outcome; a service that is away for a moment is asked again."""
+        deadline, last = monotonic() + timeout_s, ""
+        while monotonic() < deadline:
+            try:
+                if holds():
+                    return
+                last = "does not hold"
+            except (httpx.HTTPError, KeyError, ValueError) as error:
+                last = repr(error)
+            sleep(0.1)
+        raise AssertionError(f"{what}: not within {timeout_s} s; {last}; dead: {self.stack.dead()}")
+
+    def alarm(self, name: str) -> str:
+        """The state of an alarm."""
+        alarms = {alarm["alarm"]: alarm["state"] for alarm in self.get("alerts", "/sites/abay/alarms")}
+        return str(alarms.get(name, "normal"))
+
+    def assert_no_jump(self, writes: list[int]) -> None:
+        """Every setpoint that the PLC was ever given is within limits, and no step is larger than the rate allows."""
+        most = 0.042 * 5 * 100 + 1  # counts in the rate window of five minutes
+        assert all(LIMITS_MW[0] * 100 <= counts <= LIMITS_MW[1] * 100 for counts in writes), writes
+        steps = [abs(b - a) for a, b in pairwise(writes)]
+        assert max(steps, default=0) <= most, writes
