@@ -69,7 +69,7 @@ class System:
         assert isinstance(found, dict)
         return found
 
-    def submit(self, submission_id: str, power_mw: float, *, hours: int = 3, priority: int = 50) -> httpx.Response:
+    def submit(self, submission_id: str, power_mw: float, *, hours: int = 12, priority: int = 50) -> httpx.Response:
         """A vendor's plan from this minute on, above the optimizer's priority."""
         start = self.now().replace(second=0, microsecond=0)
         intervals = [

@@ -54,7 +54,7 @@ def test_an_award_not_yet_published_is_no_error_and_garbage_is(system: System) -
     assert refused.status_code == 502
     assert "does not match its hash" in refused.json()["detail"]
     system.fault("caiso", "garbage")
-    assert "no XML" in system.call("POST", "ingest", "/sites/abay/awards/2026-02-17").json()["detail"]
+    assert "neither an attachment" in system.call("POST", "ingest", "/sites/abay/awards/2026-02-17").json()["detail"]
     system.fault("caiso", "refuse_auth")
     assert "403" in system.call("POST", "ingest", "/sites/abay/awards/2026-02-17").json()["detail"]
 

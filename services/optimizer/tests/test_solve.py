@@ -1,5 +1,6 @@
 """Schedules by hand, by brute force and by replay; what cannot hold is named, and nothing is clamped."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
 
@@ -23,12 +24,12 @@ ALL_INTEGERS = IntegerOptions(spill_above_power_only=True, max_setpoint_changes=
 
 
 def case_of(
-    inflow_cfs: list[float],
+    inflow_cfs: Sequence[float],
     *,
     start: datetime = WINTER,
     elevation_ft: float = 1170.25,
     power_mw: float = 3.0,
-    prices: list[float | None] | None = None,
+    prices: Sequence[float | None] | None = None,
     options: Options | None = None,
 ) -> Case:
     """A case whose net inflow is just `inflow_cfs`: SPILL mode, no upstream power but its idle water, the rest on R30."""
@@ -95,7 +96,7 @@ def test_a_release_out_of_the_blue_ramps_as_fast_as_it_may(site: Site) -> None:
 
 def test_dear_hours_get_the_water(site: Site) -> None:
     ranks = {"revenue": 1, "midpoint_elevation": 5}
-    prices: list[float | None] = [10.0] * 12 + [200.0] * 12
+    prices = [10.0] * 12 + [200.0] * 12
     case = case_of([water_cfs(3)] * 24, prices=prices, options=Options.model_validate({"ranks": ranks}))
     found = powers(solve_case(site, case))
     assert sum(found[12:]) > sum(found[:12]) + 10

@@ -11,6 +11,9 @@ from headworks.waterway.afterbay import head_limit_mw, unit_flow_m3s
 from headworks.waterway.curves import StageStorage
 from headworks.waterway.site import Unit
 
+TOLERANCE_MW = 1e-10
+MAX_ROUNDS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
@@ -75,7 +78,7 @@ def _power_under_head(
     full_m3: float,
     step_s: float,
 ) -> float:
-    """The power [MW] that the head bears over a step, which itself draws the head down: solved by bisection."""
+    """The power [MW] that the head bears over a step, which itself draws the head down."""
 
     def excess_mw(power_mw: float) -> float:
         end_m3 = min(full_m3, storage_m3 + (entering_m3s - unit_flow_m3s(unit, power_mw)) * step_s)
@@ -87,7 +90,15 @@ def _power_under_head(
     low_mw, high_mw = unit.min_power, asked_mw
     if low_mw >= high_mw or excess_mw(low_mw) > 0:
         return min(unit.min_power, asked_mw)
-    for _ in range(60):
-        middle_mw = (low_mw + high_mw) / 2
-        low_mw, high_mw = (middle_mw, high_mw) if excess_mw(middle_mw) <= 0 else (low_mw, middle_mw)
+    low_excess, high_excess = excess_mw(low_mw), excess_mw(high_mw)
+    for _ in range(MAX_ROUNDS):
+        # False position: the excess is nearly straight in power, so two or three rounds do.
+        guess_mw = low_mw - low_excess * (high_mw - low_mw) / (high_excess - low_excess)
+        excess = excess_mw(guess_mw)
+        if abs(excess) <= TOLERANCE_MW:
+            return guess_mw
+        if excess < 0:
+            low_mw, low_excess = guess_mw, excess
+        else:
+            high_mw, high_excess = guess_mw, excess
     return low_mw

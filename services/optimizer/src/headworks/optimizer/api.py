@@ -165,6 +165,8 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
             return list(await asyncio.to_thread(recalculated, known_site(site), case, edited.setpoint_mw))
         except OutOfRange as error:
             raise Problem(422, "The reservoir leaves its surveyed range", str(error)) from error
+        except ValueError as error:
+            raise Problem(422, "The schedule is outside the unit's range", str(error)) from error
 
     return app
 

@@ -4,6 +4,7 @@ Everything is read off the replayed trajectory, not off the solver.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
 from headworks.optimizer.case import Binding, Case, Relaxation
@@ -27,6 +28,11 @@ def _spans(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
             yield steps[0], steps[-1]
 
 
+def _hour(case: Case, t: int) -> datetime:
+    """When hour t begins."""
+    return case.start + timedelta(hours=t)
+
+
 def dry_text(site: Site, case: Case, hour: int, short_dam3: float) -> str:
     """What to say when the water itself runs out: what cannot hold, when, by how much."""
     unit, units = site.afterbay.unit, site.display_units
@@ -35,7 +41,7 @@ def dry_text(site: Site, case: Case, hour: int, short_dam3: float) -> str:
     short = from_si(short_dam3 * 1000, "m**3", units.volume)
     return (
         f"the lowest surveyed elevation of {lowest:.2f} {units.elevation} cannot hold from "
-        f"{case.grid.starts[hour]:%Y-%m-%d %H:%M}Z: even at the unit's minimum of {unit.min_power} MW "
+        f"{_hour(case, hour):%Y-%m-%d %H:%M}Z: even at the unit's minimum of {unit.min_power} MW "
         f"{short:.1f} {units.volume} of water are missing"
     )
 
@@ -78,7 +84,7 @@ def _broken_options(
 
 
 def _option_relaxation(case: Case, limit: str, hours: Sequence[int], worst: float, unit: str) -> Relaxation:
-    start, end = case.grid.starts[hours[0]], case.grid.ends[hours[-1]]
+    start, end = _hour(case, hours[0]), _hour(case, hours[-1] + 1)
     text = f"{limit} cannot hold from {start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z, by {worst:g} {unit}"
     return Relaxation(limit=limit, start=start, end=end, worst=worst, unit=unit, text=text)
 
@@ -88,7 +94,7 @@ def _broken(
 ) -> Iterator[Relaxation]:
     for first, last in _spans([e > tolerance for e in excess]):
         worst = from_si(max(excess[first : last + 1]), si_unit, unit)
-        start, end = case.grid.starts[first], case.grid.ends[last]
+        start, end = _hour(case, first), _hour(case, last + 1)
         text = f"{limit} cannot hold from {start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z, by up to {worst:.2f} {unit}"
         yield Relaxation(limit=limit, start=start, end=end, worst=worst, unit=unit, text=text)
 
@@ -113,7 +119,7 @@ def bindings(site: Site, case: Case, trajectory: Trajectory) -> tuple[Binding, .
         ],
     }
     return tuple(
-        Binding(limit=limit, start=case.grid.starts[first], end=case.grid.ends[last])
+        Binding(limit=limit, start=_hour(case, first), end=_hour(case, last + 1))
         for limit, flags in touched.items()
         for first, last in _spans(flags)
     )
