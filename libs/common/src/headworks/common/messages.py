@@ -373,6 +373,7 @@ class ResourceState(Message):
     plan_age_s: float | None
     link_up: bool
     fail_safe: bool
+    refused: bool = False
     reason: str = ""
 
 

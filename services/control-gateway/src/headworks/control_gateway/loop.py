@@ -232,6 +232,7 @@ class ControlLoop:
             plan_age_s=max(0.0, (now - self.plans.confirmed_at).total_seconds()) if self.plans.confirmed_at else None,
             link_up=known.link_up,
             fail_safe=isinstance(decision, FailSafe),
+            refused=isinstance(decision, Refused),
             reason=_why(decision),
         )
 

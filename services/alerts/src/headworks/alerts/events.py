@@ -1,0 +1,75 @@
+"""Decides what a message of another service means for the event alarms: a cause that begins, or one that ends; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from headworks.alerts.conditions import Cause
+from headworks.common.messages import ControlState, Outcome, PlanReply, RunFinished, RunStatus, Setpoint
+
+
+@dataclass(frozen=True, slots=True)
+class CauseChange:
+    """A cause of an event that begins (with its text) or has ended (None), by what it concerns."""
+
+    event: str
+    about: str
+    at: datetime
+    text: str | None
+
+    def applied(self, causes: dict[str, Cause]) -> dict[str, Cause]:
+        """The causes after it; what was said later is not undone by what was said before."""
+        known = causes.get(self.about)
+        if known is not None and known.at > self.at:
+            return causes
+        others = {about: cause for about, cause in causes.items() if about != self.about}
+        return others if self.text is None else others | {self.about: Cause(self.text, self.at)}
+
+
+def of_run(finished: RunFinished) -> Iterator[CauseChange]:
+    """A run that failed, until one succeeds; a cancelled run says nothing."""
+    match finished.status:
+        case RunStatus.FAILED | RunStatus.INFEASIBLE:
+            text = f"run {finished.run_id}: {finished.status}: {finished.reason}"
+            yield CauseChange("run_failed", "run", finished.at, text)
+        case RunStatus.SOLVED | RunStatus.RELAXED:
+            yield CauseChange("run_failed", "run", finished.at, None)
+        case RunStatus.CANCELLED:
+            return
+
+
+def of_reply(reply: PlanReply) -> Iterator[CauseChange]:
+    """A publisher whose last submission was refused."""
+    first = next((f"{r.field}={r.value!r}, expected {r.expected}" for r in reply.refusals), "")
+    more = f" and {len(reply.refusals) - 1} more" if len(reply.refusals) > 1 else ""
+    text = None if reply.accepted else f"{reply.publisher}'s {reply.submission_id}: {first}{more}"
+    yield CauseChange("plan_refused", reply.publisher, reply.at, text)
+
+
+def of_setpoint(setpoint: Setpoint) -> Iterator[CauseChange]:
+    """What became of a setpoint: a verified one ends all that was wrong with its actuator."""
+    resource, at = setpoint.resource, setpoint.at
+    match setpoint.outcome:
+        case Outcome.READ_BACK_DIFFERS:
+            text = f"{resource}: wrote {setpoint.enforced} {setpoint.unit}, the PLC holds {setpoint.read_back}"
+            yield CauseChange("read_back_differs", resource, at, text)
+        case Outcome.LINK_LOST:
+            yield CauseChange("plc_lost", resource, at, f"{resource}: {setpoint.reason}")
+        case Outcome.REFUSED:
+            yield CauseChange("setpoint_refused", resource, at, f"{resource}: {'; '.join(setpoint.violations)}")
+        case Outcome.VERIFIED:
+            for event in ("read_back_differs", "plc_lost", "setpoint_refused"):
+                yield CauseChange(event, resource, at, None)
+        case Outcome.INTENDED | Outcome.HELD:
+            return
+
+
+def of_state(state: ControlState) -> Iterator[CauseChange]:
+    """The gateway's own view: e-stop, and which links and refusals are over."""
+    pressed = f"pressed by {state.e_stop_by or 'someone not known'}" if state.e_stop else None
+    yield CauseChange("e_stop", "gateway", state.at, pressed)
+    for resource in state.resources:
+        if resource.link_up:
+            yield CauseChange("plc_lost", resource.resource, state.at, None)
+        if not resource.refused:
+            yield CauseChange("setpoint_refused", resource.resource, state.at, None)
