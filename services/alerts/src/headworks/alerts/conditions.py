@@ -87,7 +87,9 @@ def _level(alarm: LevelAlarm, site: Site, facts: Facts, now: datetime, held: boo
     holds = beyond > (-alarm.si(alarm.deadband) if held else 0.0)
     unit, digits = _display_unit(site, alarm.name.si_unit), 2 if alarm.name.si_unit != "m**3/s" else 0
     value, shown_limit = (from_si(number, alarm.name.si_unit, unit) for number in (known.value, limit))
-    side = ("above" if upward else "below") if beyond > 0 else "back within the deadband of" if holds else "within"
+    side = (
+        ("above" if upward else "below") if beyond > 0 else "within the deadband of" if holds else "within the limit of"
+    )
     return Reading(holds, f"{value:.{digits}f} {unit} is {side} {shown_limit:.{digits}f} {unit}", value, unit)
 
 

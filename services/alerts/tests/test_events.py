@@ -1,0 +1,104 @@
+"""What other services say, as causes that begin and end; late news does not undo newer news."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from headworks.alerts.conditions import Cause
+from headworks.alerts.events import CauseChange, of_reply, of_run, of_setpoint, of_state
+from headworks.common.messages import (
+    ControlMode,
+    ControlState,
+    Outcome,
+    PlanReply,
+    Refusal,
+    ResourceState,
+    RunFinished,
+    RunStatus,
+    Setpoint,
+)
+
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+
+
+def setpoint(outcome: Outcome) -> Setpoint:
+    return Setpoint(
+        setpoint_id="1", site="abay", resource="OXPH", at=NOW, outcome=outcome, unit="MW", requested=9.0, enforced=2.0,
+        read_back=2.5, violations=("9.0 MW is above 5.8 MW",), reason="no answer",
+    )  # fmt: skip
+
+
+def state(*, link_up: bool = True, refused: bool = False, e_stop: bool = False) -> ControlState:
+    resource = ResourceState(
+        resource="OXPH", unit="MW", plan_id=None, requested=None, setpoint=None, read_back=None, actual=None,
+        plan_age_s=None, link_up=link_up, fail_safe=False, refused=refused,
+    )  # fmt: skip
+    by = "ann" if e_stop else None
+    return ControlState(site="abay", at=NOW, mode=ControlMode.AUTO, e_stop=e_stop, e_stop_by=by, resources=(resource,))
+
+
+@pytest.mark.parametrize(
+    ("status", "texts"),
+    [
+        (RunStatus.FAILED, ["run r1: FAILED: no elevation"]),
+        (RunStatus.INFEASIBLE, ["run r1: INFEASIBLE: no elevation"]),
+        (RunStatus.SOLVED, [None]),
+        (RunStatus.RELAXED, [None]),
+        (RunStatus.CANCELLED, []),
+    ],
+)
+def test_a_failed_run_is_a_cause_until_one_succeeds(status: RunStatus, texts: list[str | None]) -> None:
+    finished = RunFinished(run_id="r1", site="abay", at=NOW, status=status, reason="no elevation")
+    assert [change.text for change in of_run(finished)] == texts
+
+
+def test_a_refused_submission_names_the_first_reason_and_counts_the_rest() -> None:
+    refusals = tuple(Refusal(field=f"intervals.{i}", value=9.0, expected="at most 5.8 MW") for i in range(3))
+    reply = PlanReply(submission_id="s1", publisher="vendor", site="abay", at=NOW, accepted=False, refusals=refusals)
+    [change] = of_reply(reply)
+    assert change == CauseChange(
+        "plan_refused", "vendor", NOW, "vendor's s1: intervals.0=9.0, expected at most 5.8 MW and 2 more"
+    )
+
+
+def test_an_accepted_submission_ends_the_refusal_of_its_publisher_alone() -> None:
+    accepted = PlanReply(submission_id="s2", publisher="vendor", site="abay", at=NOW, accepted=True)
+    [change] = of_reply(accepted)
+    before = {"vendor": Cause("refused", NOW), "other": Cause("refused", NOW)}
+    assert set(change.applied(before)) == {"other"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "event", "text"),
+    [
+        (Outcome.READ_BACK_DIFFERS, "read_back_differs", "OXPH: wrote 2.0 MW, the PLC holds 2.5"),
+        (Outcome.LINK_LOST, "plc_lost", "OXPH: no answer"),
+        (Outcome.REFUSED, "setpoint_refused", "OXPH: 9.0 MW is above 5.8 MW"),
+    ],
+)
+def test_what_went_wrong_with_a_setpoint_is_a_cause_until_one_is_verified(
+    outcome: Outcome, event: str, text: str
+) -> None:
+    [begun] = of_setpoint(setpoint(outcome))
+    assert (begun.event, begun.about, begun.text) == (event, "OXPH", text)
+    ended = [change for change in of_setpoint(setpoint(Outcome.VERIFIED)) if change.event == event]
+    assert [change.text for change in ended] == [None]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.INTENDED, Outcome.HELD])
+def test_an_intended_or_held_setpoint_says_nothing(outcome: Outcome) -> None:
+    assert list(of_setpoint(setpoint(outcome))) == []
+
+
+def test_the_state_ends_what_is_over_and_nothing_else() -> None:
+    well = {change.event: change.text for change in of_state(state())}
+    assert well == {"e_stop": None, "plc_lost": None, "setpoint_refused": None}
+    ill = {change.event: change.text for change in of_state(state(link_up=False, refused=True, e_stop=True))}
+    assert ill == {"e_stop": "pressed by ann"}
+
+
+def test_late_news_does_not_undo_newer_news() -> None:
+    newer = {"OXPH": Cause("lost", NOW)}
+    late = CauseChange("plc_lost", "OXPH", NOW - timedelta(seconds=1), None)
+    assert late.applied(newer) == newer
+    assert CauseChange("plc_lost", "OXPH", NOW, None).applied(newer) == {}

@@ -1,0 +1,83 @@
+"""From the bus to a raised alarm: real NATS, real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from headworks.alerts.monitor import Monitor
+from headworks.alerts.sections import Alarm
+from headworks.alerts.store import AlarmStore
+from headworks.common.bus import Bus
+from headworks.common.clock import Clock
+from headworks.common.messages import AlarmState, Measurements, PlanReply, Quality, Refusal, Sample
+from headworks.common.service import Task
+from headworks.common.subjects import PLAN_REPLY, TELEMETRY
+from headworks.common.testing import eventually
+from headworks.waterway.site import Site
+
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
+
+
+async def _run(task: Task) -> None:
+    await task()
+
+
+@asynccontextmanager
+async def watching(monitor: Monitor, bus: Bus) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_run(task)) for task in monitor.tasks(bus).values()]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+def elevation(value_m: float) -> Measurements:
+    sample = Sample(series="elevation_m", valid_at=NOW, value=value_m, quality=Quality.GOOD)
+    return Measurements(site="abay", source="pi", known_at=NOW, samples=(sample,))
+
+
+async def test_a_low_reservoir_is_raised_and_returns(
+    site: Site, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+) -> None:
+    async with watching(Monitor(site, alarms, store, CLOCK), bus):
+        await bus.publish(TELEMETRY, elevation(355.0), site="abay", source="pi")
+        await eventually(lambda: is_in(store, "reservoir_low", AlarmState.ACTIVE_UNACKNOWLEDGED))
+        await bus.publish(TELEMETRY, elevation(356.5), site="abay", source="pi")
+        await eventually(lambda: is_in(store, "reservoir_low", AlarmState.RETURNED_UNACKNOWLEDGED))
+
+
+async def test_what_was_measured_before_the_start_is_known(
+    site: Site, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+) -> None:
+    await bus.publish(TELEMETRY, elevation(355.0), site="abay", source="pi")
+    async with watching(Monitor(site, alarms, store, CLOCK), bus):
+        await eventually(lambda: is_in(store, "reservoir_low", AlarmState.ACTIVE_UNACKNOWLEDGED))
+
+
+async def test_a_refusal_while_the_alerts_were_down_is_not_lost(
+    site: Site, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+) -> None:
+    refusal = Refusal(field="intervals.0.targets.target_value", value=9.0, expected="at most 5.8 MW")
+    refused = PlanReply(
+        submission_id="s1", publisher="vendor", site="abay", at=NOW, accepted=False, refusals=(refusal,)
+    )
+    accepted = PlanReply(submission_id="s0", publisher="vendor", site="abay", at=NOW, accepted=True)
+
+    async def refused_is_heard() -> bool:
+        await bus.publish(PLAN_REPLY, refused, publisher="vendor", site="abay")
+        return await is_in(store, "plan_refused", AlarmState.ACTIVE_UNACKNOWLEDGED)
+
+    async with watching(Monitor(site, alarms, store, CLOCK), bus):
+        # The consumer's place in the stream is made at its first start; hearing a message shows that it is there.
+        await eventually(refused_is_heard, every_s=0.2)
+        await bus.publish(PLAN_REPLY, accepted, publisher="vendor", site="abay")
+        await eventually(lambda: is_in(store, "plan_refused", AlarmState.RETURNED_UNACKNOWLEDGED))
+    await bus.publish(PLAN_REPLY, refused, publisher="vendor", site="abay")
+    async with watching(Monitor(site, alarms, store, CLOCK), bus):
+        await eventually(lambda: is_in(store, "plan_refused", AlarmState.ACTIVE_UNACKNOWLEDGED), timeout_s=20)
+
+
+async def is_in(store: AlarmStore, name: str, state: AlarmState) -> bool:
+    return (await store.records("abay", [name], NOW))[name].state is state
