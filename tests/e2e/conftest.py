@@ -8,14 +8,12 @@ from e2e_system import AWARD_DAY, SPEED, System
 
 from headworks.common.stack import Options, Stack
 
-SERVICES = ("ingest", "plans", "control_gateway", "optimizer")
-
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, sites_folder: Path) -> Iterator[System]:
     """A system with a plan in force."""
     folder = tmp_path_factory.mktemp("stack") / "run"
-    stack = Stack(folder, Options(sites=sites_folder, epoch=AWARD_DAY, speed=SPEED, services=SERVICES))
+    stack = Stack(folder, Options(sites=sites_folder, epoch=AWARD_DAY, speed=SPEED))
     running = System(stack)
     try:
         for _step in stack.start():

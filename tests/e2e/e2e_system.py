@@ -107,8 +107,19 @@ class System:
 
     def alarm(self, name: str) -> str:
         """The state of an alarm."""
-        alarms = {alarm["alarm"]: alarm["state"] for alarm in self.get("alerts", "/sites/abay/alarms")}
-        return str(alarms.get(name, "normal"))
+        states = {alarm["alarm"]: alarm["state"] for alarm in self.get("alerts", "/sites/abay/alarms")}
+        return str(states[name])
+
+    def wait_raised(self, name: str, timeout_s: float = 30) -> None:
+        """Wait until an alarm is raised."""
+        self.wait(lambda: self.alarm(name) == "active_unacknowledged", f"the alarm {name} is raised", timeout_s)
+
+    def settle(self, name: str) -> None:
+        """Wait until an alarm has returned, and acknowledge it as an operator would, so that it can be raised anew."""
+        self.wait(lambda: self.alarm(name) in {"returned_unacknowledged", "normal"}, f"the alarm {name} returns")
+        body = {"comment": "seen in a test"}
+        self.call("POST", "alerts", f"/sites/abay/alarms/{name}/acknowledge", role=Role.OPERATOR, json=body)
+        self.wait(lambda: self.alarm(name) == "normal", f"the alarm {name} is normal")
 
     def assert_no_jump(self, writes: list[int]) -> None:
         """Every setpoint that the PLC was ever given is within limits, and no step is larger than the rate allows."""

@@ -18,7 +18,9 @@ def source(system: System, name: str) -> dict[str, object]:
     return found
 
 
-def test_pi_down_is_shown_and_the_last_plan_goes_on(system: System) -> None:
+def test_pi_down_is_shown_alarmed_and_the_last_plan_goes_on(system: System) -> None:
+    system.settle("elevation_stale")
+    mails = len(system.world("/mails"))
     system.fault("pi", "down")
     system.wait(lambda: "does not answer" in str(source(system, "pi").get("error")), "the source's health shows it")
     latest = system.get("ingest", "/sites/abay/series/elevation_m/latest")
@@ -27,8 +29,34 @@ def test_pi_down_is_shown_and_the_last_plan_goes_on(system: System) -> None:
     assert system.resource()["plan_id"] is not None
     assert system.submit("while-pi-is-down", 2.6).status_code == 201
     system.wait(lambda: system.resource()["read_back"] == pytest.approx(2.6), "control goes on", 60)
+    system.wait_raised("elevation_stale")
+    system.wait(lambda: _mailed(system, mails, "No good elevation"), "an operator has the e-mail")
+    run = system.run("with PI down")["run"]
+    marked = next(use for use in run["inputs"] or [] if use["series"] == "elevation_m")
+    assert marked["age_s"] > 1800, marked
     system.fault("pi", "none")
     system.wait(lambda: source(system, "pi").get("error") is None, "it is well again")
+    system.settle("elevation_stale")
+
+
+def _mailed(system: System, since: int, title: str) -> bool:
+    return any(title in mail["subject"] for mail in system.world("/mails")[since:])
+
+
+def test_a_mail_server_that_refuses_gets_the_notice_later(system: System) -> None:
+    system.fault("smtp", "down")
+    order = {"channel": "email"}
+    [notice_id] = system.call("POST", "alerts", "/notices/test", json=order).json()["notice_ids"]
+
+    def notice() -> dict[str, object]:
+        found = next(n for n in system.get("alerts", "/notices") if n["notice_id"] == notice_id)
+        assert isinstance(found, dict)
+        return found
+
+    system.wait(lambda: bool(notice()["attempts"]), "a first attempt is kept")
+    assert notice()["status"] == "PENDING"
+    system.fault("smtp", "none")
+    system.wait(lambda: notice()["status"] == "SENT", "it is sent in the end")
 
 
 @pytest.mark.parametrize(
@@ -68,6 +96,9 @@ def test_a_plan_out_of_limits_is_refused_with_field_value_and_what_is_right(syst
     assert first["value"] == 9.9
     assert first["expected"] == "0.8 to 5.8 MW"
     assert all(counts <= 580 for counts in system.world("/writes")[writes:])
+    system.wait_raised("plan_refused")
+    assert system.submit("in-limits", 2.0).status_code == 201
+    system.settle("plan_refused")
 
 
 def test_nats_restarted_loses_nothing(system: System) -> None:
@@ -117,6 +148,7 @@ def test_a_plc_gone_and_back_with_empty_registers_is_led_back_at_the_rate(system
     system.fault("plc", "down")
     system.wait(lambda: system.resource()["link_up"] is False, "the lost link is shown")
     assert system.resource()["read_back"] is None
+    system.wait_raised("plc_lost")
     held = system.world("/plant")["setpoint_mw"]
     assert system.submit("while-the-plc-is-away", 1.5).status_code == 201
     system.fault("plc", "none")
@@ -124,6 +156,7 @@ def test_a_plc_gone_and_back_with_empty_registers_is_led_back_at_the_rate(system
     writes = system.world("/writes")
     system.assert_no_jump(writes)
     assert abs(held - 1.5) > 0.3, "the test needs a way to go"
+    system.settle("plc_lost")
 
 
 def test_a_plc_that_holds_something_else_is_told(system: System) -> None:
@@ -136,8 +169,10 @@ def test_a_plc_that_holds_something_else_is_told(system: System) -> None:
         ),
         "the journal tells it",
     )
+    system.wait_raised("read_back_differs")
     system.fault("plc", "none")
     system.wait(lambda: system.resource()["read_back"] == pytest.approx(2.4), "it is right again", 60)
+    system.settle("read_back_differs")
 
 
 async def _publish_garbage(url: str) -> None:
@@ -161,6 +196,7 @@ def test_garbage_on_the_apis_is_refused_with_the_field(system: System) -> None:
         ("plans", "/submissions"),
         ("optimizer", "/sites/abay/runs"),
         ("control_gateway", "/sites/abay/mode"),
+        ("alerts", "/sites/abay/alarms/e_stop/shelve"),
     ):
         for content in (b"", b"{", b"[1]", b'{"mode": "fly", "reason": 7}'):
             answer = system.call("POST", service, path, content=content)

@@ -37,7 +37,9 @@ def test_a_run_names_every_input_with_its_source_and_age(system: System) -> None
     assert uses["elevation_m"]["age_s"] < 7200
     assert uses["r4_flow_m3s"]["source"] == "hydroforecast-short-term"
     assert uses["award"]["source"] == "caiso"
+    # Tomorrow's award is not published yet: the hours beyond today's are marked with what stands in for it.
     assert "award" in run["mfra_summary"]
+    assert "persistence" in run["mfra_summary"] or "pattern" in run["mfra_summary"]
 
 
 def test_the_real_award_reaches_the_api(system: System, headworks_data: Path) -> None:
@@ -95,6 +97,7 @@ def _measured(system: System, at: datetime) -> float | None:
         ("optimizer", "/sites/abay/runs"),
         ("plans", "/plans/active?station=abay"),
         ("control_gateway", "/sites/abay/state"),
+        ("alerts", "/sites/abay/alarms"),
         ("ingest", "/openapi.json"),
     ],
 )
@@ -117,6 +120,7 @@ def test_e_stop_stops_all_writes_until_an_engineer_clears_it(system: System) -> 
     pressed = system.call("POST", "control_gateway", "/sites/abay/e-stop", role=Role.OPERATOR, json=reason)
     assert pressed.json()["e_stop"] is True
     system.wait(lambda: system.resource()["reason"] == "e-stop is active", "the loop has seen it")
+    system.wait_raised("e_stop")
     writes = len(system.world("/writes"))
     assert system.submit("during-e-stop", 4.5).status_code == 201
     system.wait(lambda: system.resource()["requested"] == 4.5, "the new plan is known")
@@ -128,3 +132,4 @@ def test_e_stop_stops_all_writes_until_an_engineer_clears_it(system: System) -> 
     assert system.call("POST", "control_gateway", "/sites/abay/e-stop/clear", json=reason).json()["e_stop"] is False
     system.wait(lambda: len(system.world("/writes")) > writes, "writes go on")
     system.assert_no_jump(system.world("/writes"))
+    system.settle("e_stop")
