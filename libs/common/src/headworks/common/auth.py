@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import jwt
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from headworks.common.problems import Problem
@@ -34,6 +34,7 @@ class Role(StrEnum):
 
 
 VIEW, OPERATE, ENGINEER, ADMINISTER = "view", "operate", "engineer", "administer"
+OUTSIDE_ALGORITHMS = ["RS256", "ES256"]
 SCOPES: dict[Role, frozenset[str]] = {
     Role.VIEWER: frozenset({VIEW}),
     Role.OPERATOR: frozenset({VIEW, OPERATE}),
@@ -61,7 +62,7 @@ class ApiKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
-    sha256: str
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     role: Role
 
 
@@ -90,10 +91,15 @@ class Issuer:
 class Authenticator:
     """Tells who a token or key belongs to. Denies whatever it does not know."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, *, jwks_cooldown_s: float = 30) -> None:
+        """`jwks_cooldown_s` keeps tokens of unknown keys from asking the outside issuer again and again."""
         self._settings = settings
         self._secret = _read_secret(settings.jwt_secret_file)
-        self._jwks = jwt.PyJWKClient(settings.jwks_url, timeout=5) if settings.jwks_url else None
+        self._jwks = (
+            jwt.PyJWKClient(settings.jwks_url, timeout=5, cooldown_duration=jwks_cooldown_s)
+            if settings.jwks_url
+            else None
+        )
         self._api_keys = _read_api_keys(settings.api_keys_file)
 
     @property
@@ -120,12 +126,14 @@ class Authenticator:
             return None
 
     async def _verification_key(self, token: str) -> tuple[Any, list[str]]:
-        if self._jwks is not None:
+        """The key that the token must be signed with: our secret for HS256 alone, an outside key never for it."""
+        algorithm = jwt.get_unverified_header(token).get("alg")
+        if algorithm == "HS256" and self._secret is not None:
+            return self._secret, ["HS256"]
+        if algorithm in OUTSIDE_ALGORITHMS and self._jwks is not None:
             key = await run_in_threadpool(self._jwks.get_signing_key_from_jwt, token)
-            return key.key, ["RS256", "ES256"]
-        if self._secret is None:
-            raise ValueError("no issuer is configured")
-        return self._secret, ["HS256"]
+            return key.key, OUTSIDE_ALGORITHMS
+        raise ValueError(f"no issuer is configured for alg={algorithm!r}")
 
     def caller_of_api_key(self, key: str) -> Caller | None:
         """The key's owner, or None when it is unknown."""
@@ -146,7 +154,16 @@ def _read_secret(path: Path | None) -> str | None:
 
 
 def _read_api_keys(path: Path | None) -> list[ApiKey]:
-    return TypeAdapter(list[ApiKey]).validate_python(json.loads(path.read_text())) if path else []
+    """The stored keys. Raises ValueError naming the file and the fields, and none of what they hold."""
+    if path is None:
+        return []
+    try:
+        return TypeAdapter(list[ApiKey]).validate_python(json.loads(path.read_text()))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"HEADWORKS_API_KEYS_FILE={path}: {wrong}") from None
+    except ValueError as error:
+        raise ValueError(f"HEADWORKS_API_KEYS_FILE={path} is not JSON: {error}") from error
 
 
 _bearer = HTTPBearer(auto_error=False, description="JWT of the built-in or an outside issuer")
@@ -166,7 +183,8 @@ async def authenticated(
     elif api_key is not None:
         caller = authenticator.caller_of_api_key(api_key)
     if caller is None:
-        raise Problem(401, "Not signed in", "Send Authorization: Bearer <token> or X-API-Key: <key>, valid now")
+        detail = "Send Authorization: Bearer <token> or X-API-Key: <key>, valid now"
+        raise Problem(401, "Not signed in", detail, headers={"WWW-Authenticate": "Bearer"})
     return caller
 
 
@@ -175,7 +193,8 @@ def requires(scope: str) -> Callable[..., Coroutine[Any, Any, Caller]]:
 
     async def allowed(caller: Annotated[Caller, Depends(authenticated)]) -> Caller:
         if scope not in caller.scopes:
-            raise Problem(403, "Not allowed", f"{caller.name} is a {caller.role.value}; this needs the scope '{scope}'")
+            detail = f"{caller.name} has the role {caller.role.value}; this needs the scope '{scope}'"
+            raise Problem(403, "Not allowed", detail)
         return caller
 
     return allowed

@@ -1,5 +1,7 @@
 """Errors of the APIs as RFC 9457 problem details: each names the field, the value and what would be right."""
 
+import math
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -28,8 +30,16 @@ class ProblemDetails(BaseModel):
 class Problem(Exception):
     """Raised by a route to answer with a problem."""
 
-    def __init__(self, status: int, title: str, detail: str = "", errors: list[FieldProblem] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        errors: list[FieldProblem] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{title}: {detail}")
+        self.headers = headers
         self.details = ProblemDetails(title=title, status=status, detail=detail, errors=errors or [])
 
 
@@ -44,7 +54,7 @@ def _response(details: ProblemDetails, headers: dict[str, str] | None = None) ->
 
 async def _on_problem(_request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, Problem)
-    return _response(problem.details)
+    return _response(problem.details, problem.headers)
 
 
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:
@@ -64,6 +74,8 @@ async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
 
 def _plain(value: object) -> JsonValue:
     """The value as JSON can carry it, cut short; an object is left out rather than echoed whole."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return str(value)[:200] if isinstance(value, str) else None

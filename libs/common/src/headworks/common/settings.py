@@ -1,8 +1,10 @@
 """What every service is told by its environment: HEADWORKS_ variables, checked at the start."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -10,6 +12,13 @@ class ServiceSettings(BaseSettings):
     """The settings that all services share; each service adds its own in one small subclass."""
 
     model_config = SettingsConfigDict(env_prefix="HEADWORKS_", frozen=True, extra="ignore")
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment. Raises ValueError naming each wrong variable, its value and what would be right."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ValueError("; ".join(_variable_fault(fault) for fault in error.errors())) from None
 
     nats_url: str = "nats://127.0.0.1:4222"
     nats_seed_file: Path | None = None
@@ -34,3 +43,8 @@ class ServiceSettings(BaseSettings):
     control_gateway_url: str = "http://127.0.0.1:8004"
     alerts_url: str = "http://127.0.0.1:8005"
     dashboard_url: str = "http://127.0.0.1:8006"
+
+
+def _variable_fault(fault: ErrorDetails) -> str:
+    name = "_".join(map(str, fault["loc"])).upper()
+    return f"HEADWORKS_{name}={fault['input']!r}: {fault['msg']}"
