@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import nats
 import pytest
 
-from headworks.common.bus import Bus, BusUnavailable, Deliver, Delivery, Unacceptable
+from headworks.common.bus import Bus, BusUnavailable, Deliver, Delivery, TryLater, Unacceptable
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.messages import ControlMode, ControlState, SolveJob
 from headworks.common.subjects import CONTROL_STATE, SOLVE_JOB
@@ -74,6 +74,24 @@ async def test_a_handler_that_fails_is_tried_again_then_its_message_is_kept_with
 
 async def _has_dead_letter(url: str, reason: str) -> bool:
     return any(reason in headers["Headworks-Reason"] for headers in await dead_letters(url))
+
+
+async def test_an_outage_longer_than_all_attempts_loses_no_message(
+    bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
+    tries: list[int] = []
+
+    async def handler(_message: SolveJob, delivery: Delivery) -> None:
+        tries.append(delivery.attempt)
+        if delivery.attempt < 20:
+            raise TryLater("the database is away")
+
+    await bus.publish(SOLVE_JOB, job("r1"), site="abay")
+    async with consuming(bus, handler):
+        await eventually(lambda: len(tries) == 20)
+    assert tries == list(range(1, 21))
+    assert await dead_letters(nats_server.url) == []
 
 
 async def test_garbage_is_buried_and_what_follows_is_handled(bus: Bus, nats_server: NatsServer) -> None:

@@ -7,7 +7,7 @@ to the dead letters with the reason; nothing is dropped in silence.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +44,7 @@ class Unacceptable(Exception):
 
 
 class TryLater(Exception):
-    """Raised by a handler: something it needs is away; time can mend it. The message comes again."""
+    """Raised by a handler: something it needs is away; time can mend it. The handler is called again."""
 
 
 class BusUnavailable(Exception):
@@ -61,7 +61,7 @@ class Deliver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a message came: its subject, its place in the stream, and which try this is (from 1)."""
+    """How a message came: its subject, its place in the stream, and which try of its handler this is (from 1)."""
 
     subject: str
     message_id: str
@@ -169,7 +169,8 @@ class Bus:
     ) -> None:
         """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
 
-        A message is tried `max_attempts` times; `transient` errors (and OSError, TryLater) come again without a limit.
+        A message is tried `max_attempts` times. While a handler raises a `transient` error (or OSError, TryLater) the
+        message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
         """
         if subject.stream is None:
             raise ValueError(f"{subject.pattern} is in no stream; use listen()")
@@ -232,12 +233,9 @@ class Bus:
         keep_alive = asyncio.create_task(_in_progress(raw))
         try:
             with span(f"handle {subject.pattern}", raw.headers):
-                await handler(message, delivery)
+                await _until_it_can(handler, message, delivery, transient)
         except Unacceptable as refusal:
             await self._bury(raw, str(refusal))
-        except transient as error:
-            log.warning("handler tries later", subject=raw.subject, error=repr(error))
-            await raw.nak(delay=RETRY_S)
         except Exception as error:  # whatever a handler raises, the message comes again, then is kept
             log.exception("handler failed", subject=raw.subject, attempt=delivery.attempt)
             if delivery.attempt >= max_attempts:
@@ -343,6 +341,20 @@ def _delivery(raw: Msg) -> Delivery:
     headers = raw.headers or {}
     message_id = headers.get("Nats-Msg-Id") or f"{meta.stream}:{meta.sequence.stream}"
     return Delivery(raw.subject, message_id, meta.sequence.stream, meta.num_delivered, meta.timestamp)
+
+
+async def _until_it_can(
+    handler: Handler[M], message: M, delivery: Delivery, transient: tuple[type[Exception], ...]
+) -> None:
+    """Call a handler again while what it needs is away. The message is held, so that an outage uses up no delivery."""
+    tries = 0
+    while True:
+        try:
+            return await handler(message, replace(delivery, attempt=delivery.attempt + tries))
+        except transient as error:
+            tries += 1
+            log.warning("handler tries later", subject=delivery.subject, tries=tries, error=repr(error))
+            await asyncio.sleep(RETRY_S)
 
 
 async def _in_progress(raw: Msg) -> None:

@@ -4,6 +4,9 @@ import asyncio
 import os
 from pathlib import Path
 
+from fastapi import FastAPI
+from nats.aio.client import Client
+
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
@@ -70,6 +73,12 @@ def _scheduling(site: Site, store: RunStore, bus: Bus, clock: Clock) -> dict[str
 def _site_text(folder: Path, site: str) -> str:
     """The text of a site's file, for the solver's own process."""
     return (folder / f"{site}.yaml").read_text(encoding="utf-8")
+
+
+def documented_api() -> FastAPI:
+    """The API for its document: nothing is connected."""
+    store = RunStore(Database(OptimizerSettings().database_url))
+    return create_api({}, store, Bus(Client(), "optimizer"), Clock())
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
 PUBLISHER = "optimizer"
-GATHER_ATTEMPTS = 3
+GATHER_ATTEMPTS = 10
+"""Tries, a second apart, for inputs that are not there yet: right after a start a source's first poll is under way."""
 CANCEL_EVERY_S = 0.5
 PROCESS_START_S = 20.0
 SOLVE_SECONDS = Histogram("headworks_solve_seconds", "build, solve and replay of a run", ["site"])
@@ -62,21 +63,25 @@ class Worker:
             return
         await self._tell(job, RunStage.GATHERING, delivery.attempt)
         now = self.clock.now()
+        assembled = await self._assembled(site, job, now)
+        if not isinstance(assembled, Assembled):
+            reason, cancelled = "; ".join(assembled.reasons), await self._cancel_requested(job.run_id)
+            if delivery.attempt < GATHER_ATTEMPTS and not cancelled:
+                raise TryLater(reason)
+            await self.store.keep_case(job.run_id, None, assembled.inputs, [], "")
+            status = Status.CANCELLED if cancelled else Status.FAILED
+            await self._finish(job, Solution(status=status, reason=reason), None)
+            return
+        await self._solve(job, assembled, now, delivery.attempt)
+
+    async def _assembled(self, site: Site, job: SolveJob, now: datetime) -> Assembled | Unknown:
+        """The case of this moment, or what is not known of it."""
         try:
             known = await self.ingest.known(site, now)
         except IngestAway as error:
-            if delivery.attempt < GATHER_ATTEMPTS:
-                raise TryLater(str(error)) from error
-            await self._finish(job, Solution(status=Status.FAILED, reason=str(error)), None)
-            return
+            return Unknown((str(error),), ())
         horizon_h = round(in_unit(site.section("schedule")["horizon"], "hour"))
-        assembled = assemble(site, known, options_of(site), job.overrides, now, horizon_h)
-        if isinstance(assembled, Unknown):
-            await self.store.keep_case(job.run_id, None, assembled.inputs, [], "")
-            reason = "; ".join(assembled.reasons)
-            await self._finish(job, Solution(status=Status.FAILED, reason=reason), None)
-            return
-        await self._solve(job, assembled, now, delivery.attempt)
+        return assemble(site, known, options_of(site), job.overrides, now, horizon_h)
 
     async def _solve(self, job: SolveJob, assembled: Assembled, now: datetime, attempt: int) -> None:
         case = assembled.case
