@@ -5,6 +5,7 @@ import os
 from datetime import timedelta
 
 import structlog
+from fastapi import FastAPI
 
 from headworks.alerts.api import create_api
 from headworks.alerts.channels.email import Email
@@ -15,7 +16,7 @@ from headworks.alerts.sections import alarms_of
 from headworks.alerts.settings import AlertsSettings
 from headworks.alerts.store import Addressees, AlarmStore
 from headworks.common.bus import Bus
-from headworks.common.clock import clock_from_environment
+from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
@@ -68,6 +69,12 @@ def channels_of(settings: AlertsSettings) -> dict[str, Channel]:
         timeout_s=settings.smtp_timeout_s,
     )
     return {"email": email}
+
+
+def documented_api() -> FastAPI:
+    """The API for its document: nothing is connected."""
+    database = Database(AlertsSettings().database_url)
+    return create_api({}, AlarmStore(database, Addressees({}, timedelta())), NoticeDesk(database, {}), Clock())
 
 
 if __name__ == "__main__":
