@@ -5,10 +5,13 @@ import os
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from headworks.common.auth import Authenticator
+from fastapi import FastAPI
+from nats.aio.client import Client
+
+from headworks.common.auth import Authenticator, Issuer
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
-from headworks.common.clock import clock_from_environment
+from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.service import prepare, run
 from headworks.common.sites import read_sites
 from headworks.dashboard.answers import Services
@@ -59,6 +62,14 @@ def _addresses(settings: DashboardSettings) -> dict[str, str]:
         "control_gateway": settings.control_gateway_url,
         "alerts": settings.alerts_url,
     }
+
+
+def documented_api() -> FastAPI:
+    """The API for its document: nothing is connected."""
+    issuer = Issuer("only for the document; no token is made", "headworks", "headworks")
+    sessions = Sessions({}, issuer.secret, timedelta(), Throttle())
+    live = Live({}, Bus(Client(), "dashboard"), Clock(), timedelta())
+    return create_api(Desk({}, Services({}), Orders({}, issuer), live, sessions, issuer, Clock(), timedelta(), None))
 
 
 if __name__ == "__main__":
