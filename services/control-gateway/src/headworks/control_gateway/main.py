@@ -2,6 +2,10 @@
 
 import asyncio
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fastapi import FastAPI
 
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
@@ -75,6 +79,13 @@ def _loop(
         clock=clock,
         tick_s=section.tick_every,
     )
+
+
+def documented_api() -> FastAPI:
+    """The API for its document: nothing is connected."""
+    with TemporaryDirectory() as folder:
+        shipper = Shipper(Journal(Path(folder)), Database(GatewaySettings().database_url))
+        return create_api({}, shipper, Clock())
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ import os
 from contextlib import AsyncExitStack
 
 import httpx
+from fastapi import FastAPI
 
 from headworks.common.bus import Bus
-from headworks.common.clock import clock_from_environment
+from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
@@ -99,6 +100,11 @@ def _award_collector(
         settings.caiso_request_body,
     )
     return AwardCollector(collector, client, section.caiso)
+
+
+def documented_api() -> FastAPI:
+    """The API for its document: nothing is connected."""
+    return create_api({}, SeriesStore(Database(IngestSettings().database_url)), {}, Clock())
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 import asyncio
 import os
 
+from fastapi import FastAPI
+
 from headworks.common.bus import Bus
-from headworks.common.clock import clock_from_environment
+from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import DATABASE_AWAY, Database
 from headworks.common.service import prepare, run
 from headworks.common.settings import ServiceSettings
@@ -40,6 +42,12 @@ async def main() -> None:
             ready={"database": database.is_ready, "bus": bus_ready},
         )
     await database.close()
+
+
+def documented_api() -> FastAPI:
+    """The API for its document: nothing is connected."""
+    store = PlanStore(Database(ServiceSettings().database_url))
+    return create_api(store, SubmissionDesk(store, {}, Clock()), {}, Clock())
 
 
 if __name__ == "__main__":
