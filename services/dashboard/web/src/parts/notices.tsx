@@ -1,0 +1,67 @@
+/** What every reader must know before the figures: the link, e-stop, who leads, and what is not known and why. */
+import type { View } from "../api/types";
+import type { Link } from "../model/clock";
+import { duration } from "../model/format";
+import { Mark, type Kind } from "./marks";
+
+interface Notice {
+  readonly kind: Kind;
+  readonly key: string;
+  readonly title: string;
+  readonly text: string;
+}
+
+export function notices(view: View | null, link: Link, fault: string | null): Notice[] {
+  const found: Notice[] = [];
+  if (link.state === "stale") {
+    const text = `No news for ${duration(link.silentS)}. Everything below is as it was then; do not act on it.`;
+    found.push({ kind: "critical", key: "stale", title: "Stale", text });
+  }
+  if (link.state === "bus away") {
+    const text = "The dashboard does not hear the bus. Values below are the last that were heard.";
+    found.push({ kind: "warning", key: "bus", title: "Bus away", text });
+  }
+  if (fault !== null) found.push({ kind: "warning", key: "fault", title: "Not refreshed", text: fault });
+  const control = view?.control ?? null;
+  if (control?.e_stop) {
+    const by = control.e_stop_by === null ? "" : `Pressed by ${control.e_stop_by}. `;
+    const text = `${by}No setpoint is written until an engineer clears it.`;
+    found.push({ kind: "critical", key: "e-stop", title: "Emergency stop is active", text });
+  }
+  if (control !== null && control.mode !== "auto") {
+    const text = control.mode === "manual" ? "A person leads; plans are not followed." : "Nobody leads; nothing is written.";
+    found.push({ kind: "warning", key: "mode", title: `Mode is ${control.mode}`, text });
+  }
+  return [...found, ...away(view)];
+}
+
+/** One notice for each service that is away, with all the parts that are not known for it. */
+function away(view: View | null): Notice[] {
+  const byService = new Map<string, { parts: string[]; reason: string }>();
+  for (const { service, part, reason } of view?.not_known ?? []) {
+    const entry = byService.get(service) ?? { parts: [], reason };
+    entry.parts.push(part);
+    byService.set(service, entry);
+  }
+  return [...byService].map(([service, { parts, reason }]) => ({
+    kind: "warning",
+    key: service,
+    title: `Not known: ${parts.join(", ")}`,
+    text: `${reason.replace(/_/g, " ")}.`,
+  }));
+}
+
+export function Notices({ view, link, fault }: { view: View | null; link: Link; fault: string | null }) {
+  const shown = notices(view, link, fault);
+  if (shown.length === 0) return null;
+  return (
+    <ul className="notices" aria-label="Notices">
+      {shown.map((notice) => (
+        <li key={notice.key} className={notice.kind} role={notice.kind === "critical" ? "alert" : undefined}>
+          <Mark kind={notice.kind} />
+          <b>{notice.title}</b> <span>{notice.text}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
