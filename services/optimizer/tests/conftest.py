@@ -17,3 +17,8 @@ def site_file() -> Path:
 @pytest.fixture(scope="session")
 def site() -> Site:
     return parse_site(SITE_FILE.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def site_file_text() -> str:
+    return SITE_FILE.read_text(encoding="utf-8")

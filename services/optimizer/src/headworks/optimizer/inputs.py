@@ -97,7 +97,7 @@ def assemble(
     uses = _Uses(now, required_ages(site))
     manual = {(o.series, o.valid_at): o.value for o in overrides}
     state = _state(site, known, uses, grid)
-    flows = {name: _flow(name, known, uses, grid) for name in (*FORECAST_SERIES, *HELD_SERIES)}
+    flows = {name: _flow(name, known, uses, grid, manual) for name in (*FORECAST_SERIES, *HELD_SERIES)}
     mode = _mode(site, known, uses)
     mfra = _mfra(site, known, uses, grid, manual)
     reasons = [f"{name} is not known" for name, values in flows.items() if values is None]
@@ -106,8 +106,8 @@ def assemble(
         return Unknown(tuple(reasons), tuple(uses.uses))
     elevation_m, power_mw, float_m = state
     forcing = []
-    for t, start in enumerate(grid.starts):
-        values = {name: manual.get((name, start), column[t]) for name, column in flows.items() if column is not None}
+    for t in range(grid.count):
+        values = {name: column[t] for name, column in flows.items() if column is not None}
         forcing.append(Forcing.model_validate({**values, "mfra_power_mw": mfra[t].power_mw, "mode": mode.value}))
     case = Case(
         site=site.site,
@@ -129,7 +129,7 @@ def _state(site: Site, known: Known, uses: _Uses, grid: TimeGrid) -> tuple[float
     if elevation is None or elevation.value is None:
         reasons.append("elevation is not known")
         uses.note(names.ELEVATION, "none", None)
-    elif uses.note(names.ELEVATION, "pi", elevation.valid_at):
+    elif uses.note(names.ELEVATION, "pi", elevation.valid_at, _not_of(grid.start, elevation)):
         reasons.append(f"elevation of {elevation.valid_at:%Y-%m-%d %H:%M}Z is too old to plan from")
     power = known.latest.get(names.OXPH_POWER)
     minimum_mw = site.afterbay.unit.min_power
@@ -155,34 +155,75 @@ def _at_or_latest(known: Known, series: str, at: datetime) -> Sample | None:
     return exact or known.latest.get(series)
 
 
-def _flow(series: str, known: Known, uses: _Uses, grid: TimeGrid) -> list[float] | None:
-    """A stream by hour: its forecast, and the last value held where that ends; None when nothing is known."""
+def _not_of(at: datetime, sample: Sample) -> str | None:
+    """What to say of a value that stands in for one at another instant."""
+    return None if sample.valid_at == at else f"no good value of {at:%H:%M}Z; the newest one"
+
+
+def _flow(
+    series: str, known: Known, uses: _Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
+) -> list[float] | None:
+    """A stream by hour: a person's value, else its forecast, held over gaps; without one the last observation; or None."""
     forecast, last = known.forecasts.get(series), known.latest.get(series)
-    held = last.value if last is not None else None
-    by_start = {step.valid_at: step.value for step in forecast.steps} if forecast is not None else {}
-    covered = [by_start.get(start) for start in grid.starts]
-    missing = sum(value is None for value in covered)
-    if forecast is not None and missing < len(covered):
-        note = forecast.substituted
-        if missing:
-            ends = next((v for v in reversed(covered) if v is not None), None)
-            covered = [ends if v is None else v for v in covered]
-            note = "; ".join(filter(None, [note, f"{missing} h beyond the forecast hold its last value"]))
-        uses.note(series, forecast.source, forecast.issued_at, note)
-        return [value for value in covered if value is not None]
-    if held is None or last is None:
+    observed = last.value if last is not None else None
+    by_hand = [manual.get((series, start)) for start in grid.starts]
+    edited = f"{len(by_hand) - by_hand.count(None)} h by hand" if any(v is not None for v in by_hand) else None
+    covered = _by_hour(forecast, grid) if forecast is not None else [None] * grid.count
+    gaps = covered.count(None)
+    if forecast is not None and gaps < grid.count:
+        first = next(value for value in covered if value is not None)
+        filled = _held_over(covered, observed if observed is not None else first)
+        holds = f"{gaps} h without a forecast hold the value before them" if gaps else None
+        uses.note(series, forecast.source, forecast.issued_at, _joined(forecast.substituted, holds, edited))
+    elif observed is not None and last is not None:
+        filled = [observed] * grid.count
+        why = "no forecast" if forecast is None else f"the forecast of {forecast.issued_at:%Y-%m-%d %H:%M}Z has ended"
+        uses.note(series, "persistence", last.valid_at, _joined(f"{why}; the last observed value held", edited))
+    else:
         uses.note(series, "none", None)
         return None
-    uses.note(series, "persistence", last.valid_at, "no forecast; the last observed value held")
-    return [held] * grid.count
+    return [value if hand is None else hand for hand, value in zip(by_hand, filled, strict=True)]
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(note for note in notes if note) or None
+
+
+def _by_hour(forecast: Forecast, grid: TimeGrid) -> list[float | None]:
+    """The mean of the forecast's steps over each hour, weighted by how much of it they cover; None where they do not."""
+    step = timedelta(seconds=forecast.step_s)
+    water: dict[int, float] = {}
+    covered_s: dict[int, float] = {}
+    for piece in forecast.steps:
+        at, end = max(piece.valid_at, grid.start), min(piece.valid_at + step, grid.end)
+        while at < end:
+            t = grid.index_of(at)
+            until = min(end, grid.start + (t + 1) * grid.step)
+            part_s = (until - at).total_seconds()
+            water[t] = water.get(t, 0.0) + piece.value * part_s
+            covered_s[t] = covered_s.get(t, 0.0) + part_s
+            at = until
+    return [water[t] / covered_s[t] if t in covered_s else None for t in range(grid.count)]
+
+
+def _held_over(values: Sequence[float | None], before: float) -> list[float]:
+    """The values, each gap filled with the one before it."""
+    filled = []
+    for value in values:
+        before = before if value is None else value
+        filled.append(before)
+    return filled
 
 
 def _mode(site: Site, known: Known, uses: _Uses) -> Mode:
     sample = known.latest.get(names.MODE)
-    code = int(sample.value) if sample is not None and sample.value is not None else None
-    mode = site.afterbay.inflow.modes.get(code) if code is not None else None
-    if sample is None or mode is None:
+    if sample is None or sample.value is None:
         uses.note(names.MODE, "site file", None, "mode is not known; GEN")
+        return Mode.GEN
+    modes = site.afterbay.inflow.modes
+    mode = modes.get(int(sample.value)) if sample.value.is_integer() else None
+    if mode is None:
+        uses.note(names.MODE, "site file", sample.valid_at, f"mode {sample.value:g} is none of {sorted(modes)}; GEN")
         return Mode.GEN
     uses.note(names.MODE, "pi", sample.valid_at)
     return Mode(mode)
