@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ NOW = datetime(2026, 2, 17, 18, 20, tzinfo=UTC)
 START = NOW.replace(minute=0)
 FLOWS = (*names.GAUGES,)
 HOURS = 48
+T = TypeVar("T")
 
 
 def sample(series: str, value: float | None, at: datetime = NOW, quality: Quality = Quality.GOOD) -> Sample:
@@ -63,7 +65,7 @@ def known(**changes: object) -> Known:
     return replace(Known(hourly, latest, forecasts, [award()]), **changes)  # type: ignore[arg-type]
 
 
-def without(column: Mapping[str, object], *series: str) -> dict[str, object]:
+def without(column: Mapping[str, T], *series: str) -> dict[str, T]:
     return {name: value for name, value in column.items() if name not in series}
 
 
