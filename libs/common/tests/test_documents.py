@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from headworks.common.documents import documents, main
+from headworks.common.subjects import SERVICES
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 
@@ -42,8 +43,7 @@ def test_they_are_the_same_every_time(expected: dict[Path, str]) -> None:
 
 
 def test_every_service_and_the_bus_have_one(expected: dict[Path, str]) -> None:
-    names = {path.stem for path in expected}
-    assert names >= {"ingest", "optimizer", "plans", "control_gateway", "asyncapi"}
+    assert {path.stem for path in expected} == {*SERVICES, "asyncapi"}
 
 
 def test_what_is_committed_is_what_the_code_says(command: typer.Typer, sites_folder: Path) -> None:
@@ -56,12 +56,14 @@ def test_drift_is_named_with_the_command_that_mends_it(command: typer.Typer, tmp
     assert run.invoke(command, ["--folder", str(tmp_path)]).exit_code == 0
     assert run.invoke(command, ["--folder", str(tmp_path), "--check"]).exit_code == 0
     (tmp_path / "openapi" / "plans.json").write_text("{}\n")
+    (tmp_path / "openapi" / "gone.json").write_text("{}\n")
     (tmp_path / "asyncapi.json").unlink()
     result = run.invoke(command, ["--folder", str(tmp_path), "--check"])
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         f"{tmp_path}/asyncapi.json is missing",
         f"{tmp_path}/openapi/plans.json is not what the code says",
+        f"{tmp_path}/openapi/gone.json belongs to no service",
         "Mend with: make docs",
     ]
 

@@ -34,6 +34,8 @@ def drifted(folder: Path, expected: Mapping[Path, str]) -> list[str]:
             wrong.append(f"{file} is missing")
         elif file.read_text(encoding="utf-8") != text:
             wrong.append(f"{file} is not what the code says")
+    written = {folder / path for path in expected}
+    wrong += [f"{file} belongs to no service" for file in sorted(folder.glob("openapi/*.json")) if file not in written]
     return wrong
 
 
