@@ -6,22 +6,36 @@ import type { Session, SiteName } from "./api/types";
 import { SignIn } from "./parts/sign-in";
 import { SitePage } from "./parts/site-page";
 
+/** Whether to ask for a session at the start; the session itself is in a cookie that this page cannot read. */
+const HINT = "headworks-signed-in";
+
 type Who = "asking" | "nobody" | Session;
 
 export function App() {
   const [who, setWho] = useState<Who>("asking");
   const [fault, setFault] = useState<string | null>(null);
-  const signedOut = useCallback(() => setWho("nobody"), []);
-
-  useEffect(() => {
-    api.session().then(setWho, (error: unknown) => {
-      setWho("nobody");
-      if (!(error instanceof Refused && error.status === 401)) setFault(String((error as Error).message));
-    });
+  const signedIn = useCallback((session: Session) => {
+    localStorage.setItem(HINT, "yes");
+    setWho(session);
+  }, []);
+  const signedOut = useCallback(() => {
+    localStorage.removeItem(HINT);
+    setWho("nobody");
   }, []);
 
+  useEffect(() => {
+    if (localStorage.getItem(HINT) === null) {
+      setWho("nobody");
+      return;
+    }
+    api.session().then(setWho, (error: unknown) => {
+      signedOut();
+      if (!(error instanceof Refused && error.status === 401)) setFault(String((error as Error).message));
+    });
+  }, [signedOut]);
+
   if (who === "asking") return <p className="asking">Loading …</p>;
-  if (who === "nobody") return <SignIn fault={fault} onSignedIn={setWho} />;
+  if (who === "nobody") return <SignIn fault={fault} onSignedIn={signedIn} />;
   return <Sites session={who} onSignedOut={signedOut} />;
 }
 

@@ -1,5 +1,5 @@
 /** The key figures: trend, distance to the limits, what the setpoint and its read-back say, the next release. */
-import type { Alarm, Input, Limits, PlanStep, Point, Release, Resource, ScheduleHour, View } from "../api/types";
+import type { Alarm, Input, Limits, PlanStep, Point, Release, Resource, ScheduleHour, SetpointEntry, View } from "../api/types";
 import { ms } from "./format";
 
 const HOUR_MS = 3600 * 1000;
@@ -57,12 +57,18 @@ export type Agreement = "not known" | "link lost" | "differs" | "verified";
 const SAME_MW = 0.0051;
 
 /** What the register says of the setpoint: verified means that the PLC holds what the gateway wrote. */
-export function agreement(resource: Resource): Agreement {
+export function agreement(resource: Resource, written: number | null): Agreement {
   if (!resource.link_up) return "link lost";
-  const { setpoint, requested, read_back: held } = resource;
-  if (held === null) return "not known";
-  if (setpoint !== null) return Math.abs(setpoint - held) <= SAME_MW ? "verified" : "differs";
-  return requested !== null && Math.abs(requested - held) <= SAME_MW ? "verified" : "not known";
+  if (resource.read_back === null || written === null) return "not known";
+  return Math.abs(written - resource.read_back) <= SAME_MW ? "verified" : "differs";
+}
+
+/** The setpoint in force: what the gateway writes now, else what it last wrote; null when it never wrote. */
+export function writtenSetpoint(resource: Resource, journal: readonly SetpointEntry[] | null): number | null {
+  if (resource.setpoint !== null) return resource.setpoint;
+  const written = (e: SetpointEntry) => e.outcome === "verified" || e.outcome === "read_back_differs";
+  const last = (journal ?? []).filter((e) => e.resource === resource.resource && written(e)).at(-1);
+  return last?.enforced ?? null;
 }
 
 /** The release that is on or comes next. */

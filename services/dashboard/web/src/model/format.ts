@@ -15,7 +15,11 @@ export function quantity(value: number | null | undefined, unit: string, digits 
 
 /** A number with a fixed count of digits and a true minus sign; -0.00 is 0.00. */
 export function number(value: number, digits: number): string {
-  const text = value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const text = value.toLocaleString("en-US", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    useGrouping: "min2",
+  });
   return Number(value.toFixed(digits)) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 

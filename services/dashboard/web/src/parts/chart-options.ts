@@ -22,6 +22,7 @@ interface Stroke {
   readonly colour: string;
   readonly type?: "solid" | "dashed" | "dotted";
   readonly width?: number;
+  readonly opacity?: number;
   readonly area?: number;
   readonly yAxis?: number;
 }
@@ -38,7 +39,7 @@ export function elevationOption(view: View, frame: Frame, colours: Colours): ECh
   const award = awardSteps(view.awards);
   const seen = [...within(measured, frame), ...within(forecast, frame)];
   const [low, high] = axisRange([...seen, limits.minimum_elevation, limits.float_elevation], 0.3, 0.5);
-  const awardTop = Math.max(50, ...within(award, frame).map((value) => value ?? 0)) * 1.6;
+  const awardTop = Math.ceil(Math.max(50, ...within(award, frame).map((value) => value ?? 0)) / 25) * 40;
   const strokes: Stroke[] = [
     { name: "MFRA award", unit: units.power, data: award, colour: colours.award, width: 1, area: 0.14, yAxis: 1 },
     { name: "Forecast", unit: units.elevation, data: forecast, colour: colours.forecast, type: "dashed" },
@@ -57,7 +58,15 @@ export function elevationOption(view: View, frame: Frame, colours: Colours): ECh
     ...base(view, frame, colours, strokes),
     yAxis: [
       { ...yAxis(colours, units.elevation, digitsOf(units.elevation) - 1), min: low, max: high },
-      { ...yAxis(colours, `${units.power} award`, 0), min: 0, max: awardTop, splitLine: { show: false }, axisLabel: { show: false }, name: "" },
+      {
+        ...yAxis(colours, `${units.power}`, 0),
+        nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, 6] },
+        show: !frame.narrow,
+        min: 0,
+        max: awardTop,
+        interval: awardTop / 4,
+        splitLine: { show: false },
+      },
     ],
     series: [...strokes.map((stroke) => series(stroke, view, frame)), marks(frame, colours, lines, areas)],
   };
@@ -71,9 +80,9 @@ export function powerOption(view: View, frame: Frame, colours: Colours): ECharts
   const strokes: Stroke[] = [
     { name: "Plan", unit: units.power, data: planSteps(view.plan ?? [], resource), colour: colours.plan, width: 1, area: 0.16 },
     { name: "Schedule", unit: units.power, data: scheduleSteps(view.schedule?.hours ?? []), colour: colours.forecast, type: "dashed" },
+    { name: "Measured", unit: units.power, data: line(view.power ?? []), colour: colours.measured, width: 4, opacity: 0.75 },
     { name: "Setpoint", unit: units.power, data: journalSteps(entries, resource, "enforced", frame.nowMs), colour: colours.now, type: "solid", width: 1.5 },
     { name: "Read-back", unit: units.power, data: journalSteps(entries, resource, "read_back", frame.nowMs), colour: colours.text, type: "dotted", width: 2 },
-    { name: "Measured", unit: units.power, data: line(view.power ?? []), colour: colours.measured, width: 2.5 },
   ];
   const lines = [
     mark(limits.maximum_power, `Maximum ${number(limits.maximum_power, 1)}`, "dashed", colours.limit, "insideStartTop"),
@@ -100,7 +109,7 @@ function base(view: View, frame: Frame, colours: Colours, strokes: readonly Stro
     animation: !reduced,
     animationDuration: 0,
     animationDurationUpdate: reduced ? 0 : 200,
-    grid: { left: 48, right: 12, top: 26, bottom: 36 },
+    grid: { left: 54, right: frame.narrow ? 14 : 48, top: 26, bottom: 26 },
     textStyle: { fontFamily: "inherit" },
     xAxis: {
       type: "value",
@@ -159,7 +168,7 @@ function series(stroke: Stroke, _view: View, frame: Frame): object {
     showSymbol: false,
     connectNulls: false,
     clip: true,
-    lineStyle: { color: stroke.colour, width: stroke.width ?? 1.8, type: stroke.type ?? "solid" },
+    lineStyle: { color: stroke.colour, width: stroke.width ?? 1.8, type: stroke.type ?? "solid", opacity: stroke.opacity ?? 1 },
     itemStyle: { color: stroke.colour },
     ...(stroke.area === undefined ? {} : { areaStyle: { color: stroke.colour, opacity: stroke.area } }),
     emphasis: { disabled: true },

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "react";
 
 import type { View } from "../api/types";
-import { forecastAt, inputOf } from "../model/figures";
+import { forecastAt, inputOf, writtenSetpoint } from "../model/figures";
 import { digitsOf, ms, NOT_KNOWN, number, quantity, unitText, when } from "../model/format";
 import { Chart, useColours, useNarrow } from "./chart";
 import { elevationOption, powerOption, type Frame } from "./chart-options";
@@ -102,7 +102,7 @@ function elevationInWords(view: View, plantMs: number): string {
 function powerInWords(view: View): string {
   const resource = view.control?.resources[0];
   const unit = view.units.power;
-  return `OXPH power: measured ${quantity(inputOf(view, "oxph_power_mw")?.value, unit)}, setpoint ${quantity(resource?.setpoint, unit)}, read-back ${quantity(resource?.read_back, unit)}. The schedule as a table follows.`;
+  return `OXPH power: measured ${quantity(inputOf(view, "oxph_power_mw")?.value, unit)}, setpoint ${quantity(resource === undefined ? null : writtenSetpoint(resource, view.setpoints), unit)}, read-back ${quantity(resource?.read_back, unit)}. The schedule as a table follows.`;
 }
 
 const TABLE_HOURS = 48;

@@ -56,7 +56,13 @@ function PlantClock({ zone, plantMs, speed }: { zone: string; plantMs: number | 
         {day(plantMs, zone)} <b>{clockTime(plantMs, zone)}</b> {zoneName(plantMs, zone)}
       </time>
       <small>
-        {clockTime(plantMs, "UTC")} UTC{speed === 1 ? "" : ` · simulated, ${speed}× speed`}
+        {clockTime(plantMs, "UTC")} UTC
+        {speed !== 1 && (
+          <>
+            {" "}
+            · {speed}×<span className="simulated"> speed, simulated</span>
+          </>
+        )}
       </small>
     </p>
   );

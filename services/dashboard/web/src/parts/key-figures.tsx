@@ -11,6 +11,7 @@ import {
   nextRelease,
   planNow,
   trendPerHour,
+  writtenSetpoint,
   type Agreement,
 } from "../model/figures";
 import { age, clockTime, digitsOf, duration, ms, NOT_KNOWN, number, quantity, signed, unitText, when } from "../model/format";
@@ -159,7 +160,7 @@ function Unit({ view, plantMs }: { view: View; plantMs: number }) {
           <b className="big unknown">{NOT_KNOWN}</b>
         </p>
       ) : (
-        <Registers resource={resource} />
+        <Registers resource={resource} written={writtenSetpoint(resource, view.setpoints)} />
       )}
       <p className="detail">
         Measured <Value input={inputOf(view, "oxph_power_mw")} plantMs={plantMs} /> · plan{" "}
@@ -169,23 +170,21 @@ function Unit({ view, plantMs }: { view: View; plantMs: number }) {
   );
 }
 
-function Registers({ resource }: { resource: Resource }) {
-  const [kind, words] = AGREEMENTS[agreement(resource)];
-  const shown = resource.setpoint ?? resource.read_back;
+function Registers({ resource, written }: { resource: Resource; written: number | null }) {
+  const [kind, words] = AGREEMENTS[agreement(resource, written)];
   return (
     <>
       <p data-testid="setpoint">
-        <b className={shown === null ? "big unknown" : "big"}>
-          {shown === null ? NOT_KNOWN : number(shown, 2)}
-          {shown !== null && <small> {resource.unit}</small>}
+        <b className={written === null ? "big unknown" : "big"}>
+          {written === null ? NOT_KNOWN : number(written, 2)}
+          {written !== null && <small> {resource.unit}</small>}
         </b>
         <span className="trend">
           <Mark kind={kind} /> {words}
         </span>
       </p>
       <p className="detail">
-        {resource.setpoint === null ? "Nothing written yet" : "Setpoint written"} · read-back{" "}
-        {quantity(resource.read_back, resource.unit)}
+        {written === null ? "no setpoint written yet" : "setpoint"} · read-back {quantity(resource.read_back, resource.unit)}
         {resource.reason ? ` · ${resource.reason}` : ""}
       </p>
     </>

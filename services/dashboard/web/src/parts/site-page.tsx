@@ -63,9 +63,9 @@ export function SitePage({ site, sites, session, onChoose, onSignedOut }: Props)
           <>
             <KeyFigures view={view} plantMs={plantMs} />
             <div className="columns">
+              <Alarms view={view} plantMs={plantMs} session={session} onDone={refresh} />
               <Charts view={view} plantMs={plantMs} />
               <div className="side">
-                <Alarms view={view} plantMs={plantMs} session={session} onDone={refresh} />
                 <ControlCard view={view} plantMs={plantMs} session={session} onDone={refresh} />
                 <RunCard view={view} run={live.run} plantMs={plantMs} session={session} onDone={refresh} />
               </div>
