@@ -43,3 +43,13 @@ def test_settings_cannot_be_changed_and_do_not_show_the_databases_password() -> 
     assert "pass-word" not in repr(settings)
     with pytest.raises(ValueError, match="frozen"):
         settings.http_port = 1  # type: ignore[misc]  # that it is refused is what is shown
+
+
+def test_a_secret_may_lie_in_a_file_and_a_variable_comes_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "headworks_database_url").write_text("postgresql+asyncpg://u:from-file@h/d\n")
+    monkeypatch.setenv("HEADWORKS_SECRETS_DIR", str(tmp_path))
+    assert ServiceSettings().database_url == "postgresql+asyncpg://u:from-file@h/d"
+    monkeypatch.setenv("HEADWORKS_DATABASE_URL", "postgresql+asyncpg://u:from-variable@h/d")
+    assert ServiceSettings().database_url == "postgresql+asyncpg://u:from-variable@h/d"

@@ -1,4 +1,4 @@
-"""`python -m headworks.simulators`: the outside world on loopback ports, until SIGTERM or Ctrl-C."""
+"""`python -m headworks.simulators`: the outside world on its ports, until SIGTERM or Ctrl-C."""
 
 import asyncio
 import json
@@ -17,9 +17,10 @@ def main(
     seed: int = 7,
     scenario: Annotated[str, typer.Option(help="calm, mixed or storm")] = "mixed",
     ports: Annotated[str, typer.Option(help='fixed ports as JSON: {"pi": 8081}')] = "{}",
+    host: Annotated[str, typer.Option(help="where to listen; 0.0.0.0 in a container")] = "127.0.0.1",
 ) -> None:
     """Run the outside world."""
-    world = World(site, ports_file.parent, seed=seed, scenario=scenario, ports=json.loads(ports))
+    world = World(site, ports_file.parent, seed=seed, scenario=scenario, ports=json.loads(ports), host=host)
     asyncio.run(_until_stopped(world, ports_file))
 
 

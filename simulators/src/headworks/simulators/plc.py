@@ -52,8 +52,8 @@ class PlcRegisters:
 class SimulatedPlc:
     """The server, which can be taken away and brought back on the same port."""
 
-    def __init__(self, registers: PlcRegisters, port: int, unit_id: int = 1) -> None:
-        self.registers, self.port, self._unit_id = registers, port, unit_id
+    def __init__(self, registers: PlcRegisters, port: int, unit_id: int = 1, host: str = "127.0.0.1") -> None:
+        self.registers, self.port, self._unit_id, self._host = registers, port, unit_id, host
         self._server: ModbusTcpServer | None = None
 
     async def start(self) -> None:
@@ -61,7 +61,7 @@ class SimulatedPlc:
         block = [SimData(address=0, count=200, values=0, datatype=DataType.REGISTERS)]
         bits = [SimData(address=0, count=1, values=[False] * 16, datatype=DataType.BITS)]
         device = SimDevice(self._unit_id, simdata=(bits, bits, block, block), action=self._on_access)
-        self._server = ModbusTcpServer(device, address=("127.0.0.1", self.port))
+        self._server = ModbusTcpServer(device, address=(self._host, self.port))
         await self._server.serve_forever(background=True)
 
     async def stop(self) -> None:

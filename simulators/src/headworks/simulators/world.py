@@ -43,15 +43,15 @@ class FaultOrder(BaseModel):
 class WebServer:
     """An HTTP server on a fixed port that can be taken away and brought back."""
 
-    def __init__(self, app: FastAPI, port: int) -> None:
-        self.app, self.port = app, port
+    def __init__(self, app: FastAPI, port: int, host: str) -> None:
+        self.app, self.port, self._host = app, port, host
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen."""
         config = uvicorn.Config(
-            self.app, host="127.0.0.1", port=self.port, log_config=None, access_log=False, lifespan="off"
+            self.app, host=self._host, port=self.port, log_config=None, access_log=False, lifespan="off"
         )
         self._server = _QuietServer(config)
         self._task = asyncio.create_task(self._server.serve())
@@ -78,8 +78,17 @@ class _QuietServer(uvicorn.Server):
 class World:
     """Everything outside Headworks."""
 
-    def __init__(self, site_file: Path, folder: Path, *, seed: int, scenario: str, ports: dict[str, int]) -> None:
-        self.clock = world_clock()
+    def __init__(
+        self,
+        site_file: Path,
+        folder: Path,
+        *,
+        seed: int,
+        scenario: str,
+        ports: dict[str, int],
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.clock, self.host = world_clock(), host
         self.faults: dict[str, str] = dict.fromkeys(("pi", "hydroforecast", "caiso", "plc", "smtp"), "none")
         self.ports = {name: ports.get(name) or _free_port() for name in (*self.faults, "control")}
         start = self.clock.now()
@@ -96,18 +105,19 @@ class World:
             lambda: self.plant.elevation_ft,
         )
         registers.write_setpoint(round(self.plant.setpoint_mw * 100))
-        self.plc = SimulatedPlc(registers, self.ports["plc"])
+        self.plc = SimulatedPlc(registers, self.ports["plc"], host=host)
         now = self.clock.now
         self.web = {
-            "pi": WebServer(create_pi(self.plant, now, "demo:demo", self._fault("pi")), self.ports["pi"]),
+            "pi": WebServer(create_pi(self.plant, now, "demo:demo", self._fault("pi")), self.ports["pi"], host),
             "hydroforecast": WebServer(
                 create_hydroforecast(hydrology, now, "demo-key", self._fault("hydroforecast")),
                 self.ports["hydroforecast"],
+                host,
             ),
             "caiso": WebServer(
-                create_caiso(now, self.certificate.read_bytes(), self._fault("caiso")), self.ports["caiso"]
+                create_caiso(now, self.certificate.read_bytes(), self._fault("caiso")), self.ports["caiso"], host
             ),
-            "control": WebServer(self._control(), self.ports["control"]),
+            "control": WebServer(self._control(), self.ports["control"], host),
         }
         self._smtp: asyncio.Server | None = None
 
@@ -140,7 +150,7 @@ class World:
     async def _start_smtp(self) -> None:
         loop = asyncio.get_running_loop()
         self._smtp = await loop.create_server(
-            lambda: SMTP(self.mailbox, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", self.ports["smtp"]
+            lambda: SMTP(self.mailbox, enable_SMTPUTF8=True, loop=loop), self.host, self.ports["smtp"]
         )
 
     def _stop_smtp(self) -> None:

@@ -1,5 +1,9 @@
-"""What every service is told by its environment: HEADWORKS_ variables, checked at the start."""
+"""What every service is told by its environment: HEADWORKS_ variables, checked at the start.
 
+What is secret may lie in files instead, named as the variables in lower case, in the folder HEADWORKS_SECRETS_DIR.
+"""
+
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ class ServiceSettings(BaseSettings):
     def __init__(self, **values: Any) -> None:
         """Read the environment. Raises ValueError naming each wrong variable, its value and what would be right."""
         try:
-            super().__init__(**values)
+            super().__init__(_secrets_dir=os.environ.get("HEADWORKS_SECRETS_DIR"), **values)
         except ValidationError as error:
             raise ValueError("; ".join(_variable_fault(fault) for fault in error.errors())) from None
 
