@@ -37,7 +37,7 @@ async def dead_letters(url: str) -> list[dict[str, str]]:
     client = await nats.connect(url)
     try:
         subscription = await client.jetstream().pull_subscribe("dead.>", stream="DEAD_LETTERS")
-        with contextlib.suppress(nats.errors.TimeoutError):
+        with contextlib.suppress(TimeoutError):
             return [message.headers or {} for message in await subscription.fetch(10, timeout=0.5)]
         return []
     finally:
@@ -80,17 +80,17 @@ async def test_an_outage_longer_than_all_attempts_loses_no_message(
     bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
-    tries: list[int] = []
+    tries: list[tuple[int, int]] = []
 
     async def handler(_message: SolveJob, delivery: Delivery) -> None:
-        tries.append(delivery.attempt)
+        tries.append((delivery.attempt, delivery.deliveries))
         if delivery.attempt < 20:
             raise TryLater("the database is away")
 
     await bus.publish(SOLVE_JOB, job("r1"), site="abay")
     async with consuming(bus, handler):
         await eventually(lambda: len(tries) == 20)
-    assert tries == list(range(1, 21))
+    assert tries == [(attempt, 1) for attempt in range(1, 21)]
     assert await dead_letters(nats_server.url) == []
 
 
@@ -142,3 +142,49 @@ async def test_a_follower_starts_at_the_last_of_each_subject(bus: Bus) -> None:
         if len(seen) == 2:
             break
     assert seen == [("abay", "auto"), ("other", "manual")]
+
+
+async def test_a_consumer_told_to_stop_ends_what_it_handles(bus: Bus) -> None:
+    begun, go_on, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def handler(message: SolveJob, _delivery: Delivery) -> None:
+        begun.set()
+        await go_on.wait()
+        ended.append(message.run_id)
+
+    await bus.publish(SOLVE_JOB, job("first"), site="abay")
+    consumer = asyncio.create_task(bus.consume(SOLVE_JOB, handler, durable="workers"))
+    await begun.wait()
+    consumer.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+    assert ended == ["first"]
+    await bus.publish(SOLVE_JOB, job("second"), site="abay")
+    async with consuming(bus, handler):
+        await eventually(lambda: ended == ["first", "second"])
+
+
+async def test_a_handler_that_does_not_end_gives_its_message_to_the_next_at_once(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headworks.common.bus.DRAIN_S", 0.01)
+    begun = asyncio.Event()
+
+    async def endless(_message: SolveJob, _delivery: Delivery) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    await bus.publish(SOLVE_JOB, job("first"), site="abay")
+    consumer = asyncio.create_task(bus.consume(SOLVE_JOB, endless, durable="workers"))
+    await begun.wait()
+    consumer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await consumer
+    seen: list[tuple[str, int]] = []
+
+    async def handler(message: SolveJob, delivery: Delivery) -> None:
+        seen.append((message.run_id, delivery.attempt))
+
+    async with consuming(bus, handler):
+        await eventually(lambda: seen == [("first", 2)], timeout_s=5)

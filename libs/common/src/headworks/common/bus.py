@@ -6,6 +6,8 @@ to the dead letters with the reason; nothing is dropped in silence.
 
 import asyncio
 import contextlib
+import re
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +22,7 @@ import nats.js.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 from pydantic import ValidationError
 
@@ -36,6 +38,8 @@ FETCH_S = 5.0
 PUBLISH_S = 5.0
 RETRY_S = 1.0
 IN_PROGRESS_S = 10.0
+DRAIN_S = 5.0
+"""How long a handler may go on when its consumer is told to stop."""
 LINK_FAULTS = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 
 
@@ -51,6 +55,10 @@ class BusUnavailable(Exception):
     """A publish was not confirmed: the bus is away, or it refuses this publisher."""
 
 
+class BusRefused(BusUnavailable):
+    """The server does not let this client publish there."""
+
+
 class Deliver(StrEnum):
     """Where a new consumer starts in its stream."""
 
@@ -61,32 +69,70 @@ class Deliver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a message came: its subject, its place in the stream, and which try of its handler this is (from 1)."""
+    """How a message came: its subject, its place in the stream, and which try of its handler this is (from 1).
+
+    `deliveries` leaves out the tries within one delivery, so it grows only when a handler or its process failed.
+    """
 
     subject: str
     message_id: str
     sequence: int
     attempt: int
     published_at: datetime
+    deliveries: int = 1
 
 
 Handler = Callable[[M, Delivery], Awaitable[None]]
 
 
+class Refusals:
+    """The server refuses a publish in a message of its own; the publish itself would only run into its time-out."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+
+    def note(self, error: str) -> None:
+        """Learn of an error of the server; the client library has lowered its letters."""
+        found = re.search(r'permissions violation for publish to "(.+)"', error)
+        for refusal in self._waiting.get(found.group(1), ()) if found else ():
+            if not refusal.done():
+                refusal.set_result(None)
+
+    async def unless_refused(self, name: str, publishing: Awaitable[PubAck]) -> None:
+        """Wait for a publish. Raises BusRefused as soon as it is refused."""
+        refusal = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(name.lower(), set())
+        waiting.add(refusal)
+        work = asyncio.ensure_future(publishing)
+        try:
+            await asyncio.wait({work, refusal}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise BusRefused(f"{name}: the server does not let this client publish there")
+            work.result()
+        finally:
+            work.cancel()
+            waiting.discard(refusal)
+            if not waiting:
+                self._waiting.pop(name.lower(), None)
+
+
 class Bus:
     """A connection to NATS. Use `async with Bus.connect(...) as bus`."""
 
-    def __init__(self, client: Client, name: str) -> None:
+    def __init__(self, client: Client, name: str, refusals: "Refusals | None" = None) -> None:
         self._client = client
+        self._refusals = refusals or Refusals()
         self._jetstream: JetStreamContext = client.jetstream(timeout=PUBLISH_S)
         self._name = name
 
     @classmethod
     async def connect(cls, url: str, name: str, seed_file: Path | None = None) -> "Bus":
         """Connect for good: it reconnects without end. Raises OSError or nats.errors.Error when no server is there."""
+        refusals = Refusals()
 
         async def on_error(error: Exception) -> None:
             log.warning("bus error", error=str(error))
+            refusals.note(str(error))
 
         client = await nats.connect(
             url,
@@ -100,7 +146,7 @@ class Bus:
             max_outstanding_pings=2,
             error_cb=on_error,
         )
-        return cls(client, name)
+        return cls(client, name, refusals)
 
     async def __aenter__(self) -> "Bus":
         return self
@@ -144,12 +190,13 @@ class Bus:
             )
 
     async def publish_raw(self, name: str, body: bytes, headers: dict[str, str], *, in_stream: bool = True) -> None:
-        """Publish bytes on a subject's name. Raises BusUnavailable when it is not confirmed."""
+        """Publish bytes on a subject's name. Raises BusUnavailable when it is not confirmed, BusRefused when not allowed."""
         if not self._client.is_connected:
             raise BusUnavailable(f"{name}: not connected to the bus")
         try:
             if in_stream:
-                await self._jetstream.publish(name, body, timeout=PUBLISH_S, headers=headers or None)
+                publishing = self._jetstream.publish(name, body, timeout=PUBLISH_S, headers=headers or None)
+                await self._refusals.unless_refused(name, publishing)
             else:
                 await self._client.publish(name, body, headers=headers or None)
         except LINK_FAULTS as error:
@@ -171,6 +218,7 @@ class Bus:
 
         A message is tried `max_attempts` times. While a handler raises a `transient` error (or OSError, TryLater) the
         message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
+        Told to stop, a handler may come to its end within DRAIN_S; else its message goes to the next consumer at once.
         """
         if subject.stream is None:
             raise ValueError(f"{subject.pattern} is in no stream; use listen()")
@@ -231,9 +279,13 @@ class Bus:
             await self._bury(raw, f"not a {subject.message.__name__}: {error}")
             return
         keep_alive = asyncio.create_task(_in_progress(raw))
+        with span(f"handle {subject.pattern}", raw.headers):
+            work = asyncio.create_task(_until_it_can(handler, message, delivery, transient))
         try:
-            with span(f"handle {subject.pattern}", raw.headers):
-                await _until_it_can(handler, message, delivery, transient)
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await _drain(raw, work)
+            raise
         except Unacceptable as refusal:
             await self._bury(raw, str(refusal))
         except Exception as error:  # whatever a handler raises, the message comes again, then is kept
@@ -287,6 +339,8 @@ class Bus:
     ) -> AsyncIterator[Msg]:
         assert subject.stream is not None
         config = ConsumerConfig(
+            # With a name the filter stands in the API's subject, where the server's permissions see it.
+            name=f"{self._name}-{secrets.token_hex(8)}",
             filter_subject=subject.filter(**parts),
             ack_policy=AckPolicy.NONE,
             inactive_threshold=30,
@@ -323,6 +377,19 @@ class Bus:
                 await subscription.unsubscribe()
 
 
+async def _drain(raw: Msg, work: asyncio.Task[None]) -> None:
+    """Let a handler come to its end, and say so; one that takes longer gives its message back."""
+    done, _ = await asyncio.wait({work}, timeout=DRAIN_S)
+    if not done:
+        work.cancel()
+        await asyncio.wait({work})
+    with contextlib.suppress(*LINK_FAULTS):
+        if work.cancelled() or work.exception() is not None:
+            await raw.nak()
+        else:
+            await raw.ack()
+
+
 def _stream_config(stream: Stream, subjects: list[str]) -> StreamConfig:
     return StreamConfig(
         name=stream.name,
@@ -340,7 +407,8 @@ def _delivery(raw: Msg) -> Delivery:
     meta = raw.metadata
     headers = raw.headers or {}
     message_id = headers.get("Nats-Msg-Id") or f"{meta.stream}:{meta.sequence.stream}"
-    return Delivery(raw.subject, message_id, meta.sequence.stream, meta.num_delivered, meta.timestamp)
+    deliveries = meta.num_delivered
+    return Delivery(raw.subject, message_id, meta.sequence.stream, deliveries, meta.timestamp, deliveries)
 
 
 async def _until_it_can(
