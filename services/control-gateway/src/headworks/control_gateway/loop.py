@@ -2,17 +2,26 @@
 
 import asyncio
 import contextlib
+import math
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
 
 from headworks.common.clock import Clock
-from headworks.common.messages import ControlState, GenericTargets, Outcome, Plan, ResourceState, Setpoint
+from headworks.common.messages import (
+    ControlState,
+    GenericTargets,
+    Outcome,
+    Plan,
+    ResourceState,
+    Setpoint,
+    TargetType,
+)
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
@@ -32,18 +41,20 @@ from headworks.control_gateway.switches import SwitchBoard
 from headworks.control_gateway.writer import Differs, Verified, WriteResult, write_setpoint
 
 log = structlog.get_logger(__name__)
+ALIVE_S = 10.0
+"""Longer than a whole turn with a hung PLC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of an actuator between ticks."""
+    """What is remembered of an actuator between ticks. `link_up` is None before the first answer or fault."""
 
     feedback: Feedback | None = None
-    link_up: bool = False
+    link_up: bool | None = None
     ramped_until: datetime | None = None
+    ramping: bool = False
     decision: Decision | None = None
     plan: Plan | None = None
-    last_outcome: Outcome | None = None
 
 
 @dataclass
@@ -59,32 +70,46 @@ class ControlLoop:
     clock: Clock
     tick_s: float
     _known: dict[str, Known] = field(default_factory=dict)
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _wake: dict[str, asyncio.Event] = field(default_factory=dict)
+    _ticked_s: dict[str, float] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Hear of new plans."""
+        self._wake = {actuator.plc: asyncio.Event() for actuator in self.actuators}
         self.plans.register_callback(self._on_plan)
 
     def _on_plan(self, _update: PlanUpdate, _old: int | None, _new: int, _plan: Plan) -> None:
-        self._wake.set()
+        for wake in self._wake.values():
+            wake.set()
 
     async def run(self) -> None:
         """Tick for ever; run it as a task. A hung PLC delays its own actuators alone."""
         async with asyncio.TaskGroup() as group:
-            for name in {actuator.plc for actuator in self.actuators}:
+            for name in self._wake:
                 group.create_task(self._run_plc(name))
+
+    def is_alive(self) -> bool:
+        """Whether every PLC's turn came round lately, whatever the PLC answered."""
+        lately_s = time.monotonic() - ALIVE_S - 3 * self.tick_s
+        return all(self._ticked_s.get(name, -math.inf) > lately_s for name in self._wake)
 
     async def _run_plc(self, name: str) -> None:
         own = [actuator for actuator in self.actuators if actuator.plc == name]
-        while True:
-            started = time.monotonic()
-            self._wake.clear()
-            for actuator in own:
-                await self._tick(actuator, self.plcs[name])
-            rest_s = max(0.0, self.tick_s - (time.monotonic() - started))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), rest_s)
+        wake, plc = self._wake[name], self.plcs[name]
+        try:
+            while True:
+                started_s = time.monotonic()
+                wake.clear()
+                self.switches.save_again()
+                for actuator in own:
+                    await self._tick(actuator, plc)
+                self._ticked_s[name] = time.monotonic()
+                rest_s = max(0.0, self.tick_s - (time.monotonic() - started_s))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), rest_s)
+        finally:
+            plc.close()
 
     async def _tick(self, actuator: Actuator, plc: Plc) -> None:
         """One actuator, once."""
@@ -101,7 +126,7 @@ class ControlLoop:
         )
         if isinstance(feedback, LinkFault):
             # While the link is away no rate is earned: the return starts from where it was.
-            known = self._note_lost_link(actuator, replace(known, ramped_until=now), feedback, now)
+            known = self._without_link(actuator, known, feedback, now, noted=before.link_up is False)
         else:
             known = await self._decide_and_act(actuator, plc, known, now)
         self._known[actuator.resource] = known
@@ -117,63 +142,70 @@ class ControlLoop:
             return actual
         return Feedback(held[0], actual[0], self.clock.now())
 
+    def _without_link(self, actuator: Actuator, known: Known, fault: LinkFault, now: datetime, *, noted: bool) -> Known:
+        """Nothing is decided on what is not seen; a lost link is recorded once."""
+        if not noted:
+            self._record(actuator, known, Outcome.LINK_LOST, None, now, reason=fault.reason)
+        return replace(known, link_up=False, ramped_until=now, ramping=False, decision=None)
+
     async def _decide_and_act(self, actuator: Actuator, plc: Plc, known: Known, now: datetime) -> Known:
         switches = self.switches.now
         situation = Situation(
             mode=switches.mode.value,
             e_stop=switches.e_stop,
-            recordable=True,
-            plan=_due(known.plan, actuator),
+            recordable=self.journal.writable,
+            plan=due_plan(known.plan, actuator),
             feedback=known.feedback,
             ramped_until=known.ramped_until or now,
+            ramping=known.ramping,
         )
         decision = decide(actuator.limits, situation, now)
-        repeated = decision == known.decision
-        known = replace(known, decision=decision)
+        # A journal that refused is tried again each time: it must be seen to take entries before anything is written.
+        news = decision != known.decision or not situation.recordable
+        known = replace(known, decision=decision, ramped_until=now, ramping=False)
         match decision:
-            case Write(counts=counts):
-                return await self._write(actuator, plc, known, counts, now)
-            case Hold(reason=reason):
-                # Only a step that waits for its rate may save up time.
-                waits = reason == "the rate allows no step yet"
-                return known if waits else replace(known, ramped_until=now)
+            case Write():
+                return await self._write(actuator, plc, known, decision, now)
+            case Hold(spare_s=spare_s):
+                return replace(known, ramped_until=now - timedelta(seconds=spare_s), ramping=situation.ramping)
             case FailSafe(reason=reason):
-                if not repeated:
+                if news:
                     self._record(actuator, known, Outcome.HELD, None, now, reason=f"fail-safe: {reason}")
             case Refused(violations=violations):
-                if not repeated:
+                if news:
                     self._record(actuator, known, Outcome.REFUSED, None, now, violations=violations)
             case _:
                 assert_never(decision)
-        return replace(known, ramped_until=now)
+        return known
 
-    async def _write(self, actuator: Actuator, plc: Plc, known: Known, counts: int, now: datetime) -> Known:
+    async def _write(self, actuator: Actuator, plc: Plc, known: Known, decision: Write, now: datetime) -> Known:
         """Journal the intent, write, journal what became of it. Without a journal there is no write."""
+        counts = decision.counts
         if not self._record(actuator, known, Outcome.INTENDED, counts, now):
-            log.error("setpoint refused: the journal cannot be written", resource=actuator.resource)
-            return replace(known, decision=Refused(("the journal cannot be written",)), ramped_until=now)
-        read_back: int | None = None
+            return replace(known, decision=Refused(("the journal cannot be written",)))
         result: WriteResult = await write_setpoint(plc, actuator, counts)
-        after = replace(known, ramped_until=now)
+        at = self.clock.now()
         match result:
             case Verified(read_back=read_back):
-                outcome, reason = Outcome.VERIFIED, ""
+                self._record(actuator, known, Outcome.VERIFIED, counts, at, read_back=read_back)
+                spent = now - timedelta(seconds=decision.spare_s)
+                known = replace(known, ramped_until=spent, ramping=not decision.complete)
             case Differs(read_back=read_back):
-                outcome, reason = Outcome.READ_BACK_DIFFERS, "the PLC holds another setpoint than was written"
+                reason = "the PLC holds another setpoint than was written"
+                self._record(actuator, known, Outcome.READ_BACK_DIFFERS, counts, at, read_back=read_back, reason=reason)
             case LinkFault(reason=reason):
-                outcome = Outcome.LINK_LOST
-                after = replace(after, link_up=False)
+                self._record(actuator, known, Outcome.LINK_LOST, counts, at, reason=reason)
+                return replace(known, link_up=False, decision=None)
             case _:
                 assert_never(result)
-        if read_back is not None and after.feedback is not None:
-            after = replace(after, feedback=replace(after.feedback, read_back=read_back, at=self.clock.now()))
-        self._record(actuator, after, outcome, counts, self.clock.now(), read_back=read_back, reason=reason)
-        return replace(after, last_outcome=outcome)
+        feedback = known.feedback and replace(known.feedback, read_back=read_back, at=at)
+        return replace(known, feedback=feedback)
 
-    def _note_lost_link(self, actuator: Actuator, known: Known, fault: LinkFault, now: datetime) -> Known:
-        if known.last_outcome is not Outcome.LINK_LOST:
-            self._record(actuator, known, Outcome.LINK_LOST, None, now, reason=fault.reason)
-        return replace(known, last_outcome=Outcome.LINK_LOST)
+    def record_order(self, order: str) -> bool:
+        """Journal a person's order for every actuator; False when the journal cannot be written."""
+        now = self.clock.now()
+        known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in self.actuators]
+        return all(self._record(actuator, of, Outcome.HELD, None, now, reason=order) for actuator, of in known)
 
     def _record(
         self,
@@ -230,10 +262,10 @@ class ControlLoop:
             read_back=actuator.value(feedback.read_back) if feedback and known.link_up else None,
             actual=actuator.value(feedback.actual) if feedback and known.link_up else None,
             plan_age_s=max(0.0, (now - self.plans.confirmed_at).total_seconds()) if self.plans.confirmed_at else None,
-            link_up=known.link_up,
+            link_up=bool(known.link_up),
             fail_safe=isinstance(decision, FailSafe),
             refused=isinstance(decision, Refused),
-            reason=_why(decision),
+            reason="the PLC does not answer" if known.link_up is False else _why(decision),
         )
 
 
@@ -243,11 +275,15 @@ def _target(plan: Plan | None) -> float | None:
     return plan.targets.target_value if isinstance(plan.targets, GenericTargets) else plan.targets.suggested_speed_hz
 
 
-def _due(plan: Plan | None, actuator: Actuator) -> DuePlan | None:
-    target = _target(plan)
-    if plan is None or target is None:
+def due_plan(plan: Plan | None, actuator: Actuator) -> DuePlan | None:
+    """What the plan asks of this actuator, in its counts; a target of another kind is nothing that it can do."""
+    if plan is None:
         return None
-    return DuePlan(target / actuator.scale, plan.plan_created_at, plan.interval_start, plan.interval_end)
+    targets = plan.targets
+    kind = targets.target_type if isinstance(targets, GenericTargets) else TargetType.SPEED
+    target = _target(plan) if kind is actuator.target_type else None
+    requested = None if target is None else actuator.counts(target)
+    return DuePlan(requested, plan.plan_created_at, plan.interval_start, plan.interval_end)
 
 
 def _why(decision: Decision | None) -> str:

@@ -5,11 +5,14 @@ repeated. Exception replies, short replies and closed connections are all `LinkF
 """
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
+
+READ_HOLDING, READ_INPUT, WRITE_REGISTER = 3, 4, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,15 @@ class Plc:
         return await self._read("input", address, count)
 
     async def write_holding(self, address: int, value: int) -> LinkFault | None:
-        """One holding register (function 6). Only the writer calls this."""
+        """One holding register (function 6), over a connection that reads go over already. Only the writer calls this.
+
+        A write never connects: what the PLC holds behind a new connection is not known, and an e-stop may come meanwhile.
+        """
         async with self._lock:
-            client = await self._connected()
-            if isinstance(client, LinkFault):
-                return client
-            reply = await self._guard(client.write_register(address, value, device_id=self._unit_id))
+            client = self._client
+            if client is None or not client.connected:
+                return LinkFault("the connection was lost before the write")
+            reply = await self._guard(client.write_register(address, value, device_id=self._unit_id), WRITE_REGISTER)
             return reply if isinstance(reply, LinkFault) else None
 
     async def _read(self, table: str, address: int, count: int) -> list[int] | LinkFault:
@@ -50,8 +56,12 @@ class Plc:
             client = await self._connected()
             if isinstance(client, LinkFault):
                 return client
-            read = client.read_holding_registers if table == "holding" else client.read_input_registers
-            reply = await self._guard(read(address, count=count, device_id=self._unit_id))
+            read, function = (
+                (client.read_holding_registers, READ_HOLDING)
+                if table == "holding"
+                else (client.read_input_registers, READ_INPUT)
+            )
+            reply = await self._guard(read(address, count=count, device_id=self._unit_id), function)
         if isinstance(reply, LinkFault):
             return reply
         if len(reply.registers) != count:
@@ -75,15 +85,18 @@ class Plc:
         self._client = client
         return client
 
-    async def _guard(self, call: "asyncio.Future[ModbusPDU] | object") -> ModbusPDU | LinkFault:
+    async def _guard(self, call: Awaitable[ModbusPDU], function: int) -> ModbusPDU | LinkFault:
         """The reply, or why there is none; after a time-out the connection is dropped, as a late reply would mislead."""
         try:
-            reply: ModbusPDU = await asyncio.wait_for(call, self._timeout_s * 2)  # type: ignore[arg-type]  # pymodbus' mixin is untyped here
+            reply = await asyncio.wait_for(call, self._timeout_s * 2)
         except (ModbusException, OSError, TimeoutError) as error:
             self.close()
-            return LinkFault(repr(error))
+            return LinkFault(f"no answer: {error!r}")
         if reply.isError():
             return LinkFault(f"exception reply {reply}")
+        if reply.function_code != function:
+            self.close()
+            return LinkFault(f"asked for function {function}, got an answer to {reply.function_code}")
         return reply
 
     def close(self) -> None:

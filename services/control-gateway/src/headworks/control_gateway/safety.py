@@ -1,20 +1,27 @@
 """Whether a setpoint may be written, and which: a pure function in wire counts that denies by default.
 
-Unknown, stale, late, unlisted or out of limits means refused; nothing is clamped into range. What is allowed moves toward the
-plan no faster than the rate, from what the PLC holds now.
+Unknown, stale, late, unlisted, unrecorded or out of limits means refused; no plan is clamped into range. What is allowed
+moves toward the plan no faster than the rate, from what the PLC holds now. Over any stretch of time the register moves at
+most rate x time + 1 count: what the rate gives and a step does not use is kept, up to one count.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import floor
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import floor, isfinite
 from typing import Literal
 
 Mode = Literal["auto", "manual", "off"]
 
+HIGHEST_COUNT = 65535
+RESTARTED = 0
+"""What the registers of a PLC hold after its restart (measured; see docs/safety.md)."""
+CLOCKS_DIFFER_S = 60.0
+"""A plan made further in the future than this means that somebody's clock is wrong, so what is due is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an actuator is allowed, in counts and seconds."""
+    """What an actuator is allowed, in counts and seconds. Raises ValueError naming the field that cannot be right."""
 
     minimum: int
     maximum: int
@@ -24,12 +31,28 @@ class Limits:
     plan_stale_after_s: float
     feedback_stale_after_s: float
 
+    def __post_init__(self) -> None:
+        """Refuse limits that limit nothing."""
+        if not 0 <= self.minimum < self.maximum <= HIGHEST_COUNT:
+            raise ValueError(
+                f"minimum={self.minimum} and maximum={self.maximum} counts must be in order, 0 to {HIGHEST_COUNT}"
+            )
+        if not 0 <= self.deadband <= self.maximum - self.minimum:
+            raise ValueError(f"deadband={self.deadband} counts must be 0 to {self.maximum - self.minimum}, the range")
+        for name in ("rate_per_s", "rate_window_s", "plan_stale_after_s", "feedback_stale_after_s"):
+            value: float = getattr(self, name)
+            if not (isfinite(value) and value > 0):
+                raise ValueError(f"{name}={value:g} must be above zero")
+        if self.rate_per_s * self.rate_window_s < 1:
+            earned = self.rate_per_s * self.rate_window_s
+            raise ValueError(f"rate_window_s={self.rate_window_s:g} earns {earned:g} counts; it must earn at least 1")
+
 
 @dataclass(frozen=True, slots=True)
 class DuePlan:
-    """What the plan in force asks [counts, may be fractional], and when that plan was made."""
+    """What the plan in force asks [counts, may be fractional; None: nothing this actuator can do], and when it was made."""
 
-    requested: float
+    requested: float | None
     created_at: datetime
     interval_start: datetime
     interval_end: datetime
@@ -46,7 +69,10 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision is made from. `ramped_until` is the instant up to which the rate has been used."""
+    """All that a decision is made from.
+
+    `ramped_until` is the instant up to which the rate has been used; `ramping` says that the last write was on its way.
+    """
 
     mode: Mode
     e_stop: bool
@@ -54,21 +80,24 @@ class Situation:
     plan: DuePlan | None
     feedback: Feedback | None
     ramped_until: datetime
+    ramping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write this setpoint [counts]; `complete` when it is the plan's own."""
+    """Write this setpoint [counts]; `complete` when it is the plan's own. `spare_s` of the rate are left for the next step."""
 
     counts: int
     complete: bool
+    spare_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing to write: the PLC holds what it shall, or somebody else leads."""
+    """Nothing to write: the PLC holds what it shall, the rate allows no step yet, or somebody else leads."""
 
     reason: str
+    spare_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +129,23 @@ def decide(limits: Limits, situation: Situation, now: datetime) -> Decision:
     if plan is None:
         return FailSafe("no plan is in force")
     violations = (*_plan_violations(limits, plan, now), *_feedback_violations(limits, feedback, now))
-    if feedback is None or violations:
+    if violations or plan.requested is None or feedback is None:
         return Refused(violations)
-    return _toward(limits, round(plan.requested), feedback, situation.ramped_until, now)
+    return _toward(limits, round(plan.requested), feedback, situation, now)
 
 
 def _plan_violations(limits: Limits, plan: DuePlan, now: datetime) -> tuple[str, ...]:
     found: list[str] = []
+    age_s = (now - plan.created_at).total_seconds()
     if not plan.interval_start <= now < plan.interval_end:
         found.append("the plan is not for now")
-    if now - plan.created_at > timedelta(seconds=limits.plan_stale_after_s):
-        found.append(f"the plan is older than {limits.plan_stale_after_s:.0f} s")
-    if not limits.minimum <= plan.requested <= limits.maximum:
+    if age_s > limits.plan_stale_after_s:
+        found.append(f"the plan is older than {limits.plan_stale_after_s:g} s")
+    if age_s < -CLOCKS_DIFFER_S:
+        found.append("the plan was made in the future: a clock is wrong")
+    if plan.requested is None:
+        found.append("the plan asks nothing that this actuator can do")
+    elif not limits.minimum <= plan.requested <= limits.maximum:
         found.append(f"{plan.requested:g} counts is outside {limits.minimum} to {limits.maximum}")
     return tuple(found)
 
@@ -121,20 +155,40 @@ def _feedback_violations(limits: Limits, feedback: Feedback | None, now: datetim
         return ("the PLC has not answered yet",)
     age_s = (now - feedback.at).total_seconds()
     if not 0 <= age_s <= limits.feedback_stale_after_s:
-        return (f"the PLC's feedback is {age_s:.0f} s old",)
+        return (f"the PLC's feedback is not of the last {limits.feedback_stale_after_s:g} s",)
+    if _start(limits, feedback) is None:
+        held = f"the PLC holds {feedback.read_back} counts, outside {limits.minimum} to {limits.maximum}"
+        return (f"{held}, while the machine gives {feedback.actual}: from where to start is not known",)
     return ()
 
 
-def _toward(limits: Limits, target: int, feedback: Feedback, ramped_until: datetime, now: datetime) -> Decision:
-    """A step toward the target within the rate; a restarted PLC holds 0, then the step starts from the machine's output."""
-    known = feedback.read_back
-    base = known if limits.minimum <= known <= limits.maximum else feedback.actual
-    base = min(limits.maximum, max(limits.minimum, base))
-    if known == base and abs(target - base) < limits.deadband:
-        return Hold("at the plan's setpoint")
-    elapsed_s = min(limits.rate_window_s, max(0.0, (now - ramped_until).total_seconds()))
-    step = floor(limits.rate_per_s * elapsed_s)
-    if step < 1 and known == base:
-        return Hold("the rate allows no step yet")
-    counts = max(base - step, min(base + step, target))
-    return Write(counts, complete=counts == target)
+def _start(limits: Limits, feedback: Feedback) -> int | None:
+    """Where a step starts [counts]: what the PLC holds, or, where it restarted, what the machine gives; None if unknown."""
+    if limits.minimum <= feedback.read_back <= limits.maximum:
+        return feedback.read_back
+    runs = limits.minimum - limits.deadband <= feedback.actual <= limits.maximum + limits.deadband
+    if feedback.read_back == RESTARTED and runs:
+        return min(limits.maximum, max(limits.minimum, feedback.actual))
+    return None
+
+
+def _toward(limits: Limits, target: int, feedback: Feedback, situation: Situation, now: datetime) -> Decision:
+    """A step toward the target within the rate. A ramp once begun goes all the way; the deadband only keeps one from starting."""
+    start = _start(limits, feedback)
+    assert start is not None, "refused before"
+    elapsed_s = (now - situation.ramped_until).total_seconds()
+    earned = limits.rate_per_s * min(limits.rate_window_s, max(0.0, elapsed_s))
+    away = abs(target - start)
+    if feedback.read_back == start:
+        if away == 0 or (away < limits.deadband and not situation.ramping):
+            return Hold("at the plan's setpoint", _spare_s(limits, earned))
+        if earned < 1:
+            return Hold("the rate allows no step yet", _spare_s(limits, earned))
+    step = floor(earned)
+    counts = max(start - step, min(start + step, target))
+    return Write(counts, counts == target, _spare_s(limits, earned - abs(counts - start)))
+
+
+def _spare_s(limits: Limits, unused: float) -> float:
+    """How much of the time up to now the next step may still count: that of the unused counts, at most one's."""
+    return min(1.0, unused) / limits.rate_per_s

@@ -1,0 +1,124 @@
+"""The journal: on the disk before anything is written, whole after a crash, and shut when the disk is."""
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from headworks.common.messages import Setpoint
+from headworks.control_gateway.files import only_user_of
+from headworks.control_gateway.journal import Journal
+
+Make = Callable[[str], Setpoint]
+
+
+@contextmanager
+def full_disk(largest_bytes: int) -> Iterator[None]:
+    """No file of this process may grow further than this, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def ids(journal: Journal, most: int = 100) -> list[str]:
+    return [entry.setpoint_id for entry in journal.unshipped(most)[0]]
+
+
+def test_what_was_appended_is_there_after_a_restart(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path)
+    assert all(journal.append(entry(name)) for name in ("a", "b"))
+    assert journal.appended.is_set()
+    assert ids(Journal(tmp_path)) == ["a", "b"]
+
+
+def test_shipping_goes_on_where_it_was_left_over_a_restart(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a", "b", "c"):
+        journal.append(entry(name))
+    entries, position = journal.unshipped(2)
+    assert [e.setpoint_id for e in entries] == ["a", "b"]
+    journal.mark_shipped(position)
+    assert ids(journal) == ids(Journal(tmp_path)) == ["c"]
+    journal.mark_shipped(journal.unshipped()[1])
+    assert ids(journal) == []
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"setpoint_id": "b", "site"', b"\x00" * 40])
+def test_a_line_torn_by_a_crash_is_dropped_and_the_next_one_is_whole(tmp_path: Path, entry: Make, torn: bytes) -> None:
+    Journal(tmp_path).append(entry("a"))
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(torn)
+    journal = Journal(tmp_path)
+    assert ids(journal) == ["a"]
+    assert journal.append(entry("b"))
+    assert ids(journal) == ids(Journal(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("mark", ["", "garbage", "-1", "99999999"])
+def test_a_mark_that_cannot_be_right_ships_all_again(tmp_path: Path, entry: Make, mark: str) -> None:
+    Journal(tmp_path).append(entry("a"))
+    (tmp_path / "journal.shipped").write_text(mark)
+    assert ids(Journal(tmp_path)) == ["a"]
+
+
+def test_a_line_spoilt_on_the_disk_is_passed_over_and_the_rest_is_shipped(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a", "b", "c"):
+        journal.append(entry(name))
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"b"', b"!!!"))
+    restarted = Journal(tmp_path)
+    entries, position = restarted.unshipped()
+    assert [e.setpoint_id for e in entries] == ["a", "c"]
+    assert position == path.stat().st_size
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1, 100])
+def test_a_full_disk_refuses_and_leaves_no_torn_line_behind(tmp_path: Path, entry: Make, room_bytes: int) -> None:
+    journal = Journal(tmp_path)
+    journal.append(entry("a"))
+    with full_disk((tmp_path / "journal.jsonl").stat().st_size + room_bytes):
+        assert journal.append(entry("refused")) is False
+        assert journal.writable is False
+        assert ids(journal) == ["a"]
+    assert ids(Journal(tmp_path)) == ["a"]
+    assert journal.append(entry("b")) is True
+    assert journal.writable is True
+    assert ids(journal) == ids(Journal(tmp_path)) == ["a", "b"]
+
+
+def test_a_folder_that_went_away_refuses(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path)
+    (tmp_path / "journal.jsonl").unlink()
+    assert journal.append(entry("a")) is False
+    (tmp_path / "journal.jsonl").mkdir()
+    assert journal.append(entry("a")) is False
+
+
+def test_a_large_journal_that_is_shipped_whole_is_set_aside(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path, rotate_bytes=1000)
+    for number in range(6):
+        journal.append(entry(f"e{number}"))
+    entries, position = journal.unshipped(5)
+    assert len(entries) == 5
+    journal.mark_shipped(position)
+    assert ids(journal) == ["e5"], "not yet whole"
+    journal.mark_shipped(journal.unshipped()[1])
+    assert (tmp_path / "journal.jsonl").stat().st_size == 0
+    assert (tmp_path / "journal-before.jsonl").stat().st_size > 1000
+    journal.append(entry("next"))
+    assert ids(journal) == ids(Journal(tmp_path, rotate_bytes=1000)) == ["next"]
+
+
+def test_a_folder_is_for_one_gateway(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    taken = pytest.raises(ValueError, match="is in use by another gateway; end that one first")
+    with only_user_of(folder), taken, only_user_of(folder):
+        pass
+    with only_user_of(folder):
+        pass
