@@ -107,7 +107,7 @@ def _interval(record: etree._Element, trade_date: date, hour: int, start: dateti
         ("HR", str(hour)),
         ("intervalDuration", "60"),
         ("intervalEndTime", f"{end:%Y-%m-%dT%H:%M:%S}-00:00"),
-        ("intervalNum", str(hour)),
+        ("intervalNum", "1"),
         ("intervalStartTime", f"{start:%Y-%m-%dT%H:%M:%S}-00:00"),
         ("MW", f"{megawatts:.2f}"),
         ("tradeDate", trade_date.isoformat()),

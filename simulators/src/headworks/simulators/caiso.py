@@ -14,6 +14,7 @@ from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from headworks.simulators.awards import award_file, published
+from headworks.simulators.web import hang
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
@@ -33,11 +34,15 @@ def create_caiso(now: Callable[[], datetime], certificate_pem: bytes, fault: Cal
         kind = fault()
         if kind == "refuse_auth":
             return Response("Forbidden", 403)
+        if kind == "unavailable":
+            return Response("Service Unavailable", 503)
+        if kind == "hang":
+            await hang(request)
         if kind == "garbage":
             return Response(b"<html>maintenance</html>", media_type="text/html")
         try:
             root = etree.fromstring(await request.body(), etree.XMLParser(resolve_entities=False, no_network=True))
-            _check_signature(root, certificate)
+            check_signature(root, certificate)
             trade_date = date.fromisoformat(str(root.findtext(".//{*}Body//{*}tradeDate")))
         except (etree.XMLSyntaxError, SignXMLException, ValueError) as error:
             return _fault(f"The request could not be accepted: {error}")
@@ -49,8 +54,11 @@ def create_caiso(now: Callable[[], datetime], certificate_pem: bytes, fault: Cal
     return app
 
 
-def _check_signature(root: etree._Element, certificate: Certificate) -> None:
-    """The signature must hold and cover the Body, the token and the CAISO header."""
+def check_signature(root: etree._Element, certificate: Certificate) -> None:
+    """The signature must hold and cover the Body, the token and the CAISO header, of which there is one each."""
+    for name in SIGNED_NAMES:
+        if len(root.findall(f".//{{*}}{name}")) != 1:
+            raise ValueError(f"one {name} is right")
     config = SignatureConfiguration(expect_references=3, location=".//")
     results = XMLVerifier().verify(root, x509_cert=certificate, id_attribute="Id", expect_config=config)
     assert isinstance(results, list)

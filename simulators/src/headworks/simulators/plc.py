@@ -33,16 +33,16 @@ class PlcRegisters:
         """A client wrote register 100."""
         self.setpoint = counts
         self.writes.append(counts)
-        if self.min_mw <= counts / COUNTS_PER_MW <= self.max_mw:
+        if self.fault != "refuse" and self.min_mw <= counts / COUNTS_PER_MW <= self.max_mw:
             self.read_back = counts + 7 if self.fault == "read_back_differs" else counts
             self.take_over(counts / COUNTS_PER_MW)
 
-    def read(self, table: str, address: int) -> int:
-        """The value of one register."""
+    def read(self, table: str, address: int) -> int | None:
+        """The value of a register with a meaning; None of one that only holds what was written."""
         if table == "holding":
-            return {SETPOINT: self.setpoint, READBACK: self.read_back}.get(address, 0)
+            return {SETPOINT: self.setpoint, READBACK: self.read_back}.get(address)
         elevation = round((self.elevation_ft() - OFFSET_FT) * COUNTS_PER_FT)
-        return {ACTUAL: round(self.power_mw() * COUNTS_PER_MW), ELEVATION: elevation}.get(address, 0)
+        return {ACTUAL: round(self.power_mw() * COUNTS_PER_MW), ELEVATION: elevation}.get(address)
 
     def restart(self) -> None:
         """After a power cycle the registers read 0; the machine goes on as it was."""
@@ -86,7 +86,15 @@ class SimulatedPlc:
         if function_code in READ_FUNCTIONS:
             for i in range(count):
                 at = address + i
-                current[at - start_address] = self.registers.read(READ_FUNCTIONS[function_code], at)
-        elif function_code in WRITE_FUNCTIONS and address <= SETPOINT < address + len(values):
+                value = self.registers.read(READ_FUNCTIONS[function_code], at)
+                if value is not None:
+                    current[at - start_address] = value
+            return None
+        if function_code not in WRITE_FUNCTIONS:
+            return ExcCodes.ILLEGAL_FUNCTION
+        written = range(address, address + len(values))
+        if READBACK in written:
+            return ExcCodes.ILLEGAL_ADDRESS
+        if SETPOINT in written:
             self.registers.write_setpoint(int(values[SETPOINT - address]))
         return None

@@ -17,6 +17,8 @@ class MailBox:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a mail."""
+        if self._fault() == "refuse":
+            return "554 Transaction failed: refused for good"
         if self._fault() != "none":
             return "451 Requested action aborted: local error in processing"
         content = envelope.content if isinstance(envelope.content, bytes) else b""

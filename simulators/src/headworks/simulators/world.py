@@ -1,18 +1,16 @@
 """The outside world as one process: plant, PLC, PI, HydroForecast, CAISO, SMTP, and a control port that breaks them."""
 
 import asyncio
-import contextlib
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-import uvicorn
 import yaml
 from aiosmtpd.smtp import SMTP
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from headworks.simulators.awards import PublishedAwards
 from headworks.simulators.caiso import create_caiso
@@ -24,55 +22,35 @@ from headworks.simulators.pi_web_api import create_pi
 from headworks.simulators.plant import Plant, constants_of
 from headworks.simulators.plc import PlcRegisters, SimulatedPlc
 from headworks.simulators.smtp import MailBox
+from headworks.simulators.web import WebServer
 
 Target = Literal["pi", "hydroforecast", "caiso", "plc", "smtp"]
+FAULTS: dict[Target, frozenset[str]] = {
+    "pi": frozenset({"down", "garbage", "refuse_auth", "unavailable", "bad_quality", "hang"}),
+    "hydroforecast": frozenset(
+        {"down", "garbage", "refuse_auth", "unavailable", "no_data", "no_primary", "stale", "hang"}
+    ),
+    "caiso": frozenset({"down", "garbage", "refuse_auth", "unavailable", "no_data", "bad_hash", "hang"}),
+    "plc": frozenset({"down", "restart", "hang", "exception", "refuse", "read_back_differs"}),
+    "smtp": frozenset({"down", "refuse", "unavailable"}),
+}
 PLANT_EVERY_S = 0.1
 
 
 class FaultOrder(BaseModel):
-    """What shall go wrong, and where."""
+    """What shall go wrong, and where; "none" heals it."""
 
     model_config = ConfigDict(extra="forbid")
     target: Target
-    kind: Literal[
-        "none", "down", "garbage", "refuse_auth", "unavailable", "bad_quality", "no_data", "no_primary", "bad_hash",
-        "hang", "exception", "read_back_differs", "refuse", "restart",
-    ]  # fmt: skip
+    kind: str
 
-
-class WebServer:
-    """An HTTP server on a fixed port that can be taken away and brought back."""
-
-    def __init__(self, app: FastAPI, port: int, host: str) -> None:
-        self.app, self.port, self._host = app, port, host
-        self._server: uvicorn.Server | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Listen."""
-        config = uvicorn.Config(
-            self.app, host=self._host, port=self.port, log_config=None, access_log=False, lifespan="off"
-        )
-        self._server = _QuietServer(config)
-        self._task = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            if self._task.done():
-                self._task.result()
-            await asyncio.sleep(0.01)
-
-    async def stop(self) -> None:
-        """Close."""
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            self._server.force_exit = True
-            await self._task
-            self._server = self._task = None
-
-
-class _QuietServer(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    @model_validator(mode="after")
+    def _known(self) -> "FaultOrder":
+        if self.kind not in {"none", *FAULTS[self.target]}:
+            raise ValueError(
+                f"kind={self.kind!r} of {self.target} must be none or one of {sorted(FAULTS[self.target])}"
+            )
+        return self
 
 
 class World:
@@ -89,8 +67,8 @@ class World:
         host: str = "127.0.0.1",
     ) -> None:
         self.clock, self.host = world_clock(), host
-        self.faults: dict[str, str] = dict.fromkeys(("pi", "hydroforecast", "caiso", "plc", "smtp"), "none")
-        self.ports = {name: ports.get(name) or _free_port() for name in (*self.faults, "control")}
+        self.faults: dict[str, str] = dict.fromkeys(get_args(Target), "none")
+        self.ports = {name: ports.get(name) or free_port() for name in (*self.faults, "control")}
         start = self.clock.now()
         constants = constants_of(yaml.safe_load(site_file.read_text(encoding="utf-8")))
         hydrology = Hydrology(seed, scenario, start)
@@ -211,7 +189,7 @@ class World:
         return app
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from contextlib import AsyncExitStack
 
 import httpx
@@ -16,7 +17,7 @@ from headworks.ingest.api import create_api
 from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector
 from headworks.ingest.sections import SourcesSection, sources_of
 from headworks.ingest.settings import IngestSettings
-from headworks.ingest.sources.caiso import Client
+from headworks.ingest.sources.caiso import Client, client_context
 from headworks.ingest.sources.hydroforecast import HydroForecast
 from headworks.ingest.sources.pi import PiWebApi
 from headworks.ingest.store import SeriesStore
@@ -57,9 +58,14 @@ def _polling(
 
 
 def _client(
-    stack: AsyncExitStack, url: str, settings: IngestSettings, auth: httpx.Auth | None = None
+    stack: AsyncExitStack,
+    url: str,
+    settings: IngestSettings,
+    *,
+    auth: httpx.Auth | None = None,
+    verify: ssl.SSLContext | bool = True,
 ) -> httpx.AsyncClient:
-    client = httpx.AsyncClient(base_url=url, timeout=settings.source_timeout_s, auth=auth)
+    client = httpx.AsyncClient(base_url=url, timeout=settings.source_timeout_s, auth=auth, verify=verify)
     stack.push_async_callback(client.aclose)
     return client
 
@@ -70,7 +76,7 @@ def _pi_task(
     if settings.pi_url is None:
         return {}
     auth = httpx.BasicAuth(settings.pi_username, settings.pi_password.get_secret_value())
-    pi = PiWebApi(_client(stack, settings.pi_url, settings, auth), section.pi)
+    pi = PiWebApi(_client(stack, settings.pi_url, settings, auth=auth), section.pi)
     poller = PiCollector(collector, pi, section.pi)
     return {f"pi-{collector.site.site}": _polling(collector, "pi", section.pi.poll_every, poller)}
 
@@ -92,10 +98,13 @@ def _award_collector(
 ) -> AwardCollector | None:
     if settings.caiso_url is None or settings.caiso_certificate_file is None or settings.caiso_key_file is None:
         return None
+    certificate, key = settings.caiso_certificate_file, settings.caiso_key_file
+    context = client_context(certificate, key, settings.caiso_ca_file)
     client = Client.from_files(
-        _client(stack, settings.caiso_url, settings),
-        settings.caiso_certificate_file,
-        settings.caiso_key_file,
+        _client(stack, settings.caiso_url, settings, verify=context),
+        certificate,
+        key,
+        settings.caiso_path,
         settings.caiso_soap_action,
         settings.caiso_request_body,
     )

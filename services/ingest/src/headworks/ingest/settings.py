@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from lxml import etree
+from pydantic import Field, SecretStr, field_validator
 
 from headworks.common.settings import ServiceSettings
 
@@ -18,6 +19,8 @@ class IngestSettings(ServiceSettings):
     caiso_url: str | None = None
     caiso_certificate_file: Path | None = None
     caiso_key_file: Path | None = None
+    caiso_ca_file: Path | None = Field(default=None, description="whom to trust as CAISO; the system's store without")
+    caiso_path: str = "/sst/runtime.asvc/RetrieveMarketAwards_CMRIv4_AP"
     caiso_soap_action: str = "http://www.caiso.com/soa/RetrieveMarketAwards_CMRIv4_AP"
     caiso_request_body: str = Field(
         default=(
@@ -28,3 +31,14 @@ class IngestSettings(ServiceSettings):
         description="the request schema is not public: {trade_date} is filled in",
     )
     source_timeout_s: float = Field(default=10.0, gt=0)
+
+    @field_validator("caiso_request_body")
+    @classmethod
+    def _request(cls, body: str) -> str:
+        if "{trade_date}" not in body:
+            raise ValueError("must hold {trade_date}, where the trade date goes")
+        try:
+            etree.fromstring(body.replace("{trade_date}", "2026-02-17"))
+        except etree.XMLSyntaxError as error:
+            raise ValueError(f"must be one XML element: {error}") from error
+        return body

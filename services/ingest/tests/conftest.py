@@ -1,0 +1,67 @@
+"""The outside world on real sockets, and a store on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from headworks.common.database import Database
+from headworks.common.migrate import migration_folders, upgrade
+from headworks.common.sites import read_sites
+from headworks.ingest.sections import SourcesSection, sources_of
+from headworks.ingest.store import SeriesStore
+from headworks.simulators.certificates import make_client_certificate
+from headworks.simulators.web import Tls, WebServer
+from headworks.simulators.world import free_port
+from headworks.waterway.site import Site
+
+NOW = datetime(2026, 2, 17, 21, 30, tzinfo=UTC)
+Serve = Callable[..., Awaitable[WebServer]]
+
+
+@pytest.fixture(scope="session")
+def site(sites_folder: Path) -> Site:
+    return read_sites(sites_folder)["abay"]
+
+
+@pytest.fixture(scope="session")
+def section(site: Site) -> SourcesSection:
+    return sources_of(site)
+
+
+@pytest.fixture(scope="session")
+def client_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """CAISO's client: certificate and key."""
+    return make_client_certificate(tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serve an app on a free port of loopback until the test ends."""
+    servers: list[WebServer] = []
+
+    async def start(app: FastAPI, tls: Tls | None = None) -> WebServer:
+        server = WebServer(app, free_port(), tls=tls)
+        servers.append(server)
+        await server.start()
+        return server
+
+    yield start
+    for server in servers:
+        await server.stop()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(upgrade, database_url, "ingest", dict(migration_folders())["ingest"])
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def store(database: Database) -> SeriesStore:
+    return SeriesStore(database)
