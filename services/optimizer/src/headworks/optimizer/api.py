@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import FastAPI, Query
 from fastapi.responses import PlainTextResponse
@@ -13,16 +13,18 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from headworks.common.auth import Operator, Viewer
 from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
-from headworks.common.messages import Override, RunFinished, RunStage, RunStatus, SolveJob
+from headworks.common.messages import Message, Override, RunFinished, RunStage, RunStatus, SolveJob
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
-from headworks.common.subjects import RUN_FINISHED, RUN_PROGRESS
+from headworks.common.subjects import RUN_FINISHED, RUN_PROGRESS, Subject
 from headworks.optimizer.case import Form, Hour, Solution
-from headworks.optimizer.inputs import OVERRIDABLE
+from headworks.optimizer.orders import override_faults, setpoint_faults
 from headworks.optimizer.solve import lp_text, recalculated
 from headworks.optimizer.store import Run, RunStore
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.site import Site
+
+M = TypeVar("M", bound=Message)
 
 
 class RunOrder(BaseModel):
@@ -41,10 +43,11 @@ class Accepted(BaseModel):
 
 
 class RunWithSolution(BaseModel):
-    """A run's record and its answer."""
+    """A run's record and its answer; with the elevation at the start of its first hour its forecast is whole."""
 
     run: Run
     solution: Solution | None
+    initial_elevation_m: float | None = None
 
 
 class EditedSchedule(BaseModel):
@@ -74,12 +77,8 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
     @app.post("/sites/{site}/runs", status_code=202)
     async def start_run(site: str, order: RunOrder, caller: Operator) -> Accepted:
         """Queue a run."""
-        known_site(site)
-        wrong = [
-            FieldProblem(field=f"overrides.{i}.series", value=o.series, expected=f"one of {sorted(OVERRIDABLE)}")
-            for i, o in enumerate(order.overrides)
-            if o.series not in OVERRIDABLE
-        ]
+        model = known_site(site)
+        wrong = override_faults(model, order.overrides, clock.now())
         if wrong:
             raise Problem(422, "The request is not valid", errors=wrong)
         job = SolveJob(
@@ -99,13 +98,18 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
         """The newest runs."""
         return await store.newest(known_site(site).site, limit)
 
-    @app.get("/sites/{site}/runs/latest", responses={404: {"description": "No run has a schedule yet"}})
+    async def with_solution(run: Run) -> RunWithSolution:
+        solution, case = await store.solution(run.run_id), await store.case(run.run_id)
+        elevation_m = case.initial_elevation_m if case is not None else None
+        return RunWithSolution(run=run, solution=solution, initial_elevation_m=elevation_m)
+
+    @app.get("/sites/{site}/runs/latest", responses={404: {"description": "No run has submitted a plan yet"}})
     async def latest(site: str, _caller: Viewer) -> RunWithSolution:
-        """The newest run that has a schedule."""
-        found = await store.newest(known_site(site).site, 1, with_schedule=True)
+        """The run whose plan was submitted last; trials are not among them."""
+        found = await store.newest(known_site(site).site, 1, submitted=True)
         if not found:
-            raise Problem(404, "No run has a schedule yet", f"site {site}")
-        return RunWithSolution(run=found[0], solution=await store.solution(found[0].run_id))
+            raise Problem(404, "No run has submitted a plan yet", f"site {site}")
+        return await with_solution(found[0])
 
     @app.get("/runs/{run_id}", responses={404: {"description": "No such run"}})
     async def run_record(run_id: str, _caller: Viewer) -> Run:
@@ -118,7 +122,7 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
         run = await known_run(run_id)
         if run.finished_at is None:
             raise Problem(409, "The run has not ended", f"run_id={run_id} is {run.stage}")
-        return RunWithSolution(run=run, solution=await store.solution(run_id))
+        return await with_solution(run)
 
     @app.post("/runs/{run_id}/cancel", status_code=202)
     async def cancel(run_id: str, caller: Operator) -> Run:
@@ -131,7 +135,7 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
             ended = RunFinished(
                 run_id=run_id, site=run.site, at=clock.now(), status=RunStatus.CANCELLED, reason=f"by {caller.name}"
             )
-            await store.finish(ended, None, None)
+            await store.finish(ended, None, None, run.attempt)
         return await known_run(run_id)
 
     @app.get("/runs/{run_id}/progress", response_class=EventSourceResponse)
@@ -153,37 +157,49 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
     @app.post("/sites/{site}/recalculate")
     async def recalculate(site: str, edited: EditedSchedule, _caller: Viewer) -> list[Hour]:
         """What an edited schedule leads to: a forward simulation of the run's case, no solve."""
-        case = await store.case((await known_run(edited.run_id)).run_id)
-        if case is None:
-            raise Problem(404, "The run has no case", f"run_id={edited.run_id}")
-        if len(edited.setpoint_mw) != len(case.forcing):
-            wrong = FieldProblem(
-                field="setpoint_mw", value=len(edited.setpoint_mw), expected=f"{len(case.forcing)} values, one an hour"
-            )
+        model, run = known_site(site), await known_run(edited.run_id)
+        if run.site != site:
+            wrong = FieldProblem(field="run_id", value=run.run_id, expected=f"a run of {site}, not of {run.site}")
             raise Problem(422, "The request is not valid", errors=[wrong])
+        case = await store.case(run.run_id)
+        if case is None:
+            raise Problem(404, "The run has no case", f"run_id={run.run_id}: {run.status_reason or run.stage}")
+        wrong_setpoints = setpoint_faults(model, case, edited.setpoint_mw)
+        if wrong_setpoints:
+            raise Problem(422, "The request is not valid", errors=wrong_setpoints)
         try:
-            return list(await asyncio.to_thread(recalculated, known_site(site), case, edited.setpoint_mw))
+            return list(await asyncio.to_thread(recalculated, model, case, edited.setpoint_mw))
         except OutOfRange as error:
             raise Problem(422, "The reservoir leaves its surveyed range", str(error)) from error
-        except ValueError as error:
-            raise Problem(422, "The schedule is outside the unit's range", str(error)) from error
 
     return app
 
 
 async def _events(run: Run, store: RunStore, bus: Bus) -> AsyncIterator[ServerSentEvent]:
-    """Progress from the bus until the end; a run that has ended gives its end at once."""
+    """Progress from the bus until the end; a run that has ended gives its end at once, however long ago."""
+    if run.finished_at is not None and run.status is not None:
+        solution = await store.solution(run.run_id)
+        ended = RunFinished(
+            run_id=run.run_id,
+            site=run.site,
+            at=run.finished_at,
+            status=run.status,
+            reason=run.status_reason,
+            relaxed=tuple(relaxation.text for relaxation in solution.relaxations) if solution is not None else (),
+            submission_id=run.submission_id,
+        )
+        yield ServerSentEvent(ended.model_dump_json(), event="finished")
+        return
     queue: asyncio.Queue[ServerSentEvent] = asyncio.Queue(1000)
 
-    async def hear_progress() -> None:
-        async for message, _ in bus.follow(RUN_PROGRESS, deliver=Deliver.ALL, site=run.site, run_id=run.run_id):
-            await queue.put(ServerSentEvent(message.model_dump_json(), event="progress"))
+    async def hear(subject: Subject[M], event: str) -> None:
+        async for message, _ in bus.follow(subject, deliver=Deliver.ALL, site=run.site, run_id=run.run_id):
+            await queue.put(ServerSentEvent(message.model_dump_json(), event=event))
 
-    async def hear_end() -> None:
-        async for message, _ in bus.follow(RUN_FINISHED, deliver=Deliver.ALL, site=run.site, run_id=run.run_id):
-            await queue.put(ServerSentEvent(message.model_dump_json(), event="finished"))
-
-    tasks = [asyncio.create_task(hear_progress()), asyncio.create_task(hear_end())]
+    hearing = [
+        asyncio.create_task(hear(RUN_PROGRESS, "progress")),
+        asyncio.create_task(hear(RUN_FINISHED, "finished")),
+    ]
     try:
         while True:
             event = await queue.get()
@@ -191,5 +207,5 @@ async def _events(run: Run, store: RunStore, bus: Bus) -> AsyncIterator[ServerSe
             if event.event == "finished":
                 return
     finally:
-        for task in tasks:
+        for task in hearing:
             task.cancel()

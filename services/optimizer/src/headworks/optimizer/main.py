@@ -19,8 +19,8 @@ from headworks.optimizer.gather import IngestClient
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.settings import OptimizerSettings
 from headworks.optimizer.store import RunStore
-from headworks.optimizer.worker import Worker
-from headworks.waterway.site import Site
+from headworks.optimizer.worker import MAX_DELIVERIES, Worker
+from headworks.waterway.site import Site, parse_site
 
 
 async def main() -> None:
@@ -36,10 +36,10 @@ async def main() -> None:
     ):
         tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
         if settings.role in {"all", "worker"}:
-            texts = {site: _site_text(settings.sites, site) for site in sites}
+            texts = site_texts(settings.sites)
             worker = Worker(sites, texts, store, IngestClient(client), bus, clock)
             tasks["worker"] = lambda: bus.consume(
-                SOLVE_JOB, worker.on_job, durable="workers", max_attempts=3, transient=DATABASE_AWAY
+                SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1, transient=DATABASE_AWAY
             )
         if settings.role in {"all", "api"}:
             for site in sites.values():
@@ -70,9 +70,10 @@ def _scheduling(site: Site, store: RunStore, bus: Bus, clock: Clock) -> dict[str
     }
 
 
-def _site_text(folder: Path, site: str) -> str:
-    """The text of a site's file, for the solver's own process."""
-    return (folder / f"{site}.yaml").read_text(encoding="utf-8")
+def site_texts(folder: Path) -> dict[str, str]:
+    """The text of every site's file by the site's name, for the solver's own process."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))]
+    return {parse_site(text).site: text for text in texts}
 
 
 def documented_api() -> FastAPI:

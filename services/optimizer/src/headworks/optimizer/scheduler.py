@@ -33,31 +33,44 @@ class Scheduler:
 
     async def every_period(self) -> None:
         """Queue a run in every period; run it as a task."""
-        period = timedelta(seconds=in_unit(self.site.section("schedule")["resolve_every"], "s"))
+        queued: datetime | None = None
         while True:
-            now = self.clock.now() - SETTLE
-            begun = datetime.fromtimestamp(
-                now.timestamp() // period.total_seconds() * period.total_seconds(), now.tzinfo
-            )
-            try:
-                await self._queue(f"{begun:%Y%m%dT%H%M}", "scheduled")
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                log.warning("scheduler waits for the database", error=repr(error))
+            begun = self.period_begun(self.clock.now())
+            if begun != queued:
+                try:
+                    await self._queue(f"{begun:%Y%m%dT%H%M}", "scheduled")
+                    queued = begun
+                except Exception as error:
+                    if not is_away(error):
+                        raise
+                    log.warning("scheduler waits for the database", error=repr(error))
             await asyncio.sleep(LOOK_EVERY_S)
+
+    @property
+    def period(self) -> timedelta:
+        """How often a run is due."""
+        return timedelta(seconds=in_unit(self.site.section("schedule")["resolve_every"], "s"))
+
+    def period_begun(self, now: datetime) -> datetime:
+        """When the period began that a run is now due for: values of its first minutes are awaited."""
+        settled, period_s = now - SETTLE, self.period.total_seconds()
+        return datetime.fromtimestamp(settled.timestamp() // period_s * period_s, now.tzinfo)
 
     async def on_award(self, award: Award, _delivery: Delivery) -> None:
         """A new award may change the inflow of its whole day."""
-        await self._queue(
-            f"award-{award.trade_date:%Y%m%d}-{award.known_at:%H%M%S}", f"new award of {award.trade_date}"
-        )
+        if self._is_news(award.known_at):
+            key = f"award-{award.trade_date:%Y%m%d}-{award.known_at:%Y%m%dT%H%M%S}"
+            await self._queue(key, f"new award of {award.trade_date}")
 
     async def on_forecast(self, forecast: Forecast, _delivery: Delivery) -> None:
         """One run an issue, for all its series together."""
-        if forecast.source != "held":
+        if forecast.source != "held" and self._is_news(forecast.known_at):
             text = f"new forecast of {forecast.issued_at:%Y-%m-%d %H:%M}Z"
             await self._queue(f"forecast-{forecast.issued_at:%Y%m%dT%H%M}", text)
+
+    def _is_news(self, known_at: datetime) -> bool:
+        """Whether no scheduled run can have used it yet: what was heard of late is in those."""
+        return self.clock.now() - known_at <= self.period
 
     async def _queue(self, key: str, reason: str) -> None:
         job = SolveJob(

@@ -1,20 +1,31 @@
 """A solve in a process of its own, that can be killed: the site and case come in as JSON, progress and the answer go out.
 
-One JSON object a line on stdout: {"gap": …} now and then, and {"solution": …} at the end.
+One JSON object a line on stdout: {"gap": …} now and then, and {"solution": …} at the end. The process ends when its stdin
+does: it cannot outlive the worker that asked.
 """
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import sys
+import threading
 import time
-from asyncio.subprocess import PIPE
-from collections.abc import Awaitable, Callable
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from headworks.optimizer.case import Case, Solution, Status
 from headworks.waterway.site import Site, parse_site
 
 LINE_LIMIT = 16 << 20
+CANCEL_EVERY_S = 0.5
+COMMAND = (sys.executable, "-m", "headworks.optimizer.solve_process")
+
+OnGap = Callable[[float | None], Awaitable[None]]
+Cancelled = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,57 +40,106 @@ async def solve_apart(
     site_text: str,
     case: Case,
     patience: Patience,
-    on_gap: Callable[[float | None], Awaitable[bool]],
+    on_gap: OnGap,
+    cancelled: Cancelled,
+    command: Sequence[str] = COMMAND,
 ) -> Solution:
-    """Solve in a child process. `on_gap` hears of progress and returns True to cancel. Faults are FAILED solutions."""
+    """Solve in a child process. `on_gap` hears of progress; `cancelled` is asked twice a second. Faults are FAILED solutions."""
+    # A session of its own: what the child starts (CBC) ends with it.
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "headworks.optimizer.solve_process", stdin=PIPE, stdout=PIPE, limit=LINE_LIMIT
+        *command, stdin=PIPE, stdout=PIPE, limit=LINE_LIMIT, start_new_session=True
     )
+    asking = asyncio.create_task(_ask(process, site_text, case, patience.silent_s, on_gap))
+    watching = asyncio.create_task(_until(cancelled))
     try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"site": site_text, "case": case.model_dump(mode="json")}).encode() + b"\n")
-        await process.stdin.drain()
-        async with asyncio.timeout(patience.total_s):
-            return await _listen(process, patience, on_gap)
-    except TimeoutError:
-        return Solution(status=Status.FAILED, reason=f"the solver made no progress within {patience.silent_s} s")
-    except (BrokenPipeError, ConnectionResetError) as error:
-        return Solution(status=Status.FAILED, reason=f"the solver's process ended: {error!r}")
+        await asyncio.wait({asking, watching}, timeout=patience.total_s, return_when=asyncio.FIRST_COMPLETED)
+        if asking.done():
+            return asking.result()
+        if watching.done():
+            watching.result()
+            return Solution(status=Status.CANCELLED, reason="cancelled")
+        return Solution(status=Status.FAILED, reason=f"the solver gave no answer within {patience.total_s:g} s")
     finally:
+        asking.cancel()
+        watching.cancel()
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 
-async def _listen(
-    process: asyncio.subprocess.Process, patience: Patience, on_gap: Callable[[float | None], Awaitable[bool]]
-) -> Solution:
+async def _until(cancelled: Cancelled) -> None:
+    while not await cancelled():
+        await asyncio.sleep(CANCEL_EVERY_S)
+
+
+async def _ask(process: Process, site_text: str, case: Case, silent_s: float, on_gap: OnGap) -> Solution:
+    """Send the case and listen for the answer."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(json.dumps({"site": site_text, "case": case.model_dump(mode="json")}).encode() + b"\n")
+        await process.stdin.drain()
+        return await _listen(process, silent_s, on_gap)
+    except TimeoutError:
+        return Solution(status=Status.FAILED, reason=f"the solver made no progress within {silent_s:g} s")
+    except (BrokenPipeError, ConnectionResetError) as error:
+        return Solution(status=Status.FAILED, reason=f"the solver's process ended: {error!r}")
+
+
+async def _listen(process: Process, silent_s: float, on_gap: OnGap) -> Solution:
     assert process.stdout is not None
     while True:
-        line = await asyncio.wait_for(process.stdout.readline(), patience.silent_s)
-        if not line:
-            code = await process.wait()
-            return Solution(status=Status.FAILED, reason=f"the solver's process ended with {code}")
-        message = json.loads(line)
-        if "solution" in message:
-            return Solution.model_validate(message["solution"])
-        if await on_gap(message["gap"]):
-            return Solution(status=Status.CANCELLED, reason="cancelled")
+        line = b""
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), silent_s)
+            if not line:
+                code = await process.wait()
+                return Solution(status=Status.FAILED, reason=f"the solver's process ended with {code}")
+            said = _read(line)
+        except ValueError as error:
+            reason = f"the solver's process said what nobody can read: {line[:80]!r} ({str(error)[:200]})"
+            return Solution(status=Status.FAILED, reason=reason)
+        if isinstance(said, Solution):
+            return said
+        await on_gap(said)
+
+
+def _read(line: bytes) -> Solution | float | None:
+    """An answer or a gap. Raises ValueError on anything else."""
+    message = json.loads(line)
+    if isinstance(message, dict) and "solution" in message:
+        return Solution.model_validate(message["solution"])
+    if isinstance(message, dict) and message.keys() == {"gap"} and isinstance(message["gap"], float | int | None):
+        return message["gap"]
+    raise ValueError("neither a gap nor a solution")
 
 
 def main() -> None:
     """Read one case from stdin, solve it, and write the answer."""
+    # Whatever a library prints goes to the log: stdout carries nothing but our lines.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    asked = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
     from headworks.optimizer.solve import solve_case
 
-    asked = json.loads(sys.stdin.readline())
     site: Site = parse_site(asked["site"])
 
     def progress(gap: float | None) -> bool:
-        _say({"gap": gap})
+        _say(answers, {"gap": gap})
         return False
 
     solution = solve_case(site, Case.model_validate(asked["case"]), Throttled(progress))
-    _say({"solution": solution.model_dump(mode="json")})
+    _say(answers, {"solution": solution.model_dump(mode="json")})
+
+
+def _end_with_stdin() -> None:
+    """End this process, and what it has started, when the one that asked is gone."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
 
 
 class Throttled:
@@ -91,7 +151,6 @@ class Throttled:
 
     def __call__(self, gap: float | None) -> bool:
         """Pass on, or not yet."""
-
         now_s = time.monotonic()
         if now_s < self._next_s:
             return False
@@ -99,9 +158,9 @@ class Throttled:
         return self._progress(gap)
 
 
-def _say(message: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+def _say(answers: TextIO, message: dict[str, object]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
 
 
 if __name__ == "__main__":

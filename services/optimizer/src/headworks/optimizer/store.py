@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
 from headworks.common.messages import (
@@ -73,47 +74,60 @@ class RunStore:
         self.outbox.wake()
         return True
 
-    async def begin(self, run_id: str, attempt: int) -> Run | None:
-        """Note that a worker has it; None when it is unknown or has ended."""
+    async def begin(self, run_id: str) -> Run | None:
+        """Note that a worker has it, under a new attempt; None when it is unknown or has ended.
+
+        The attempt is the worker's ticket: one that has been overtaken by another stores nothing more.
+        """
         t = runs
         statement = (
             update(t)
             .where(t.c.run_id == run_id, t.c.finished_at.is_(None))
-            .values(attempt=attempt, stage=RunStage.GATHERING.value)
+            .values(attempt=t.c.attempt + 1, stage=RunStage.GATHERING.value)
             .returning(*_RECORD)
         )
         async with self._database.transaction() as connection:
             row = (await connection.execute(statement)).mappings().first()
         return None if row is None else Run.model_validate(dict(row))
 
-    async def set_stage(self, run_id: str, stage: RunStage) -> None:
-        """Note where it is."""
-        await self._update(run_id, {"stage": stage.value})
-
     async def keep_case(
-        self, run_id: str, case: Case | None, inputs: Sequence[InputUse], mfra: list[dict[str, Any]], mfra_text: str
-    ) -> None:
-        """Keep what the run is made from, before it is solved."""
-        await self._update(
-            run_id,
-            {
-                "case": case.model_dump(mode="json") if case is not None else None,
-                "inputs": [use.model_dump(mode="json") for use in inputs],
-                "mfra": mfra,
-                "mfra_summary": mfra_text[:300],
-            },
-        )
-
-    async def _update(self, run_id: str, values: dict[str, Any]) -> None:
-        async with self._database.transaction() as connection:
-            await connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
-
-    async def finish(self, finished: RunFinished, solution: Solution | None, submission: PlanSubmission | None) -> bool:
-        """Store the end with its messages, once; False when it has ended before."""
+        self,
+        run_id: str,
+        attempt: int,
+        case: Case | None,
+        inputs: Sequence[InputUse],
+        mfra: list[dict[str, Any]],
+        mfra_text: str,
+        stage: RunStage = RunStage.GATHERING,
+    ) -> bool:
+        """Keep what the run is made from, before it is solved; False when the attempt is no more the run's."""
         t = runs
         statement = (
             update(t)
-            .where(t.c.run_id == finished.run_id, t.c.finished_at.is_(None))
+            .where(t.c.run_id == run_id, t.c.attempt == attempt, t.c.finished_at.is_(None))
+            .values(
+                case=case.model_dump(mode="json") if case is not None else None,
+                inputs=[use.model_dump(mode="json") for use in inputs],
+                mfra=mfra,
+                mfra_summary=mfra_text[:300],
+                stage=stage.value,
+            )
+        )
+        async with self._database.transaction() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def finish(
+        self,
+        finished: RunFinished,
+        solution: Solution | None,
+        submission: PlanSubmission | None,
+        attempt: int,
+    ) -> bool:
+        """Store the end with its messages, once; False when it has ended before, or another attempt has it."""
+        t = runs
+        statement = (
+            update(t)
+            .where(t.c.run_id == finished.run_id, t.c.attempt == attempt, t.c.finished_at.is_(None))
             .values(
                 status=finished.status.value,
                 status_reason=finished.reason[:1000],
@@ -125,25 +139,32 @@ class RunStore:
         async with self._database.transaction() as connection:
             if not (await connection.execute(statement)).rowcount:
                 return False
-            message_id = f"finished:{finished.run_id}"
-            await self.outbox.add(
-                connection, RUN_FINISHED, finished, message_id, site=finished.site, run_id=finished.run_id
-            )
-            if submission is not None:
-                await self.outbox.add(
-                    connection,
-                    PLAN_SUBMISSION,
-                    submission,
-                    f"submit:{submission.submission_id}",
-                    publisher=submission.publisher,
-                    site=submission.site,
-                )
+            await self._add_messages(connection, finished, submission)
         self.outbox.wake()
         return True
 
+    async def _add_messages(
+        self, connection: AsyncConnection, finished: RunFinished, submission: PlanSubmission | None
+    ) -> None:
+        message_id = f"finished:{finished.run_id}"
+        await self.outbox.add(
+            connection, RUN_FINISHED, finished, message_id, site=finished.site, run_id=finished.run_id
+        )
+        if submission is not None:
+            message_id = f"submit:{submission.submission_id}"
+            await self.outbox.add(
+                connection,
+                PLAN_SUBMISSION,
+                submission,
+                message_id,
+                publisher=submission.publisher,
+                site=submission.site,
+            )
+
     async def request_cancel(self, run_id: str) -> None:
         """Ask the worker to stop."""
-        await self._update(run_id, {"cancel_requested": True})
+        async with self._database.transaction() as connection:
+            await connection.execute(update(runs).where(runs.c.run_id == run_id).values(cancel_requested=True))
 
     async def find(self, run_id: str) -> Run | None:
         """A run's record."""
@@ -163,12 +184,14 @@ class RunStore:
             content = (await connection.execute(select(runs.c.solution).where(runs.c.run_id == run_id))).scalar()
         return None if content is None else Solution.model_validate(content)
 
-    async def newest(self, site: str, limit: int, *, with_schedule: bool = False) -> list[Run]:
-        """The newest runs of a site; `with_schedule` leaves out those without an answer that may be acted on."""
+    async def newest(self, site: str, limit: int, *, submitted: bool = False) -> list[Run]:
+        """The newest runs of a site; `submitted` leaves out those whose schedule was no plan: failed ones and trials."""
         t = runs
         query = select(*_RECORD).where(t.c.site == site)
-        if with_schedule:
-            query = query.where(t.c.status.in_([RunStatus.SOLVED.value, RunStatus.RELAXED.value]))
+        if submitted:
+            query = query.where(t.c.submission_id.is_not(None)).order_by(t.c.finished_at.desc())
+        else:
+            query = query.order_by(t.c.requested_at.desc())
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(query.order_by(t.c.requested_at.desc()).limit(limit))).mappings().all()
+            rows = (await connection.execute(query.limit(limit))).mappings().all()
         return [Run.model_validate(dict(row)) for row in rows]

@@ -1,8 +1,7 @@
 """Works off the queue: gather, assemble, solve apart, store the answer and submit the plan. Several workers may run."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import floor
 
@@ -11,6 +10,7 @@ from prometheus_client import Histogram
 
 from headworks.common.bus import Bus, BusUnavailable, Delivery, TryLater, Unacceptable
 from headworks.common.clock import Clock
+from headworks.common.database import is_away
 from headworks.common.messages import (
     GenericTargets,
     PlanInterval,
@@ -36,7 +36,8 @@ log = structlog.get_logger(__name__)
 PUBLISHER = "optimizer"
 GATHER_ATTEMPTS = 10
 """Tries, a second apart, for inputs that are not there yet: right after a start a source's first poll is under way."""
-CANCEL_EVERY_S = 0.5
+MAX_DELIVERIES = 3
+"""A job whose worker has died so often is no more tried."""
 PROCESS_START_S = 20.0
 SOLVE_SECONDS = Histogram("headworks_solve_seconds", "build, solve and replay of a run", ["site"])
 
@@ -51,28 +52,36 @@ class Worker:
     ingest: IngestClient
     bus: Bus
     clock: Clock
-    _cancel_asked_s: float = field(default=0.0)
 
     async def on_job(self, job: SolveJob, delivery: Delivery) -> None:
         """Solve a job; delivered again after a crash, it is solved again, and its result is stored once."""
         site = self.sites.get(job.site)
         if site is None:
             raise Unacceptable(f"site={job.site!r} must be one of {sorted(self.sites)}")
-        if await self.store.begin(job.run_id, delivery.attempt) is None:
+        run = await self.store.begin(job.run_id)
+        if run is None:
             log.info("run has ended before, or was never queued", run_id=job.run_id)
             return
-        await self._tell(job, RunStage.GATHERING, delivery.attempt)
+        if delivery.deliveries > MAX_DELIVERIES:
+            reason = f"given up after {MAX_DELIVERIES} tries that ended without an answer"
+            await self._finish(job, run.attempt, Solution(status=Status.FAILED, reason=reason), None)
+            raise Unacceptable(reason)
+        await self._tell(job, RunStage.GATHERING, run.attempt)
         now = self.clock.now()
         assembled = await self._assembled(site, job, now)
         if not isinstance(assembled, Assembled):
-            reason, cancelled = "; ".join(assembled.reasons), await self._cancel_requested(job.run_id)
-            if delivery.attempt < GATHER_ATTEMPTS and not cancelled:
-                raise TryLater(reason)
-            await self.store.keep_case(job.run_id, None, assembled.inputs, [], "")
-            status = Status.CANCELLED if cancelled else Status.FAILED
-            await self._finish(job, Solution(status=status, reason=reason), None)
+            await self._refuse(job, run.attempt, delivery, assembled)
             return
-        await self._solve(job, assembled, now, delivery.attempt)
+        await self._solve(job, run.attempt, assembled, now)
+
+    async def _refuse(self, job: SolveJob, attempt: int, delivery: Delivery, unknown: Unknown) -> None:
+        """End a run that cannot be made for want of inputs; raises TryLater while they may still come."""
+        reason, cancelled = "; ".join(unknown.reasons), await self._cancelled(job.run_id)
+        if delivery.attempt < GATHER_ATTEMPTS and not cancelled:
+            raise TryLater(reason)
+        await self.store.keep_case(job.run_id, attempt, None, unknown.inputs, [], "")
+        status = Status.CANCELLED if cancelled else Status.FAILED
+        await self._finish(job, attempt, Solution(status=status, reason=reason), None)
 
     async def _assembled(self, site: Site, job: SolveJob, now: datetime) -> Assembled | Unknown:
         """The case of this moment, or what is not known of it."""
@@ -83,39 +92,45 @@ class Worker:
         horizon_h = round(in_unit(site.section("schedule")["horizon"], "hour"))
         return assemble(site, known, options_of(site), job.overrides, now, horizon_h)
 
-    async def _solve(self, job: SolveJob, assembled: Assembled, now: datetime, attempt: int) -> None:
-        case = assembled.case
-        mfra = [asdict(hour) for hour in assembled.mfra]
-        await self.store.keep_case(job.run_id, case, assembled.inputs, mfra, assembled.mfra_summary)
-        await self.store.set_stage(job.run_id, RunStage.SOLVING)
+    async def _solve(self, job: SolveJob, attempt: int, assembled: Assembled, now: datetime) -> None:
+        case, mfra = assembled.case, [asdict(hour) for hour in assembled.mfra]
+        if not await self.store.keep_case(
+            job.run_id, attempt, case, assembled.inputs, mfra, assembled.mfra_summary, RunStage.SOLVING
+        ):
+            log.info("run was taken up by another worker, or has ended", run_id=job.run_id, attempt=attempt)
+            return
         await self._tell(job, RunStage.SOLVING, attempt)
 
-        async def on_gap(gap: float | None) -> bool:
+        async def on_gap(gap: float | None) -> None:
             await self._tell(job, RunStage.SOLVING, attempt, gap)
-            return await self._cancel_requested(job.run_id)
 
-        if await self._cancel_requested(job.run_id):
+        async def cancelled() -> bool:
+            return await self._cancelled(job.run_id)
+
+        if await cancelled():
             solution = Solution(status=Status.CANCELLED, reason="cancelled before the solve")
         else:
             limit_s = case.options.time_limit_s
             patience = Patience(total_s=3 * limit_s + PROCESS_START_S, silent_s=limit_s + PROCESS_START_S)
-            solution = await solve_apart(self.site_texts[job.site], case, patience, on_gap)
+            solution = await solve_apart(self.site_texts[job.site], case, patience, on_gap, cancelled)
         if solution.timing is not None:
             SOLVE_SECONDS.labels(job.site).observe(solution.timing.total_s)
         submission = None
         if solution.publishable and job.publish:
             submission = plan_submission(self.sites[job.site], job, solution, now)
-        await self._finish(job, solution, submission)
+        await self._finish(job, attempt, solution, submission)
 
-    async def _cancel_requested(self, run_id: str) -> bool:
-        """Whether a person asked to stop; asks the database twice a second at the most."""
-        if time.monotonic() - self._cancel_asked_s < CANCEL_EVERY_S:
+    async def _cancelled(self, run_id: str) -> bool:
+        """Whether a person asked to stop. A database that is away does not stop the run."""
+        try:
+            run = await self.store.find(run_id)
+        except Exception as error:
+            if not is_away(error):
+                raise
             return False
-        self._cancel_asked_s = time.monotonic()
-        run = await self.store.find(run_id)
         return run is not None and run.cancel_requested
 
-    async def _finish(self, job: SolveJob, solution: Solution, submission: PlanSubmission | None) -> None:
+    async def _finish(self, job: SolveJob, attempt: int, solution: Solution, submission: PlanSubmission | None) -> None:
         status = RunStatus(solution.status.value)
         if status in {RunStatus.SOLVED, RunStatus.RELAXED} and not solution.publishable:
             status = RunStatus.FAILED
@@ -128,7 +143,7 @@ class Worker:
             relaxed=tuple(relaxation.text for relaxation in solution.relaxations),
             submission_id=submission.submission_id if submission else None,
         )
-        stored = await self.store.finish(finished, solution, submission)
+        stored = await self.store.finish(finished, solution, submission, attempt)
         log.info("run finished", run_id=job.run_id, status=status.value, reason=solution.reason, stored=stored)
 
     async def _tell(self, job: SolveJob, stage: RunStage, attempt: int, gap: float | None = None) -> None:
