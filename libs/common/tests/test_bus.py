@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import nats
 import pytest
@@ -130,6 +131,32 @@ async def test_publishing_without_a_server_is_an_error_and_works_again_afterward
         await eventually(lambda: bus.is_connected)
         await bus.publish(SOLVE_JOB, job("kept"), site="abay")
         await eventually(lambda: seen == ["kept"], timeout_s=20)
+
+
+async def test_a_bus_in_the_background_is_there_before_its_server_and_hears_as_soon_as_that_is(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path / "nats")
+    seen: list[str] = []
+
+    async def handler(message: SolveJob, _delivery: Delivery) -> None:
+        seen.append(message.run_id)
+
+    try:
+        async with Bus.connect_in_background(server.url, "early") as early, consuming(early, handler):
+            assert not early.is_connected
+            with pytest.raises(BusUnavailable):
+                await early.publish(SOLVE_JOB, job("too-early"), site="abay")
+            server.start()
+            await early.declare_streams()
+            assert early.is_connected
+            await early.publish(SOLVE_JOB, job("r1"), site="abay")
+            await eventually(lambda: seen == ["r1"])
+    finally:
+        server.stop()
+
+
+async def test_a_bus_that_never_found_its_server_can_be_left(tmp_path: Path) -> None:
+    async with Bus.connect_in_background(NatsServer(tmp_path / "nats").url, "alone") as alone:
+        assert not alone.is_connected
 
 
 async def test_a_follower_starts_at_the_last_of_each_subject(bus: Bus) -> None:

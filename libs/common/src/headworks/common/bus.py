@@ -124,29 +124,48 @@ class Bus:
         self._refusals = refusals or Refusals()
         self._jetstream: JetStreamContext = client.jetstream(timeout=PUBLISH_S)
         self._name = name
+        self._connecting: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, url: str, name: str, seed_file: Path | None = None) -> "Bus":
-        """Connect for good: it reconnects without end. Raises OSError or nats.errors.Error when no server is there."""
-        refusals = Refusals()
+        """Connect for good: it waits for the server, and reconnects without end."""
+        bus = cls.connect_in_background(url, name, seed_file)
+        try:
+            await bus.until_connected()
+        except BaseException:
+            await bus.close()
+            raise
+        return bus
+
+    @classmethod
+    def connect_in_background(cls, url: str, name: str, seed_file: Path | None = None) -> "Bus":
+        """The bus at once, for who can do without: until its server is there, publishing raises BusUnavailable."""
+        client, refusals = Client(), Refusals()
+        bus = cls(client, name, refusals)
 
         async def on_error(error: Exception) -> None:
             log.warning("bus error", error=str(error))
             refusals.note(str(error))
 
-        client = await nats.connect(
+        connecting = client.connect(
             url,
             name=name,
             inbox_prefix=f"_INBOX_{name}".encode(),
             nkeys_seed_str=seed_file.read_text().strip() if seed_file else None,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.5,
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # it is slept for: half a second is as good as one
             connect_timeout=5,
             ping_interval=5,
             max_outstanding_pings=2,
             error_cb=on_error,
         )
-        return cls(client, name, refusals)
+        bus._connecting = asyncio.create_task(connecting)
+        return bus
+
+    async def until_connected(self) -> None:
+        """Wait for the first connection. Raises what makes it impossible, such as a seed that is none."""
+        if self._connecting is not None:
+            await asyncio.shield(self._connecting)
 
     async def __aenter__(self) -> "Bus":
         return self
@@ -156,6 +175,12 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is buffered and leave."""
+        if self._connecting is not None and not self._connecting.done():
+            self._connecting.cancel()
+            await asyncio.wait({self._connecting})
+            with contextlib.suppress(AssertionError):  # there is nothing to close where connecting had not begun
+                await self._client.close()
+            return
         with contextlib.suppress(*LINK_FAULTS):
             await asyncio.wait_for(self._client.drain(), timeout=5)
         if not self._client.is_closed:
@@ -168,6 +193,7 @@ class Bus:
 
     async def declare_streams(self) -> None:
         """Make the registry's streams, or bring them up to date."""
+        await self.until_connected()
         for stream, subjects in stream_subjects().items():
             config = _stream_config(stream, subjects)
             try:
@@ -231,6 +257,7 @@ class Bus:
             max_ack_pending=100,
             deliver_policy=DeliverPolicy(deliver.value),
         )
+        await self.until_connected()
         while True:
             try:
                 pull = await self._jetstream.pull_subscribe(
@@ -317,6 +344,7 @@ class Bus:
         if subject.stream is None:
             raise ValueError(f"{subject.pattern} is in no stream; use listen()")
         last_sequence: int | None = None
+        await self.until_connected()
         while True:
             try:
                 async for raw in self._ephemeral(subject, deliver, last_sequence, parts):
@@ -365,6 +393,7 @@ class Bus:
 
     async def listen(self, subject: Subject[M], **parts: str) -> AsyncIterator[M]:
         """Messages of a subject that is in no stream, while we listen."""
+        await self.until_connected()
         subscription = await self._client.subscribe(subject.filter(**parts))
         try:
             async for raw in subscription.messages:

@@ -55,6 +55,7 @@ class OptimizationPlanManager:
         self._enabled = optimization_monitoring_enabled
         self._refresh_s = optimization_refresh_seconds
         self._by_id: dict[int, Plan] = {}
+        self._ended: set[int] = set()
         self._callbacks: list[Callback] = []
         self.confirmed_at: datetime | None = None
         """When the service last confirmed what is held here (plant time)."""
@@ -97,7 +98,8 @@ class OptimizationPlanManager:
         return frozenset(p.resource_id for p in self._by_id.values())
 
     async def refresh(self) -> bool:
-        """Ask the service for all active plans; False when it does not answer."""
+        """Ask the service for all active plans; False when it does not answer. What events said meanwhile is newer."""
+        held, self._ended = set(self._by_id), set()
         try:
             response = await self._client.get("/plans/active", params={"station": self._site})
             response.raise_for_status()
@@ -105,7 +107,8 @@ class OptimizationPlanManager:
         except (httpx.HTTPError, ValidationError) as error:
             log.warning("plans not refreshed", site=self._site, error=repr(error))
             return False
-        self._hold(plans, ended=set(self._by_id) - {p.plan_id for p in plans})
+        gone = held - {p.plan_id for p in plans}
+        self._hold([p for p in plans if p.plan_id not in self._ended], ended=gone)
         self.confirmed_at = self._clock.now()
         return True
 
@@ -116,6 +119,7 @@ class OptimizationPlanManager:
 
     async def _hear_events(self) -> None:
         async for event, _delivery in self._bus.follow(PLAN_EVENT, site=self._site):
+            self._ended |= set(event.ended_plan_ids)
             self._hold(event.plans, ended=set(event.ended_plan_ids))
             self.confirmed_at = self._clock.now()
 
@@ -157,7 +161,7 @@ class OptimizationPlanManager:
             return
         try:
             plans = _plans.validate_json(self._cache_file.read_bytes())
-        except ValidationError as error:
+        except (OSError, ValidationError) as error:
             log.warning("cached plans cannot be read", file=self._cache_file.name, error=str(error))
             return
         self._by_id = {p.plan_id: p for p in plans}
@@ -166,6 +170,9 @@ class OptimizationPlanManager:
         if self._cache_file is None:
             return
         part = self._cache_file.with_suffix(".part")
-        self._cache_file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(_plans.dump_json(list(self._by_id.values())))
-        part.replace(self._cache_file)
+        try:
+            self._cache_file.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(_plans.dump_json(list(self._by_id.values())))
+            part.replace(self._cache_file)
+        except OSError as error:  # what is held in memory is followed all the same
+            log.warning("plans not cached: a restart would not know them", site=self._site, error=repr(error))
