@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import nats
 import pytest
 from e2e_system import System
 
+from headworks.common.permissions import OPERATIONS
 from headworks.common.subjects import SUBJECTS
 
 
@@ -175,8 +177,8 @@ def test_a_plc_that_holds_something_else_is_told(system: System) -> None:
     system.settle("read_back_differs")
 
 
-async def _publish_garbage(url: str) -> None:
-    client = await nats.connect(url)
+async def _publish_garbage(url: str, seed_file: Path) -> None:
+    client = await nats.connect(url, nkeys_seed=str(seed_file))
     for subject in SUBJECTS:
         name = subject.pattern.format(**dict.fromkeys(subject.parameters, "abay"))
         for body in (b"", b"\xff\xfe", b"[]", b'{"site": "abay"}'):
@@ -186,7 +188,7 @@ async def _publish_garbage(url: str) -> None:
 
 
 def test_garbage_on_every_subject_is_buried_and_nobody_dies(system: System) -> None:
-    asyncio.run(_publish_garbage(system.stack.nats.url))
+    asyncio.run(_publish_garbage(system.stack.nats.url, system.stack.seed_file(OPERATIONS)))
     assert system.run("after garbage")["run"]["status"] in {"SOLVED", "RELAXED"}
     assert system.stack.dead() == []
 

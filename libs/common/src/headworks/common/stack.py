@@ -22,6 +22,7 @@ from argon2 import PasswordHasher
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
 from headworks.common.embedded.process import ServerFault, free_port, spawn, stop, tail, wait_until
+from headworks.common.permissions import MIGRATE, all_permissions, authorization, write_seeds
 
 SERVICES = ("ingest", "plans", "control_gateway", "optimizer", "alerts", "dashboard")
 DEMO_USER = "operator"
@@ -39,6 +40,7 @@ class Options:
     seed: int = 7
     dashboard_port: int | None = None
     services: tuple[str, ...] = SERVICES
+    vendors: tuple[str, ...] = ("vendor",)
 
 
 @dataclass
@@ -63,7 +65,9 @@ class Stack:
         # PostgreSQL refuses root, and its own user must reach the data: a temporary folder always can be.
         self._server_folder = Path(tempfile.mkdtemp(prefix="headworks-"))
         self._server_folder.chmod(0o755)
-        self.nats = NatsServer(self._server_folder / "nats")
+        vendors = self.options.vendors
+        public_keys = write_seeds(self.folder / "bus-keys", all_permissions(vendors))
+        self.nats = NatsServer(self._server_folder / "nats", authorization=authorization(public_keys, vendors))
         self.postgres = PostgresServer(self._server_folder / "postgres")
         for name in self.options.services:
             port = self.options.dashboard_port if name == "dashboard" else None
@@ -104,6 +108,7 @@ class Stack:
         own = {
             "HEADWORKS_HTTP_PORT": str(http_port),
             "HEADWORKS_OPS_PORT": str(ops_port),
+            "HEADWORKS_NATS_SEED_FILE": str(self.seed_file(name)),
             **self._world_environment(name),
         }
         command = [sys.executable, "-m", f"headworks.{name}.main"]
@@ -143,6 +148,10 @@ class Stack:
         """Where a process' log is."""
         return self.folder / f"{name}.log"
 
+    def seed_file(self, client: str) -> Path:
+        """The NKEY seed of a client of the bus: a service, a vendor, or what permissions.py names besides."""
+        return self.folder / "bus-keys" / f"{client}.nk"
+
     def start_world(self) -> None:
         """Start the simulated outside world and learn its ports."""
         ports_file = self.folder / "world.json"
@@ -156,7 +165,8 @@ class Stack:
 
     def _migrate(self) -> None:
         command = [sys.executable, "-m", "headworks.common.migrate"]
-        process = spawn(command, self.log_file("migrate"), environment=self.environment)
+        environment = self.environment | {"HEADWORKS_NATS_SEED_FILE": str(self.seed_file(MIGRATE))}
+        process = spawn(command, self.log_file("migrate"), environment=environment)
         if process.wait(START_S) != 0:
             raise ServerFault(f"migrations failed: {tail(self.log_file('migrate'))}")
 
