@@ -41,7 +41,7 @@ def now() -> datetime:
 @pytest.fixture
 def clock() -> Clock:
     """Plant time stands still."""
-    return Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
+    return Clock(NOW, wall_epoch_s=0.0, speed=1e-18)
 
 
 @pytest.fixture
