@@ -25,6 +25,7 @@ from headworks.common.subjects import (
     PLAN_SUBMISSION,
     SERVICES,
     SUBJECTS,
+    Retention,
     Subject,
     stream_subjects,
 )
@@ -79,6 +80,7 @@ def permissions_of_operations() -> Permissions:
         *(subject.wildcard for subject in SUBJECTS),
         f"{API}.STREAM.INFO.{dead}",
         f"{API}.STREAM.MSG.DELETE.{dead}",
+        *(f"{API}.STREAM.MSG.DELETE.{s.name}" for s in stream_subjects() if s.retention is Retention.WORK_QUEUE),
         *(f"{API}.STREAM.MSG.GET.{stream.name}" for stream in stream_subjects()),
     ]
     return _permissions(publish, [_inbox(OPERATIONS)])
