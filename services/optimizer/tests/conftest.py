@@ -33,7 +33,7 @@ def site(site_file_text: str) -> Site:
     return parse_site(site_file_text)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def now() -> datetime:
     return NOW
 
@@ -44,7 +44,7 @@ def clock() -> Clock:
     return Clock(NOW, wall_epoch_s=0.0, speed=1e-18)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def job() -> SolveJob:
     return SolveJob(run_id="abay-1", site="abay", requested_at=NOW, requested_by="ann", reason="a test")
 

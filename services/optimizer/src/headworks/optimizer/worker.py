@@ -1,6 +1,6 @@
 """Works off the queue: gather, assemble, solve apart, store the answer and submit the plan. Several workers may run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import floor
@@ -27,7 +27,7 @@ from headworks.common.subjects import RUN_PROGRESS
 from headworks.optimizer.case import Solution, Status, options_of
 from headworks.optimizer.gather import IngestAway, IngestClient
 from headworks.optimizer.inputs import Assembled, Unknown, assemble
-from headworks.optimizer.solve_process import Patience, solve_apart
+from headworks.optimizer.solve_process import COMMAND, Patience, solve_apart
 from headworks.optimizer.store import RunStore
 from headworks.waterway.quantities import in_unit
 from headworks.waterway.site import Site
@@ -52,6 +52,7 @@ class Worker:
     ingest: IngestClient
     bus: Bus
     clock: Clock
+    command: Sequence[str] = COMMAND
 
     async def on_job(self, job: SolveJob, delivery: Delivery) -> None:
         """Solve a job; delivered again after a crash, it is solved again, and its result is stored once."""
@@ -112,7 +113,7 @@ class Worker:
         else:
             limit_s = case.options.time_limit_s
             patience = Patience(total_s=3 * limit_s + PROCESS_START_S, silent_s=limit_s + PROCESS_START_S)
-            solution = await solve_apart(self.site_texts[job.site], case, patience, on_gap, cancelled)
+            solution = await solve_apart(self.site_texts[job.site], case, patience, on_gap, cancelled, self.command)
         if solution.timing is not None:
             SOLVE_SECONDS.labels(job.site).observe(solution.timing.total_s)
         submission = None
