@@ -1,18 +1,15 @@
-"""The afterbay's control section, a journal entry to write, and a standing clock."""
+"""The afterbay's control section, a journal entry to write, a clock moved by hand, and a PLC."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from gateway_rig import NOW, HandClock, PlcServer
 
-from headworks.common.clock import Clock
 from headworks.common.messages import Outcome, Setpoint
 from headworks.common.sites import read_sites
 from headworks.control_gateway.limits import Actuator, ControlSection, actuators_of, control_section
 from headworks.waterway.site import Site
-
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +29,17 @@ def actuator(site: Site, section: ControlSection) -> Actuator:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> HandClock:
     """It stands at 2026-02-17 08:00 UTC."""
-    return Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
+    return HandClock(NOW)
+
+
+@pytest.fixture
+async def plc_server() -> AsyncIterator[PlcServer]:
+    server = PlcServer()
+    await server.start()
+    yield server
+    await server.stop()
 
 
 @pytest.fixture

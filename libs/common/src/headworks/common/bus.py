@@ -176,8 +176,9 @@ class Bus:
     async def close(self) -> None:
         """Send what is buffered and leave."""
         if self._connecting is not None and not self._connecting.done():
-            self._connecting.cancel()
-            await asyncio.wait({self._connecting})
+            while not self._connecting.done():  # a refused connection may swallow one cancellation
+                self._connecting.cancel()
+                await asyncio.wait({self._connecting}, timeout=0.1)
             with contextlib.suppress(AssertionError):  # there is nothing to close where connecting had not begun
                 await self._client.close()
             return

@@ -1,18 +1,28 @@
 """The gateway's OpenAPI: state, mode, e-stop and its clearing, journal."""
 
-from collections.abc import Mapping
-from typing import Annotated
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
+import structlog
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from headworks.common.auth import Engineer, Operator, Viewer
+from headworks.common.auth import Caller, Engineer, Operator, Role, Viewer
 from headworks.common.clock import Clock
+from headworks.common.database import DATABASE_AWAY
 from headworks.common.messages import ControlMode, ControlState, Setpoint
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.shipping import Shipper
+
+log = structlog.get_logger(__name__)
+UNRECORDED: dict[int | str, dict[str, Any]] = {
+    503: {"description": "The order cannot be recorded; nothing was changed"}
+}
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,300}$")]
 
 
 class ModeOrder(BaseModel):
@@ -20,14 +30,14 @@ class ModeOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     mode: ControlMode
-    reason: str = Field(min_length=1, max_length=300)
+    reason: Text
 
 
 class Reason(BaseModel):
-    """Why; it is kept in the log."""
+    """Why; it is kept in the journal."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=1, max_length=300)
+    reason: Text
 
 
 def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, clock: Clock) -> FastAPI:
@@ -45,39 +55,64 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, clock: Clock)
         """Mode, e-stop, and what is known of every actuator."""
         return loop_of(site).state()
 
-    @app.post("/sites/{site}/mode")
+    @app.post("/sites/{site}/mode", responses=UNRECORDED)
     async def set_mode(site: str, order: ModeOrder, caller: Operator) -> ControlState:
-        """Put the plan, a person, or nobody in the lead."""
-        loop = loop_of(site)
-        loop.switches.set_mode(order.mode, f"{caller.name}: {order.reason}", clock.now())
-        loop.changed.set()
+        """Put the plan, a person, or nobody in the lead. By hand only."""
+        loop, by = loop_of(site), by_hand(caller, order.reason)
+        with _recorded(loop, f"mode {order.mode.value} by {by}"):
+            loop.switches.set_mode(order.mode, by, clock.now())
         return loop.state()
 
     @app.post("/sites/{site}/e-stop")
     async def press_e_stop(site: str, order: Reason, caller: Operator) -> ControlState:
-        """Stop all writes to the site at once."""
-        loop = loop_of(site)
-        loop.switches.press_e_stop(f"{caller.name}: {order.reason}", clock.now())
-        loop.changed.set()
+        """Stop all writes to the site at once, whether or not it can be recorded."""
+        loop, by = loop_of(site), f"{caller.name}: {order.reason}"
+        loop.switches.press_e_stop(by, clock.now())
+        loop.record_order(f"e-stop pressed by {by}")
+        log.warning("e-stop pressed", site=site, by=by)
         return loop.state()
 
-    @app.post("/sites/{site}/e-stop/clear")
+    @app.post("/sites/{site}/e-stop/clear", responses=UNRECORDED)
     async def clear_e_stop(site: str, order: Reason, caller: Engineer) -> ControlState:
-        """Allow writes again; by hand only, from an engineer."""
-        loop = loop_of(site)
-        loop.switches.clear_e_stop(f"{caller.name}: {order.reason}", clock.now())
-        loop.changed.set()
+        """Allow writes again. By hand only, from an engineer."""
+        loop, by = loop_of(site), by_hand(caller, order.reason)
+        with _recorded(loop, f"e-stop cleared by {by}"):
+            loop.switches.clear_e_stop(by, clock.now())
         return loop.state()
 
-    @app.get("/sites/{site}/journal")
+    @app.get("/sites/{site}/journal", responses={503: {"description": "The database is away"}})
     async def journal(
         site: str,
         _caller: Viewer,
-        resource: Annotated[str | None, Query(max_length=50)] = None,
+        resource: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$")] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> list[Setpoint]:
         """The newest journal entries that reached the database."""
         loop_of(site)
-        return await shipper.entries(site, resource, limit)
+        try:
+            return await shipper.entries(site, resource, limit)
+        except DATABASE_AWAY as error:
+            raise Problem(503, "The database is away", "control goes on; the journal is shipped later") from error
 
     return app
+
+
+def by_hand(caller: Caller, reason: str) -> str:
+    """Who gives an order that lets writes go on. Answers 403 to a machine: that is for people."""
+    if caller.role is Role.SERVICE:
+        raise Problem(403, "Not allowed", f"{caller.name} is a service; this is done by hand, by a person")
+    return f"{caller.name}: {reason}"
+
+
+@contextlib.contextmanager
+def _recorded(loop: ControlLoop, order: str) -> Iterator[None]:
+    """Carry an order out once it is in the journal. Answers 503 when it cannot be recorded or kept."""
+    unrecorded = Problem(503, "The order cannot be recorded", "the gateway's disk refuses; nothing was changed")
+    if not loop.record_order(order):
+        raise unrecorded
+    try:
+        yield
+    except OSError as error:
+        raise unrecorded from error
+    finally:
+        loop.changed.set()

@@ -81,7 +81,9 @@ class Journal:
         return entries, position
 
     def mark_shipped(self, position: int) -> None:
-        """Remember that all before `position` is in the database."""
+        """Remember that all before `position` is in the database. Raises OSError; then it is shipped again."""
+        if position == self._shipped:
+            return
         self._shipped = position
         if position == self._size >= self._rotate_bytes:
             self._path.replace(self._path.with_name("journal-before.jsonl"))

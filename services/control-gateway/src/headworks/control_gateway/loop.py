@@ -121,11 +121,11 @@ class ControlLoop:
             before,
             feedback=before.feedback if isinstance(feedback, LinkFault) else feedback,
             link_up=not isinstance(feedback, LinkFault),
-            ramped_until=before.ramped_until or now,
+            # While the link is away, as before the first answer, no rate is earned: the return starts from where it was.
+            ramped_until=before.ramped_until if before.link_up else now,
             plan=plan,
         )
         if isinstance(feedback, LinkFault):
-            # While the link is away no rate is earned: the return starts from where it was.
             known = self._without_link(actuator, known, feedback, now, noted=before.link_up is False)
         else:
             known = await self._decide_and_act(actuator, plc, known, now)
@@ -190,8 +190,8 @@ class ControlLoop:
                 self._record(actuator, known, Outcome.VERIFIED, counts, at, read_back=read_back)
                 spent = now - timedelta(seconds=decision.spare_s)
                 known = replace(known, ramped_until=spent, ramping=not decision.complete)
-            case Differs(read_back=read_back):
-                reason = "the PLC holds another setpoint than was written"
+            case Differs(read_back=read_back, fault=fault):
+                reason = "the PLC holds another setpoint than was written" + (f"; {fault.reason}" if fault else "")
                 self._record(actuator, known, Outcome.READ_BACK_DIFFERS, counts, at, read_back=read_back, reason=reason)
             case LinkFault(reason=reason):
                 self._record(actuator, known, Outcome.LINK_LOST, counts, at, reason=reason)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
 from fastapi import FastAPI
 
 from headworks.common.bus import Bus
@@ -15,6 +16,7 @@ from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.control_gateway.api import create_api
+from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import actuators_of, control_section
 from headworks.control_gateway.loop import ControlLoop
@@ -24,42 +26,68 @@ from headworks.control_gateway.shipping import Shipper, publish_state
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.waterway.site import Site
 
+log = structlog.get_logger(__name__)
+BEGIN_AGAIN_S = 2.0
+
 
 async def main() -> None:
-    """Control until told to stop."""
+    """Control until told to stop. Only the site files and the own folder are needed to begin."""
     settings = GatewaySettings()
     prepare("control_gateway", settings)
+    with only_user_of(settings.folder):
+        await _control(settings)
+
+
+async def _control(settings: GatewaySettings) -> None:
     clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
     journal, database = Journal(settings.folder), Database(settings.database_url)
     shipper = Shipper(journal, database)
     async with (
-        await Bus.connect(settings.nats_url, "control_gateway", settings.nats_seed_file) as bus,
+        Bus.connect_in_background(settings.nats_url, "control_gateway", settings.nats_seed_file) as bus,
         service_client(settings, "control_gateway", settings.plans_url) as client,
     ):
         loops: dict[str, ControlLoop] = {}
-        tasks: dict[str, Task] = {"journal": shipper.ship, "outbox": lambda: shipper.outbox.relay(database, bus)}
+        tasks: dict[str, Task] = {
+            "journal": outlasting_faults("journal", shipper.ship),
+            "outbox": outlasting_faults("outbox", lambda: shipper.outbox.relay(database, bus)),
+        }
         for site in sites.values():
             plans = OptimizationPlanManager(
                 site.site, client, bus, clock, cache_file=settings.folder / f"plans-{site.site}.json"
             )
             loop = _loop(site, settings, plans, journal, clock)
             loops[site.site] = loop
-            tasks |= _tasks(loop, plans, bus, shipper)
+            tasks |= _tasks(loop, plans, bus)
 
-        async def bus_ready() -> bool:
-            return bus.is_connected
+        async def controlling() -> bool:
+            return all(loop.is_alive() for loop in loops.values())
 
-        ready = {"bus": bus_ready}
+        # Bus and database are not asked: control and e-stop must be reachable without them.
+        ready = {"control": controlling}
         await run("control_gateway", settings, create_api(loops, shipper, clock), tasks, ready)
     await database.close()
 
 
-def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus, shipper: Shipper) -> dict[str, Task]:
+def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus) -> dict[str, Task]:
     return {
-        f"plans-{loop.site}": plans.start_monitoring,
+        f"plans-{loop.site}": outlasting_faults(f"plans-{loop.site}", plans.start_monitoring),
         f"control-{loop.site}": loop.run,
-        f"state-{loop.site}": lambda: publish_state(loop, bus, shipper),
+        f"state-{loop.site}": outlasting_faults(f"state-{loop.site}", lambda: publish_state(loop, bus)),
     }
+
+
+def outlasting_faults(name: str, task: Task) -> Task:
+    """The task, begun again after a fault: whatever goes wrong around control must not end control."""
+
+    async def begun_again() -> None:
+        while True:
+            try:
+                await task()
+            except Exception:  # see above; the fault is told, and the process goes on
+                log.exception("task failed and begins again", task=name)
+            await asyncio.sleep(BEGIN_AGAIN_S)
+
+    return begun_again
 
 
 def _loop(

@@ -28,12 +28,11 @@ class Shipper:
     def __init__(self, journal: Journal, database: Database) -> None:
         self._journal, self._database = journal, database
         self.outbox = Outbox(outbox)
-        self.wake = asyncio.Event()
 
     async def ship(self) -> None:
         """Ship for ever; run it as a task. While the database is away, entries wait in the file."""
         while True:
-            self.wake.clear()
+            self._journal.appended.clear()
             try:
                 while await self._ship_batch():
                     self.outbox.wake()
@@ -42,11 +41,13 @@ class Shipper:
                     raise
                 log.warning("journal waits for the database", error=repr(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), SHIP_EVERY_S)
+                await asyncio.wait_for(self._journal.appended.wait(), SHIP_EVERY_S)
 
     async def _ship_batch(self) -> bool:
+        """Ship what is next; False when nothing was. A crash after the commit ships again, which the id makes harmless."""
         entries, position = self._journal.unshipped()
         if not entries:
+            self._journal.mark_shipped(position)
             return False
         async with self._database.transaction() as connection:
             for entry in entries:
@@ -81,11 +82,10 @@ class Shipper:
         return [Setpoint.model_validate(row) for row in rows]
 
 
-async def publish_state(loop: ControlLoop, bus: Bus, shipper: Shipper) -> None:
+async def publish_state(loop: ControlLoop, bus: Bus) -> None:
     """Tell the bus the gateway's state on every change and at a steady beat; run it as a task."""
     while True:
         loop.changed.clear()
-        shipper.wake.set()
         with contextlib.suppress(BusUnavailable):
             await bus.publish(CONTROL_STATE, loop.state(), site=loop.site)
         with contextlib.suppress(TimeoutError):

@@ -27,9 +27,10 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """The PLC holds something else [counts]."""
+    """The PLC holds something else [counts], and what went wrong with the write itself, if that is known."""
 
     read_back: int
+    fault: LinkFault | None = None
 
 
 WriteResult = Verified | Differs | LinkFault
@@ -43,7 +44,7 @@ async def write_setpoint(plc: Plc, actuator: Actuator, counts: int) -> WriteResu
     if not actuator.limits.minimum <= counts <= actuator.limits.maximum:
         raise ValueError(f"{actuator.resource}: {counts} counts is outside the limits; not written")
     started = time.perf_counter()
-    await plc.write_holding(actuator.setpoint_address, counts)
+    fault = await plc.write_holding(actuator.setpoint_address, counts)
     # A fault of the write itself says nothing of whether it arrived: the read-back decides.
     while True:
         held = await plc.read_holding(actuator.readback_address)
@@ -53,5 +54,5 @@ async def write_setpoint(plc: Plc, actuator: Actuator, counts: int) -> WriteResu
             WRITE_TO_VERIFIED.observe(time.perf_counter() - started)
             return Verified(counts)
         if time.perf_counter() - started > READ_BACK_S:
-            return Differs(held[0])
+            return Differs(held[0], fault)
         await asyncio.sleep(READ_BACK_EVERY_S)

@@ -1,0 +1,124 @@
+"""What the gateway's tests share: a clock moved by hand, plans, and a PLC on a real Modbus/TCP server."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymodbus.constants import ExcCodes
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from headworks.common.clock import Clock
+from headworks.common.embedded.process import free_port
+from headworks.common.messages import GenericTargets, Plan, PlanStatus, PumpTargets, ResourceType, TargetType
+
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+
+
+class HandClock(Clock):
+    """A clock that stands until a test moves it."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        object.__setattr__(self, "at", at)
+
+    def now(self) -> datetime:
+        at: datetime = self.at  # type: ignore[attr-defined]  # the base is frozen and has slots
+        return at
+
+    def forward(self, seconds: float) -> None:
+        object.__setattr__(self, "at", self.now() + timedelta(seconds=seconds))
+
+
+@dataclass
+class PlcServer:
+    """A PLC with the afterbay's registers: a setpoint taken over is read back, and the machine follows at once."""
+
+    setpoint: int = 200
+    read_back: int = 200
+    actual: int = 200
+    port: int = field(default_factory=free_port)
+    fault: str = "none"
+    writes: list[int] = field(default_factory=list)
+    stale_reads: int = 0
+    hung: bool = False
+    _server: ModbusTcpServer | None = None
+
+    async def start(self) -> None:
+        block = [SimData(address=0, count=200, values=0, datatype=DataType.REGISTERS)]
+        bits = [SimData(address=0, count=1, values=[False] * 16, datatype=DataType.BITS)]
+        device = SimDevice(1, simdata=(bits, bits, block, block), action=self._on_access)
+        self._server = ModbusTcpServer(device, address=("127.0.0.1", self.port))
+        await self._server.serve_forever(background=True)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
+            self._server = None
+
+    def restart(self) -> None:
+        """After a power cycle the registers read 0; the machine goes on as it was."""
+        self.setpoint = self.read_back = 0
+
+    async def _on_access(
+        self, function_code: int, start_address: int, address: int, count: int, current: list[int], values: Any
+    ) -> ExcCodes | None:
+        if self.fault == "hang" or (self.fault == "hang_on_write" and (function_code == 6 or self.hung)):
+            self.hung = True
+            await asyncio.sleep(3600)
+        if self.fault == "exception" or (self.fault == "exception_on_write" and function_code == 6):
+            return ExcCodes.DEVICE_FAILURE
+        if function_code == 6 and address == 100 and values is not None:
+            self._take(int(values[0]))
+        if function_code in {3, 4}:
+            for at in range(address, address + count):
+                current[at - start_address] = self._read(function_code, at)
+        return None
+
+    def _take(self, counts: int) -> None:
+        self.writes.append(counts)
+        if self.fault == "ignore":
+            return
+        self.setpoint = self.actual = counts
+        self.read_back = counts + 7 if self.fault == "differ" else counts
+        self.stale_reads = 3 if self.fault == "slow" else 0
+
+    def _read(self, function_code: int, address: int) -> int:
+        if function_code == 4:
+            return self.actual if address == 100 else 0
+        if address == 101 and self.stale_reads:
+            self.stale_reads -= 1
+            return 300
+        return {100: self.setpoint, 101: self.read_back}.get(address, 0)
+
+
+def plan_of(
+    value: float,
+    *,
+    plan_id: int = 1,
+    made: datetime = NOW,
+    begins: datetime = NOW - timedelta(hours=1),
+    ends: datetime = NOW + timedelta(hours=24),
+    target_type: TargetType | None = TargetType.POWER,
+) -> Plan:
+    """A plan of the unit; without a target type one in a pump's columns."""
+    generic = target_type and GenericTargets(target_type=target_type, target_value=value)
+    return Plan(
+        plan_id=plan_id,
+        station_id="abay",
+        resource_id="OXPH",
+        resource_type=ResourceType.TURBINE,
+        interval_start=begins,
+        interval_end=ends,
+        targets=generic or PumpTargets(suggested_speed_hz=value),
+        plan_version=1,
+        plan_priority=1,
+        plan_status=PlanStatus.ACTIVE,
+        publisher="optimizer",
+        submission_id=f"s{plan_id}",
+        optimization_run_id=None,
+        superseded_by=None,
+        plan_created_at=made,
+        plan_updated_at=made,
+    )

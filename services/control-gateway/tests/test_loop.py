@@ -1,0 +1,375 @@
+"""The control loop on a real PLC: no jump, no write unrecorded, and every state said once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+from gateway_rig import NOW, HandClock, PlcServer, plan_of
+
+from headworks.common.bus import Bus
+from headworks.common.messages import ControlMode, Outcome, Plan, ResourceState, Setpoint, TargetType
+from headworks.common.plan_manager import OptimizationPlanManager
+from headworks.common.testing import eventually
+from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.plc import Plc
+from headworks.control_gateway.switches import SwitchBoard
+
+
+@dataclass
+class Gateway:
+    """A gateway's loop, ticked by hand, as often begun anew as a test likes."""
+
+    folder: Path
+    actuators: tuple[Actuator, ...]
+    ports: dict[str, int]
+    clock: HandClock
+    bus: Bus
+    client: httpx.AsyncClient
+    tick_s: float = 60.0
+    plans: OptimizationPlanManager = field(init=False)
+    loop: ControlLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin as after a restart: only what lies in the folder is known."""
+        self.plans = OptimizationPlanManager(
+            "abay", self.client, self.bus, self.clock, cache_file=self.folder / "plans-abay.json"
+        )
+        self.loop = ControlLoop(
+            site="abay",
+            actuators=self.actuators,
+            plcs={name: Plc(name, "127.0.0.1", port, 1, 0.2) for name, port in self.ports.items()},
+            plans=self.plans,
+            switches=SwitchBoard(self.folder, "abay"),
+            journal=Journal(self.folder),
+            clock=self.clock,
+            tick_s=self.tick_s,
+        )
+
+    def follow(self, *plans: Plan) -> None:
+        """These plans and no other are active."""
+        self.plans._hold(plans, ended=set(self.plans._by_id))
+
+    async def tick(self, *, after_s: float = 1.0, times: int = 1) -> ResourceState:
+        for _ in range(times):
+            self.clock.forward(after_s)
+            for actuator in self.actuators:
+                await self.loop._tick(actuator, self.loop.plcs[actuator.plc])
+        return self.loop.state().resources[0]
+
+    def told(self) -> list[Setpoint]:
+        """All that is in the journal."""
+        return Journal(self.folder).unshipped(10_000)[0]
+
+    def outcomes(self) -> list[str]:
+        return [entry.outcome.value for entry in self.told()]
+
+    def close(self) -> None:
+        for plc in self.loop.plcs.values():
+            plc.close()
+
+
+@pytest.fixture
+async def gateway(
+    tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock
+) -> AsyncIterator[Gateway]:
+    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
+        made = Gateway(tmp_path / "state", (actuator,), {"oxph-plc": plc_server.port}, clock, bus, client)
+        yield made
+        made.close()
+
+
+async def test_a_new_gateway_writes_nothing_until_its_own_rate_allows_a_step(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    state = await gateway.tick()
+    assert (state.reason, state.read_back, state.requested) == ("the rate allows no step yet", 2.0, 5.8)
+    await gateway.tick(times=14)
+    assert plc_server.writes == []
+    await gateway.tick()
+    assert plc_server.writes == [201]
+
+
+async def test_the_plan_is_reached_exactly_at_the_rate_with_each_write_recorded_before_and_after(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(2.5))
+    state = await gateway.tick(after_s=10, times=100)
+    assert plc_server.writes[-1] == 250
+    assert len(plc_server.writes) == 50
+    assert all(b - a == 1 for a, b in pairwise([200, *plc_server.writes]))
+    assert gateway.outcomes() == ["intended", "verified"] * 50
+    assert (state.reason, state.read_back, state.plan_id) == ("at the plan's setpoint", 2.5, 1)
+    intended, verified = gateway.told()[-2:]
+    assert (intended.enforced, intended.read_back) == (2.5, None)
+    assert (verified.enforced, verified.read_back, verified.plan_id, verified.plan_version) == (2.5, 2.5, 1, 1)
+
+
+async def test_a_machine_at_rest_begins_the_next_ramp_at_once_with_one_count(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(2.0))
+    await gateway.tick(times=60)
+    gateway.follow(plan_of(5.0, plan_id=2))
+    state = await gateway.tick(after_s=0.001)
+    assert plc_server.writes == [201]
+    assert state.reason == "moving toward the plan at the allowed rate"
+    await gateway.tick(times=14)
+    assert plc_server.writes == [201]
+
+
+async def test_a_restarted_gateway_makes_no_jump(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick(after_s=20, times=5)
+    held = plc_server.writes[-1]
+    gateway.close()
+    gateway.clock.forward(7200)
+    gateway.begin()
+    state = await gateway.tick()
+    assert state.requested == 5.8, "the plan is known from the cache"
+    assert plc_server.writes[-1] == held
+    await gateway.tick(after_s=20)
+    assert plc_server.writes[-1] == held + 1
+
+
+async def test_a_lost_link_is_told_once_each_time_and_earns_no_rate(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick(times=5)
+    for times in (1, 2):
+        await plc_server.stop()
+        state = await gateway.tick(times=3)
+        assert gateway.outcomes() == ["link_lost"] * times
+        assert (state.link_up, state.read_back, state.reason) == (False, None, "the PLC does not answer")
+        gateway.clock.forward(3600)
+        await gateway.tick()
+        await plc_server.start()
+        state = await gateway.tick()
+        assert (state.link_up, state.read_back) == (True, 2.0)
+        assert plc_server.writes == []
+
+
+async def test_a_link_lost_in_the_middle_of_a_write_is_told_once_and_read_before_all_else(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    plc_server.fault = "hang_on_write"
+    state = await gateway.tick(after_s=20)
+    assert gateway.outcomes() == ["intended", "link_lost"]
+    assert state.link_up is False
+    plc_server.fault = "hang"
+    await gateway.tick(times=2)
+    assert gateway.outcomes() == ["intended", "link_lost"]
+    plc_server.fault = "none"
+    state = await gateway.tick(after_s=3600)
+    assert (state.link_up, state.read_back, plc_server.writes) == (True, 2.0, [])
+
+
+async def test_a_plc_that_restarted_is_led_on_from_what_the_machine_gives(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick(times=5)
+    plc_server.restart()
+    await gateway.tick()
+    assert plc_server.writes == [200]
+    await gateway.tick(after_s=20)
+    assert plc_server.writes == [200, 201]
+
+
+async def test_a_plc_that_holds_what_is_not_allowed_is_left_alone_and_told_once(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    plc_server.read_back = 700
+    state = await gateway.tick(after_s=20, times=5)
+    assert plc_server.writes == []
+    assert gateway.outcomes() == ["refused"]
+    assert state.refused
+    assert "the PLC holds 700 counts, outside 80 to 580" in state.reason
+
+
+async def test_an_e_stop_holds_everything_and_after_it_there_is_no_jump(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    gateway.loop.switches.press_e_stop("ann", NOW)
+    state = await gateway.tick(after_s=3600, times=3)
+    assert (state.reason, plc_server.writes) == ("e-stop is active", [])
+    gateway.close()
+    gateway.begin()
+    assert (await gateway.tick(after_s=3600)).reason == "e-stop is active"
+    gateway.loop.switches.clear_e_stop("bob", NOW)
+    state = await gateway.tick()
+    assert (state.reason, plc_server.writes) == ("the rate allows no step yet", [])
+    await gateway.tick(after_s=14.3)
+    assert plc_server.writes == [201]
+
+
+@pytest.mark.parametrize("mode", [ControlMode.MANUAL, ControlMode.OFF])
+async def test_a_person_who_leads_is_left_alone_and_what_he_set_is_where_the_plan_goes_on(
+    gateway: Gateway, plc_server: PlcServer, mode: ControlMode
+) -> None:
+    gateway.follow(plan_of(5.8))
+    gateway.loop.switches.set_mode(mode, "ann", NOW)
+    plc_server.read_back = plc_server.actual = 400
+    assert (await gateway.tick(after_s=600, times=3)).reason == f"mode is {mode.value}"
+    gateway.loop.switches.set_mode(ControlMode.AUTO, "ann", NOW)
+    await gateway.tick()
+    assert plc_server.writes == []
+    await gateway.tick(after_s=20)
+    assert plc_server.writes == [401]
+
+
+async def test_without_a_journal_nothing_is_written_and_with_it_control_goes_on(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    path = gateway.folder / "journal.jsonl"
+    path.rename(path.with_name("away"))
+    state = await gateway.tick(after_s=20, times=3)
+    assert (state.refused, state.reason) == (True, "the journal cannot be written")
+    assert plc_server.writes == []
+    path.with_name("away").rename(path)
+    await gateway.tick(after_s=20)
+    assert gateway.outcomes() == ["refused"]
+    await gateway.tick(after_s=20)
+    assert plc_server.writes == [201]
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (plan_of(5.81), "581 counts is outside 80 to 580"),
+        (plan_of(0.79), "79 counts is outside 80 to 580"),
+        (plan_of(0), "0 counts is outside 80 to 580"),
+        (plan_of(3, made=NOW - timedelta(hours=27)), "the plan is older than 93600 s"),
+        (plan_of(3, target_type=TargetType.SPEED), "the plan asks nothing that this actuator can do"),
+        (plan_of(3, target_type=TargetType.POSITION), "the plan asks nothing that this actuator can do"),
+        (plan_of(3, target_type=None), "the plan asks nothing that this actuator can do"),
+    ],
+)
+async def test_a_plan_that_is_not_allowed_is_refused_once_and_told(
+    gateway: Gateway, plc_server: PlcServer, plan: Plan, reason: str
+) -> None:
+    gateway.follow(plan)
+    state = await gateway.tick(after_s=20, times=3)
+    assert plc_server.writes == []
+    assert (state.refused, state.reason) == (True, reason)
+    [entry] = gateway.told()
+    assert (entry.outcome, entry.violations) == (Outcome.REFUSED, (reason,))
+
+
+async def test_when_the_plan_runs_out_the_machine_is_held_where_it_is(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.follow(plan_of(5.8, ends=NOW + timedelta(seconds=60)))
+    await gateway.tick(after_s=20, times=2)
+    written = list(plc_server.writes)
+    state = await gateway.tick(after_s=30, times=5)
+    assert plc_server.writes == written
+    assert (state.fail_safe, state.reason) == (True, "no plan is in force")
+    assert gateway.outcomes()[-1] == "held"
+    assert gateway.outcomes().count("held") == 1
+    assert gateway.told()[-1].reason == "fail-safe: no plan is in force"
+
+
+async def test_another_read_back_is_told_with_what_the_plc_holds(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    plc_server.fault = "differ"
+    state = await gateway.tick(after_s=20)
+    entry = gateway.told()[-1]
+    assert (entry.outcome, entry.enforced, entry.read_back) == (Outcome.READ_BACK_DIFFERS, 2.01, 2.08)
+    assert state.read_back == 2.08
+    plc_server.fault = "exception_on_write"
+    await gateway.tick(after_s=20)
+    assert "exception" in gateway.told()[-1].reason
+    plc_server.fault = "none"
+    await gateway.tick(after_s=20)
+    assert plc_server.writes == [201, 209], "from what the PLC held"
+
+
+async def test_orders_are_in_the_journal(gateway: Gateway) -> None:
+    gateway.follow(plan_of(3.0))
+    await gateway.tick()
+    assert gateway.loop.record_order("e-stop pressed by ann: smoke")
+    [entry] = gateway.told()
+    assert (entry.outcome, entry.reason, entry.requested) == (Outcome.HELD, "e-stop pressed by ann: smoke", 3.0)
+
+
+# ---------------------------------------------------------------- as it runs
+
+
+@contextlib.asynccontextmanager
+async def running(gateway: Gateway) -> AsyncIterator[None]:
+    task = asyncio.create_task(gateway.loop.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_new_plan_is_followed_at_once_not_at_the_next_tick(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.follow(plan_of(2.0))
+    async with running(gateway):
+        await eventually(gateway.loop.is_alive)
+        gateway.clock.forward(20)
+        gateway.follow(plan_of(4.0, plan_id=2))
+        await eventually(lambda: plc_server.writes == [201], timeout_s=5)
+
+
+async def test_an_e_stop_that_was_not_stored_is_stored_as_soon_as_the_disk_takes_it(gateway: Gateway) -> None:
+    gateway.loop.tick_s = 0.01
+    (gateway.folder / "switches-abay.part").mkdir()
+    gateway.loop.switches.press_e_stop("ann", NOW)
+    async with running(gateway):
+        (gateway.folder / "switches-abay.part").rmdir()
+        await eventually(lambda: SwitchBoard(gateway.folder, "abay").now.e_stop)
+
+
+async def test_a_hung_plc_delays_no_other(
+    tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock
+) -> None:
+    hung = PlcServer(fault="hang")
+    await hung.start()
+    two = (actuator, replace_actuator(actuator, resource="OTHER", plc="other-plc"))
+    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
+        ports = {"oxph-plc": plc_server.port, "other-plc": hung.port}
+        gateway = Gateway(tmp_path / "two", two, ports, clock, bus, client, tick_s=0.01)
+        gateway.follow(plan_of(2.5))
+        async with running(gateway):
+            await eventually(gateway.loop.is_alive)
+            for counts in range(201, 211):
+                clock.forward(15)
+                await eventually(written(plc_server, counts), timeout_s=1)
+            assert [r.link_up for r in gateway.loop.state().resources] == [True, False]
+            await eventually(gateway.loop.is_alive)
+    await hung.stop()
+
+
+def written(plc_server: PlcServer, counts: int) -> Callable[[], bool]:
+    return lambda: plc_server.writes[-1:] == [counts]
+
+
+def replace_actuator(actuator: Actuator, **changes: str) -> Actuator:
+    return actuator.model_copy(update=changes)
+
+
+async def test_a_loop_that_has_not_run_is_not_alive(gateway: Gateway) -> None:
+    assert not gateway.loop.is_alive()
+    state = gateway.loop.state().resources[0]
+    assert (state.reason, state.link_up, state.read_back) == ("starting", False, None)
