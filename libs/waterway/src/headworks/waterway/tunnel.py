@@ -95,8 +95,8 @@ class TunnelVolume:
             raise OutOfRange(
                 f"volume {volume_m3:.0f} m³ is outside the tunnel's {self.sump_m3:.0f} to {self.full_m3:.0f} m³"
             )
-        piece = next(p for p in self.pieces if volume_m3 <= p.volume_at(p.to_m) + MEETS_M3)
-        return min(piece.to_m, max(piece.from_m, piece.level_at(volume_m3)))
+        piece = next(p for p in self.pieces if volume_m3 <= p.volume_at(p.to_m))
+        return max(piece.from_m, piece.level_at(volume_m3))
 
     def area_at(self, level_m: float) -> float:
         """Surface area dV/dL [m²]; zero in the sump."""
