@@ -33,7 +33,7 @@ class RunOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(min_length=1, max_length=300)
     overrides: tuple[Override, ...] = Field(default=(), max_length=2000)
-    publish: bool = Field(default=True, description="submit the plan; false for a trial")
+    publish: bool = Field(default=True, strict=True, description="submit the plan; false for a trial")
 
 
 class Accepted(BaseModel):
@@ -124,7 +124,7 @@ def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Cloc
             raise Problem(409, "The run has not ended", f"run_id={run_id} is {run.stage}")
         return await with_solution(run)
 
-    @app.post("/runs/{run_id}/cancel", status_code=202)
+    @app.post("/runs/{run_id}/cancel", status_code=202, responses={409: {"description": "The run has ended"}})
     async def cancel(run_id: str, caller: Operator) -> Run:
         """Ask a run to stop; one that still waits ends when a worker takes it up."""
         run = await known_run(run_id)
