@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -169,7 +169,7 @@ def _look(stack: Stack, client: httpx.Client) -> Look | None:
     return Look(
         at=at,
         elevation_ft=plant["elevation_ft"],
-        forecast_ft=_expected_ft(run["solution"], at) if run else None,
+        forecast_ft=_expected_ft(run, at) if run else None,
         requested_mw=resource["requested"],
         read_back_mw=resource["read_back"],
         run=f"{run['run']['run_id']} {run['run']['status']}" if run else "none yet",
@@ -177,15 +177,17 @@ def _look(stack: Stack, client: httpx.Client) -> Look | None:
     )
 
 
-def _expected_ft(solution: dict[str, object] | None, at: datetime) -> float | None:
-    """The forecast elevation at an instant, between the ends of its hours."""
-    hours = solution.get("hours") if solution else None
-    if not isinstance(hours, list):
+def _expected_ft(run: dict[str, Any], at: datetime) -> float | None:
+    """The forecast elevation at an instant: between that at the start of the schedule and those at the ends of its hours."""
+    hours, initial_m = run["solution"]["hours"] if run["solution"] else [], run["initial_elevation_m"]
+    if not hours or initial_m is None:
         return None
-    ends = [(datetime.fromisoformat(h["start"]) + timedelta(hours=1), float(h["elevation_m"]) / 0.3048) for h in hours]
-    for (t0, h0), (t1, h1) in pairwise(ends):
+    ends = [(datetime.fromisoformat(hour["start"]) + timedelta(hours=1), hour["elevation_m"]) for hour in hours]
+    known = [(ends[0][0] - timedelta(hours=1), initial_m), *ends]
+    for (t0, h0), (t1, h1) in pairwise(known):
         if t0 <= at < t1:
-            return h0 + (h1 - h0) * ((at - t0) / (t1 - t0))
+            elevation_m: float = h0 + (h1 - h0) * ((at - t0) / (t1 - t0))
+            return elevation_m / 0.3048
     return None
 
 
