@@ -2,11 +2,19 @@
 
 import math
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, JsonValue
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+
+from headworks.common.database import DATABASE_AWAY, is_away
+
+log = structlog.get_logger(__name__)
+DATA_EXCEPTION = "22"
+"""The class of SQLSTATE for data that cannot be what the statement wants."""
 
 
 class FieldProblem(BaseModel):
@@ -72,6 +80,18 @@ async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
     return _response(ProblemDetails(title="The request is not valid", status=422, errors=errors))
 
 
+async def _on_database_fault(_request: Request, error: Exception) -> JSONResponse:
+    """A database that is away may come back (503); what it calls bad data, such as a NUL in a text, came from the caller."""
+    if is_away(error):
+        log.warning("a request met a database that is away", error=repr(error))
+        return _response(ProblemDetails(title="What this needs is away", status=503, detail="Try again later"))
+    cause = getattr(error, "orig", None)
+    if str(getattr(cause, "sqlstate", "")).startswith(DATA_EXCEPTION):
+        details = f"a value cannot be stored: {getattr(cause, '__cause__', None) or cause}"
+        return _response(ProblemDetails(title="The request is not valid", status=422, detail=details))
+    raise error
+
+
 def _plain(value: object) -> JsonValue:
     """The value as JSON can carry it, cut short; an object is left out rather than echoed whole."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -86,3 +106,6 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
+    faults: tuple[type[Exception], ...] = (DBAPIError, *DATABASE_AWAY)
+    for fault in faults:
+        app.add_exception_handler(fault, _on_database_fault)

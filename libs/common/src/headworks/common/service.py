@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import uvicorn
@@ -27,9 +27,12 @@ Ready = Callable[[], Awaitable[bool]]
 Task = Callable[[], Awaitable[None]]
 
 _ERRORS: dict[int | str, dict[str, object]] = {
-    code: {"model": ProblemDetails, "content": {"application/problem+json": {}}, "description": text}
-    for code, text in ((401, "Not signed in"), (403, "Not allowed"), (422, "The request is not valid"))
+    401: {"model": ProblemDetails, "description": "Not signed in"},
+    403: {"model": ProblemDetails, "description": "Not allowed"},
+    422: {"model": ProblemDetails, "description": "The request is not valid"},
+    503: {"model": ProblemDetails, "description": "What it needs is away"},
 }
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
 
 
 def create_app(title: str, description: str) -> FastAPI:
@@ -50,8 +53,23 @@ def create_app(title: str, description: str) -> FastAPI:
 
 
 def openapi_document(app: FastAPI) -> dict[str, object]:
-    """The app's OpenAPI document."""
-    return get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    """The app's OpenAPI document. Every error is a problem; what the framework may answer is said with the rest."""
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            _say_errors(path, operation)
+    return document
+
+
+def _say_errors(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if "{" in path:
+        responses.setdefault("404", {"description": "Nothing has that name"})
+    if "requestBody" in operation:
+        responses.setdefault("400", {"description": "The body cannot be read"})
+    for code, response in responses.items():
+        if code >= "400":
+            response["content"] = _PROBLEM
 
 
 def create_ops_app(ready: Mapping[str, Ready]) -> FastAPI:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from headworks.common.auth import Engineer, Operator, Viewer
 from headworks.common.clock import Clock
-from headworks.common.messages import Instant, Plan, PlanChange, PlanInterval, PlanReply, PlanSubmission, Targets
+from headworks.common.messages import Instant, Name, Plan, PlanChange, PlanInterval, PlanReply, PlanSubmission, Targets
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.plans.actuators import Actuator
@@ -17,8 +17,8 @@ from headworks.plans.desk import SubmissionDesk
 from headworks.plans.lifecycle import refusals
 from headworks.plans.store import PlanStore
 
-Station = Annotated[str, Query(description="the site's name", max_length=50)]
-Resource = Annotated[str, Query(max_length=50)]
+Station = Annotated[Name, Query(description="the site's name")]
+Resource = Annotated[Name, Query(description="the actuator's name")]
 PlanId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -59,7 +59,7 @@ def create_api(
         return reply
 
     @app.get("/plans/active")
-    async def active(station: Station, _caller: Viewer, resource: str | None = None) -> list[Plan]:
+    async def active(station: Station, _caller: Viewer, resource: Resource | None = None) -> list[Plan]:
         """The active plans that have not ended."""
         return await store.active(station, clock.now(), resource)
 

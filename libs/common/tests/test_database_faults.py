@@ -1,0 +1,50 @@
+"""What an API answers when the database is away, when it calls a value bad, and when the statement itself is wrong."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from headworks.common.database import Database
+from headworks.common.embedded.process import free_port
+from headworks.common.problems import install_problem_handlers
+
+
+@asynccontextmanager
+async def api(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    app, database = FastAPI(), Database(database_url)
+    install_problem_handlers(app)
+
+    @app.post("/notes")
+    async def note(content: str, kind: str = "text") -> str:
+        async with database.transaction() as connection:
+            found = await connection.execute(text(f"select cast(:content as {kind})"), {"content": content})
+            return str(found.scalar_one())
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+    await database.close()
+
+
+@pytest.mark.parametrize(("content", "kind"), [("a\x00b", "text"), ('{"a": "\\u0000"}', "jsonb")])
+async def test_a_value_that_cannot_be_stored_is_the_caller_s(database_url: str, content: str, kind: str) -> None:
+    async with api(database_url) as client:
+        assert (await client.post("/notes", params={"content": "a b"})).json() == "a b"
+        answer = await client.post("/notes", params={"content": content, "kind": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["detail"].startswith("a value cannot be stored: ")
+
+
+async def test_a_database_that_is_away_is_said_to_be(database_url: str) -> None:
+    async with api(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none") as client:
+        answer = await client.post("/notes", params={"content": "x"})
+    assert (answer.status_code, answer.json()["title"]) == (503, "What this needs is away")
+
+
+async def test_a_wrong_statement_is_our_fault(database_url: str) -> None:
+    async with api(database_url) as client:
+        assert (await client.post("/notes", params={"content": "x", "kind": "no_such_type"})).status_code == 500
