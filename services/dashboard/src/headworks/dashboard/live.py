@@ -5,7 +5,7 @@ A page that cannot keep up is let go; it comes back and asks for the whole view 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -83,20 +83,28 @@ class Live:
 
     async def run(self) -> None:
         """Hear the bus for ever; run it as a task. At its end every page is let go."""
+        hearing = [
+            asyncio.create_task(followed)
+            for followed in (
+                self._hear(TELEMETRY, self._inputs),
+                self._hear(CONTROL_STATE, _control),
+                self._hear(SETPOINT, _setpoint),
+                self._hear(ALARM, _alarm),
+                self._hear(RUN_PROGRESS, _progress),
+                self._hear(RUN_FINISHED, _finished),
+                self._hear(PLAN_EVENT, _plan_changed),
+                self._hear(FORECAST, _forecast_changed),
+                self._hear(MARKET, _award_changed),
+            )
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hear(TELEMETRY, self._inputs))
-                group.create_task(self._hear(CONTROL_STATE, _control))
-                group.create_task(self._hear(SETPOINT, _setpoint))
-                group.create_task(self._hear(ALARM, _alarm))
-                group.create_task(self._hear(RUN_PROGRESS, _progress))
-                group.create_task(self._hear(RUN_FINISHED, _finished))
-                group.create_task(self._hear(PLAN_EVENT, _plan_changed))
-                group.create_task(self._hear(FORECAST, _forecast_changed))
-                group.create_task(self._hear(MARKET, _award_changed))
+            ended, _ = await asyncio.wait(hearing, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
             for watcher in list(self._watchers):
                 watcher.let_go()
+            await _end(hearing)
 
     async def _hear(self, subject: Subject[M], read: Callable[[M], Iterator[shapes.News]]) -> None:
         async for message, _delivery in self._bus.follow(subject):
@@ -163,6 +171,15 @@ def _forecast_changed(message: Forecast) -> Iterator[shapes.News]:
 
 def _award_changed(message: Award) -> Iterator[shapes.News]:
     yield shapes.ChangedNews(part="award", at=message.known_at)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: before Python 3.12 a cancellation can be lost in wait_for as its wait is over."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 def _control(message: ControlState) -> Iterator[shapes.News]:

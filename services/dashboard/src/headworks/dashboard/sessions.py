@@ -19,6 +19,7 @@ from headworks.dashboard.users import User
 
 COOKIE = "headworks_session"
 AUDIENCE = "headworks-dashboard-session"
+LONGEST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,25 @@ class TooMany:
 class Sessions:
     """Signs people in and out. A signed-out session is remembered until it would have ended."""
 
-    def __init__(self, users: Mapping[str, User], secret: str, lifetime: timedelta, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        users: Mapping[str, User],
+        secret: str,
+        lifetime: timedelta,
+        throttle: Throttle,
+        hasher: PasswordHasher | None = None,
+    ) -> None:
         self._users, self._lifetime, self._throttle = users, lifetime, throttle
         self._key = hmac.digest(secret.encode(), AUDIENCE.encode(), "sha256")
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         self._ended: dict[str, datetime] = {}
         self._verifying = asyncio.Semaphore(2)
 
     async def sign_in(self, name: str, password: str, address: str, now: datetime) -> SignedIn | Wrong | TooMany:
         """A new session. An unknown name takes as long as a wrong password."""
+        if len(name) > LONGEST or len(password) > LONGEST:
+            return Wrong()
         wait_s = self._throttle.wait_s(address, name, now)
         if wait_s > 0:
             return TooMany(wait_s)
