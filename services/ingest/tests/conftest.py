@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from fastapi import FastAPI
 
 from headworks.common.database import Database
@@ -13,7 +14,10 @@ from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.sites import read_sites
 from headworks.ingest.sections import SourcesSection, sources_of
 from headworks.ingest.store import SeriesStore
+from headworks.simulators.awards import PublishedAwards
 from headworks.simulators.certificates import make_client_certificate
+from headworks.simulators.hydrology import Hydrology
+from headworks.simulators.plant import Plant, constants_of
 from headworks.simulators.web import Tls, WebServer
 from headworks.simulators.world import free_port
 from headworks.waterway.site import Site
@@ -65,3 +69,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def store(database: Database) -> SeriesStore:
     return SeriesStore(database)
+
+
+@pytest.fixture(scope="session")
+def hydrology() -> Hydrology:
+    return Hydrology(7, "calm", NOW)
+
+
+@pytest.fixture(scope="session")
+def plant(sites_folder: Path, hydrology: Hydrology) -> Plant:
+    """A plant with thirty hours behind it, up to 21:30."""
+    constants = constants_of(yaml.safe_load((sites_folder / "abay.yaml").read_text(encoding="utf-8")))
+    return Plant(constants, hydrology, PublishedAwards(), NOW, 7)

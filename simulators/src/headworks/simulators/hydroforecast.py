@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
-from headworks.simulators.hydrology import Hydrology
+from headworks.simulators.hydrology import BASE_CFS, Hydrology
+from headworks.simulators.web import hang
 
 HOURS = 240
+STALE = timedelta(hours=30)
+"""How far back the newest issue lies while its maker is late."""
 Z = {0.05: -1.645, 0.1: -1.2816, 0.25: -0.6745, 0.5: 0.0, 0.75: 0.6745, 0.9: 1.2816, 0.95: 1.645}
 
 
@@ -21,6 +24,7 @@ class ForecastQuery(BaseModel):
     source: str
     siteId: str  # noqa: N815 - the vendor's spelling
     columns: list[str]
+    issueTimeAfterDate: AwareDatetime | None = None  # noqa: N815
 
 
 class Body(BaseModel):
@@ -42,20 +46,28 @@ def create_hydroforecast(
             return JSONResponse({"error": "invalid API key"}, 401)
         if kind == "garbage":
             return JSONResponse({"data": "soon"})
+        if kind == "unavailable":
+            return JSONResponse({"error": "try later"}, 503, headers={"Retry-After": "0"})
+        if kind == "hang":
+            await hang(request)
         return {"data": [_answer(query, hydrology, now(), kind) for query in body.queries]}
 
     return app
 
 
 def _answer(query: ForecastQuery, hydrology: Hydrology, now: datetime, fault: str) -> dict[str, Any]:
-    silent = fault == "no_data" or (fault == "no_primary" and query.source != "cnrfc")
-    if silent:
-        return {"query": query.model_dump(), "forecasts": []}
+    """The newest issue of the site's gauge; none of a site that nobody knows, or older than was asked."""
+    gauge, echo = query.siteId.rsplit("-", 1)[-1].upper(), query.model_dump(mode="json")
     issued = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
-    gauge = query.siteId.rsplit("-", 1)[-1].upper()
+    if query.source != "cnrfc" and fault == "stale":
+        issued -= STALE
+    after = query.issueTimeAfterDate
+    silent = fault == "no_data" or (fault == "no_primary" and query.source != "cnrfc")
+    if silent or gauge not in BASE_CFS or (after is not None and issued <= after):
+        return {"query": echo, "forecasts": []}
     starts = [issued + timedelta(hours=h) for h in range(HOURS)]
     return {
-        "query": query.model_dump(),
+        "query": echo,
         "forecasts": [
             {
                 "issueTime": f"{issued:%Y-%m-%dT%H:%M:%SZ}",

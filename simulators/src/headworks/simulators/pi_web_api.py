@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
 from headworks.simulators.plant import Plant
+from headworks.simulators.web import hang
 
 TAGS = {
     r"Reservoirs\Afterbay|Elevation": ("elevation", "ft"),
@@ -21,7 +22,16 @@ TAGS = {
     r"Gauging Stations\R30|Flow_EM": ("R30", "cfs"),
 }
 MODE_NAMES = {0: "GEN", 1: "SPILL"}
-PAGE = 1000
+PAGE = 10
+"""So many items of a stream a reply holds at most: small, so that whoever reads a day must follow the pages."""
+STATES = {"bad_quality": ("Bad Input", 255), "io_timeout": ("I/O Timeout", 246), "pt_created": ("Pt Created", 253)}
+"""System digital states that stand in place of values, by fault."""
+
+WebIds = Annotated[list[str], Query(alias="webId", min_length=1)]
+StartTime = Annotated[str, Query(alias="startTime")]
+EndTime = Annotated[str, Query(alias="endTime")]
+StartIndex = Annotated[int, Query(alias="startIndex", ge=0)]
+MaxCount = Annotated[int, Query(alias="maxCount", ge=1)]
 
 
 def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault: Callable[[], str]) -> FastAPI:
@@ -38,6 +48,8 @@ def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault
             return JSONResponse({"Items": [{"Timestamp": "yesterday", "Value": {"x": []}}]})
         if kind == "unavailable":
             return _error(503, "The PI Data Archive is not reachable.")
+        if kind == "hang":
+            await hang(request)
         return await call_next(request)
 
     @app.exception_handler(HTTPException)
@@ -53,32 +65,37 @@ def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault
 
     @app.get("/streamsets/interpolated")
     async def interpolated(
-        web_ids: Annotated[list[str], Query(alias="webId")],
-        start: Annotated[str, Query(alias="startTime")],
-        end: Annotated[str, Query(alias="endTime")],
+        request: Request,
+        web_ids: WebIds,
+        start: StartTime,
+        end: EndTime,
         interval: str = "60m",
+        first: StartIndex = 0,
+        count: MaxCount = PAGE,
     ) -> dict[str, Any]:
-        instants = list(_instants(_time(start), _time(end), _interval(interval)))
-        return _streamset(web_ids, lambda tag: [_point(plant, tag, at, fault()) for at in instants if at <= now()])
+        instants = [at for at in _instants(_time(start), _time(end), _interval(interval)) if at <= now()]
+        return _streamset(request, web_ids, instants, first, count, lambda tag, at: _point(plant, tag, at, fault()))
 
     @app.get("/streamsets/summary")
     async def summary(
-        web_ids: Annotated[list[str], Query(alias="webId")],
-        start: Annotated[str, Query(alias="startTime")],
-        end: Annotated[str, Query(alias="endTime")],
+        request: Request,
+        web_ids: WebIds,
+        start: StartTime,
+        end: EndTime,
         duration: Annotated[str, Query(alias="summaryDuration")] = "60m",
+        first: StartIndex = 0,
+        count: MaxCount = PAGE,
     ) -> dict[str, Any]:
         step, last = _interval(duration), min(_time(end), now())
         starts = [at for at in _instants(_time(start), _time(end), step) if at < last]
-        return _streamset(
-            web_ids,
-            lambda tag: [
-                {"Type": "Average", "Value": _average(plant, tag, at, min(at + step, last), fault())} for at in starts
-            ],
-        )
+
+        def average(tag: str, at: datetime) -> dict[str, Any]:
+            return {"Type": "Average", "Value": _average(plant, tag, at, min(at + step, last), fault())}
+
+        return _streamset(request, web_ids, starts, first, count, average)
 
     @app.get("/streamsets/value")
-    async def value(web_ids: Annotated[list[str], Query(alias="webId")]) -> dict[str, Any]:
+    async def value(web_ids: WebIds) -> dict[str, Any]:
         points = [
             {"WebId": web_id, "Name": _tag(web_id), "Value": _point(plant, _tag(web_id), now(), fault())}
             for web_id in web_ids
@@ -107,29 +124,49 @@ def _tag(web_id: str) -> str:
     return tag
 
 
-def _streamset(web_ids: list[str], items: Callable[[str], list[dict[str, Any]]]) -> dict[str, Any]:
+def _streamset(
+    request: Request,
+    web_ids: list[str],
+    times: list[datetime],
+    first: int,
+    count: int,
+    item: Callable[[str, datetime], dict[str, Any]],
+) -> dict[str, Any]:
+    """One page: `count` items of every stream from the `first` on, and where the next page is."""
+    tags, last = {web_id: _tag(web_id) for web_id in web_ids}, first + min(count, PAGE)
+    more = str(request.url.include_query_params(startIndex=last)) if last < len(times) else None
     return {
-        "Links": {},
-        "Items": [{"WebId": web_id, "Name": _tag(web_id), "Items": items(_tag(web_id))[:PAGE]} for web_id in web_ids],
+        "Links": {"Next": more} if more else {},
+        "Items": [
+            {"WebId": web_id, "Name": tag, "Items": [item(tag, at) for at in times[first:last]]}
+            for web_id, tag in tags.items()
+        ],
     }
 
 
 def _point(plant: Plant, tag: str, at: datetime, fault: str) -> dict[str, Any]:
     name, unit = TAGS[tag]
-    value = None if fault == "bad_quality" else plant.value_at(name, at)
+    value = None if fault in STATES else plant.value_at(name, at)
     if value is None:
-        return {"Timestamp": _stamp(at), "Value": {"Name": "Bad Input", "Value": 255}, "Good": False}
+        return _state(at, *STATES.get(fault, ("No Data", 248)))
     if name == "mode":
-        return {"Timestamp": _stamp(at), "Value": {"Name": MODE_NAMES[int(value)], "Value": int(value)}, "Good": True}
-    return {"Timestamp": _stamp(at), "UnitsAbbreviation": unit, "Value": value, "Good": True}
+        state = {"Name": MODE_NAMES[int(value)], "Value": int(value), "IsSystem": False}
+        return {"Timestamp": _stamp(at), "Value": state, "UnitsAbbreviation": "", "Good": True}
+    return {"Timestamp": _stamp(at), "Value": value, "UnitsAbbreviation": unit, "Good": True}
 
 
 def _average(plant: Plant, tag: str, start: datetime, end: datetime, fault: str) -> dict[str, Any]:
     name, unit = TAGS[tag]
-    value = None if fault == "bad_quality" else plant.mean(name, start, end)
+    value = None if fault in STATES else plant.mean(name, start, end)
     if value is None:
-        return {"Timestamp": _stamp(start), "Value": {"Name": "No Data", "Value": 248}, "Good": False}
-    return {"Timestamp": _stamp(start), "UnitsAbbreviation": unit, "Value": value, "Good": True}
+        return _state(start, "No Data", 248)
+    return {"Timestamp": _stamp(start), "Value": value, "UnitsAbbreviation": unit, "Good": True}
+
+
+def _state(at: datetime, name: str, code: int) -> dict[str, Any]:
+    """A bad point: a system digital state in place of a value."""
+    state = {"Name": name, "Value": code, "IsSystem": True}
+    return {"Timestamp": _stamp(at), "Value": state, "UnitsAbbreviation": "", "Good": False}
 
 
 def _time(text: str) -> datetime:

@@ -18,7 +18,7 @@ from headworks.simulators.certificates import make_client_certificate
 from headworks.simulators.clock import world_clock
 from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
-from headworks.simulators.pi_web_api import create_pi
+from headworks.simulators.pi_web_api import STATES, create_pi
 from headworks.simulators.plant import Plant, constants_of
 from headworks.simulators.plc import PlcRegisters, SimulatedPlc
 from headworks.simulators.smtp import MailBox
@@ -26,7 +26,7 @@ from headworks.simulators.web import WebServer
 
 Target = Literal["pi", "hydroforecast", "caiso", "plc", "smtp"]
 FAULTS: dict[Target, frozenset[str]] = {
-    "pi": frozenset({"down", "garbage", "refuse_auth", "unavailable", "bad_quality", "hang"}),
+    "pi": frozenset({"down", "garbage", "refuse_auth", "unavailable", "hang", *STATES}),
     "hydroforecast": frozenset(
         {"down", "garbage", "refuse_auth", "unavailable", "no_data", "no_primary", "stale", "hang"}
     ),

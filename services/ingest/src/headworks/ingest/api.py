@@ -55,7 +55,7 @@ def create_api(
         known_at: Annotated[Instant | None, Query(description="answer as of this instant")] = None,
     ) -> list[Sample]:
         """The values valid in [start, end), as known at `known_at`."""
-        if not start < end <= start + timedelta(days=MOST_DAYS):
+        if not timedelta(0) < end - start <= timedelta(days=MOST_DAYS):
             wrong = FieldProblem(
                 field="end", value=end.isoformat(), expected=f"after start, by {MOST_DAYS} days at most"
             )
@@ -75,7 +75,7 @@ def create_api(
         site: str, series: Name, _caller: Viewer, issued_at: Instant | None = None, known_at: Instant | None = None
     ) -> Forecast:
         """An issue, or the newest known."""
-        found = await store.forecast(known_site(site), series, issued_at, known_at)
+        found = await store.forecast(known_site(site), series, issued_at, known_at or clock.now())
         if found is None:
             raise Problem(404, "No forecast is known", f"series {series} of {site}")
         return found

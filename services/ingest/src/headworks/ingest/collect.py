@@ -11,12 +11,13 @@ from headworks.common.bus import Bus, BusUnavailable
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
 from headworks.common.messages import Award, Forecast, ForecastStep, Measurements, Quality, Sample
-from headworks.common.subjects import FORECAST, MARKET, TELEMETRY
+from headworks.common.subjects import TELEMETRY
 from headworks.ingest.sections import CaisoSection, HydroForecastSection, PiSection
 from headworks.ingest.sources.caiso import Client, NotPublished, fetch_awards
 from headworks.ingest.sources.fault import SourceFault
-from headworks.ingest.sources.hydroforecast import HydroForecast
+from headworks.ingest.sources.hydroforecast import HydroForecast, Newest
 from headworks.ingest.sources.pi import PiWebApi
+from headworks.ingest.standing import HELD, STALE
 from headworks.ingest.store import SeriesStore
 from headworks.waterway.series import si_series
 from headworks.waterway.site import Site
@@ -27,6 +28,19 @@ HOUR = timedelta(hours=1)
 OVERLAP_H = 3
 HELD_HOURS = 168
 SHORTEST_PAUSE_S = 0.5
+MESSAGE_SAMPLES = 2000
+"""So many samples stay well below the megabyte that a message may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How a poll went: the newest valid time it gave, and what of the answer was not as it should be."""
+
+    newest: datetime | None
+    flaw: str | None = None
+
+
+Poll = Callable[[], Awaitable[Polled]]
 
 
 @dataclass
@@ -38,31 +52,30 @@ class Collector:
     bus: Bus
     clock: Clock
 
-    async def keep_polling(self, source: str, every_s: float, poll: Callable[[], Awaitable[datetime | None]]) -> None:
-        """Poll for ever, every `every_s` of plant time; run it as a task. `poll` gives the newest valid time."""
+    async def keep_polling(self, source: str, every_s: float, poll: Poll) -> None:
+        """Poll for ever, every `every_s` of plant time; run it as a task."""
         while True:
             await self.poll_once(source, poll)
             await asyncio.sleep(max(SHORTEST_PAUSE_S, self.clock.real_seconds(timedelta(seconds=every_s))))
 
-    async def poll_once(self, source: str, poll: Callable[[], Awaitable[datetime | None]]) -> str | None:
-        """Poll and keep how it went; gives the error, if there was one."""
+    async def poll_once(self, source: str, poll: Poll) -> str | None:
+        """Poll and keep how it went; gives what is wrong, if anything is."""
         try:
             try:
-                newest = await poll()
+                polled = await poll()
             except SourceFault as fault:
                 log.warning("source fault", source=source, site=self.site.site, error=str(fault))
                 await self.store.note_fault(self.site.site, source, self.clock.now(), str(fault))
                 return str(fault)
-            await self.store.note_success(self.site.site, source, self.clock.now(), newest)
-        except BusUnavailable as error:
-            log.warning("stored but not told: the bus is away", source=source, error=str(error))
-            return str(error)
+            if polled.flaw is not None:
+                log.warning("source flaw", source=source, site=self.site.site, error=polled.flaw)
+            await self.store.note_success(self.site.site, source, self.clock.now(), polled.newest, polled.flaw)
         except Exception as error:
             if not is_away(error):
                 raise
             log.warning("not stored: the database is away", source=source, error=repr(error))
             return "the database is away"
-        return None
+        return polled.flaw
 
 
 class PiCollector:
@@ -71,30 +84,67 @@ class PiCollector:
     def __init__(self, collector: Collector, pi: PiWebApi, section: PiSection) -> None:
         self._c, self._pi, self._section = collector, pi, section
         self._filled_until: datetime | None = None
+        self._was_away = True
+        self._untold: dict[tuple[str, str, datetime], Sample] = {}
 
-    async def poll(self) -> datetime | None:
+    async def poll(self) -> Polled:
         """One poll. Raises SourceFault after telling that every series is missing now."""
         now = self._c.clock.now()
         end = now.replace(minute=0, second=0, microsecond=0)
         start = self._filled_until or end - timedelta(seconds=self._section.history)
         try:
-            samples = await self._pi.hourly(start - OVERLAP_H * HOUR, end) + await self._pi.latest()
+            hours = await self._pi.hourly(start - OVERLAP_H * HOUR, end)
+            present = await self._pi.latest(now)
         except SourceFault:
-            missing = [
-                Sample(series=s.name.name, valid_at=now, value=None, quality=Quality.MISSING)
-                for s in self._section.series
-            ]
-            await self._keep(missing, now)
+            self._was_away = True
+            await self._keep(self._missing(set(), now), now)
             raise
+        samples = hours.samples + present.samples + self._missing({s.series for s in present.samples}, now)
+        if self._was_away:
+            samples += await self._bridged(present.samples)
         await self._keep(samples, now)
-        self._filled_until = end
-        return max((s.valid_at for s in samples if s.quality is Quality.GOOD), default=None)
+        self._was_away, self._filled_until = False, end
+        newest = max((s.valid_at for s in samples if s.quality is Quality.GOOD), default=None)
+        return Polled(newest, "; ".join(dict.fromkeys(hours.flaws + present.flaws)) or None)
+
+    def _missing(self, came: set[str], now: datetime) -> list[Sample]:
+        names = [s.name.name for s in self._section.series]
+        return [
+            Sample(series=name, valid_at=now, value=None, quality=Quality.MISSING) for name in names if name not in came
+        ]
+
+    async def _bridged(self, present: list[Sample]) -> list[Sample]:
+        """PI's present values that are older than the last instant marked missing, told for that instant as suspect.
+
+        A tag that seldom changes would else stay missing long after PI is back.
+        """
+        bridged = []
+        for sample in present:
+            last = await self._c.store.latest(self._c.site.site, sample.series, good_only=False)
+            if last is None or last.quality is not Quality.MISSING or last.valid_at <= sample.valid_at:
+                continue
+            if sample.value is not None:
+                text = f"PI's value of {sample.valid_at:%Y-%m-%d %H:%M}Z; PI did not answer then"
+                update = {"valid_at": last.valid_at, "quality": Quality.SUSPECT, "substituted": text}
+                bridged.append(sample.model_copy(update=update))
+        return bridged
 
     async def _keep(self, samples: list[Sample], now: datetime) -> None:
-        fresh = await self._c.store.add_samples(self._c.site.site, "pi", samples, now)
-        if fresh:
-            message = Measurements(site=self._c.site.site, source="pi", known_at=now, samples=tuple(fresh))
-            await self._c.bus.publish(TELEMETRY, message, site=self._c.site.site, source="pi")
+        """Store, then tell; what cannot be told while the bus is away is told with the next."""
+        site = self._c.site.site
+        fresh = await self._c.store.add_samples(site, "pi", samples, now)
+        self._untold |= {(s.series, s.basis.value, s.valid_at): s for s in fresh}
+        while self._untold:
+            keys = list(self._untold)[:MESSAGE_SAMPLES]
+            part = tuple(self._untold[key] for key in keys)
+            message = Measurements(site=site, source="pi", known_at=now, samples=part)
+            try:
+                await self._c.bus.publish(TELEMETRY, message, site=site, source="pi")
+            except BusUnavailable as error:
+                log.warning("stored but not yet told: the bus is away", source="pi", error=str(error))
+                return
+            for key in keys:
+                del self._untold[key]
 
 
 class ForecastCollector:
@@ -103,7 +153,7 @@ class ForecastCollector:
     def __init__(self, collector: Collector, source: HydroForecast, section: HydroForecastSection) -> None:
         self._c, self._source, self._section = collector, source, section
 
-    async def poll(self) -> datetime | None:
+    async def poll(self) -> Polled:
         """One poll. Raises SourceFault after holding the last observed values."""
         now = self._c.clock.now()
         names = [si_series(s.series).name for s in self._section.sites]
@@ -111,22 +161,21 @@ class ForecastCollector:
         try:
             found = await self._source.newest(self._c.site.site, now)
         except SourceFault as error:
-            found, fault = {}, error
+            found, fault = Newest({}), error
         for name in names:
-            forecast = found.get(name) or await self._held(name, now)
-            if forecast is not None and await self._c.store.add_forecast(forecast):
-                message_id = f"{forecast.site}:{name}:{forecast.source}:{forecast.issued_at.isoformat()}"
-                await self._c.bus.publish(
-                    FORECAST, forecast, message_id=message_id, site=self._c.site.site, series=name
-                )
+            forecast = found.forecasts.get(name) or await self._held(name, now)
+            if forecast is not None:
+                await self._c.store.add_forecast(forecast)
         if fault is not None:
             raise fault
-        return max((f.issued_at for f in found.values()), default=None)
+        return Polled(
+            max((f.issued_at for f in found.forecasts.values()), default=None), "; ".join(found.flaws) or None
+        )
 
     async def _held(self, series: str, now: datetime) -> Forecast | None:
         """The last good observation, held; None when a real forecast of the last day is known, or nothing is."""
         known = await self._c.store.forecast(self._c.site.site, series, None, now)
-        if known is not None and known.source != "held" and now - known.issued_at < timedelta(hours=24):
+        if known is not None and known.source != HELD and now - known.issued_at < STALE:
             return None
         last = await self._c.store.latest(self._c.site.site, series, good_only=True)
         if last is None or last.value is None:
@@ -135,7 +184,7 @@ class ForecastCollector:
         return Forecast(
             site=self._c.site.site,
             series=series,
-            source="held",
+            source=HELD,
             issued_at=hour,
             known_at=now,
             step_s=3600,
@@ -150,7 +199,7 @@ class AwardCollector:
     def __init__(self, collector: Collector, client: Client, section: CaisoSection) -> None:
         self._c, self._client, self._section = collector, client, section
 
-    async def poll(self) -> datetime | None:
+    async def poll(self) -> Polled:
         """Fetch what is due and not known. Raises SourceFault."""
         now = self._c.clock.now()
         local = now.astimezone(self._c.site.zone)
@@ -162,7 +211,7 @@ class AwardCollector:
             award = known or await self.fetch(trade_date)
             if award is not None:
                 newest = award.intervals[-1].end
-        return newest
+        return Polled(newest)
 
     async def fetch(self, trade_date: date) -> Award | None:
         """Fetch a trade date now; None when it is not published yet. Raises SourceFault."""
@@ -178,5 +227,5 @@ class AwardCollector:
             intervals=intervals,
         )
         if await self._c.store.add_award(award):
-            await self._c.bus.publish(MARKET, award, site=self._c.site.site, product="award")
-        return award
+            return award
+        return await self._c.store.award(self._c.site.site, trade_date)

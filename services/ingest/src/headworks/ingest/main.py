@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+from collections.abc import Generator
 from contextlib import AsyncExitStack
 
 import httpx
@@ -32,7 +33,7 @@ async def main() -> None:
     store = SeriesStore(database)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(await Bus.connect(settings.nats_url, "ingest", settings.nats_seed_file))
-        tasks: dict[str, Task] = {}
+        tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
         awards: dict[str, AwardCollector] = {}
         for site in sites.values():
             collector, section = Collector(site, store, bus, clock), sources_of(site)
@@ -70,13 +71,32 @@ def _client(
     return client
 
 
+class _Bearer(httpx.Auth):
+    """A bearer token on every request."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def pi_auth(settings: IngestSettings) -> httpx.Auth | None:
+    """A bearer token where there is one, else Basic where there is a user, else nothing: anonymous inside a VPN."""
+    if token := settings.pi_token.get_secret_value():
+        return _Bearer(token)
+    if settings.pi_username:
+        return httpx.BasicAuth(settings.pi_username, settings.pi_password.get_secret_value())
+    return None
+
+
 def _pi_task(
     collector: Collector, section: SourcesSection, settings: IngestSettings, stack: AsyncExitStack
 ) -> dict[str, Task]:
     if settings.pi_url is None:
         return {}
-    auth = httpx.BasicAuth(settings.pi_username, settings.pi_password.get_secret_value())
-    pi = PiWebApi(_client(stack, settings.pi_url, settings, auth=auth), section.pi)
+    pi = PiWebApi(_client(stack, settings.pi_url, settings, auth=pi_auth(settings)), section.pi)
     poller = PiCollector(collector, pi, section.pi)
     return {f"pi-{collector.site.site}": _polling(collector, "pi", section.pi.poll_every, poller)}
 

@@ -2,11 +2,27 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from headworks.waterway.quantities import Seconds, in_unit
+from headworks.common.messages import Name
+from headworks.waterway.quantities import Seconds, check_unit, in_unit
 from headworks.waterway.series import SeriesName, si_series
 from headworks.waterway.site import Site, explain
+
+
+def _known_series(base: str) -> str:
+    si_series(base)
+    return base
+
+
+def _flow_series(base: str) -> str:
+    if si_series(base).si_unit != "m**3/s":
+        raise ValueError(f"{base!r} must be a flow, such as 'r30_flow'")
+    return base
+
+
+SeriesBase = Annotated[str, AfterValidator(_known_series)]
+Pause = Annotated[Seconds, Field(gt=0)]
 
 
 class _Section(BaseModel):
@@ -16,17 +32,26 @@ class _Section(BaseModel):
 class PiSeries(_Section):
     """One tag: its path, unit, and the range beyond which a value is suspect."""
 
-    series: str
-    path: str
+    series: SeriesBase
+    path: str = Field(min_length=1)
     unit: str
     kind: Literal["instant", "average", "enumeration"]
     range: tuple[str, str] | None = None
 
     @model_validator(mode="after")
     def _convertible(self) -> "PiSeries":
-        name = self.name
-        for bound in self.range or ():
-            in_unit(bound, name.si_unit)
+        enumeration = self.kind == "enumeration"
+        if enumeration != (self.name.si_unit == ""):
+            raise ValueError(f"series={self.series!r} does not fit kind={self.kind!r}")
+        if enumeration:
+            if self.range is not None or self.unit != "":
+                raise ValueError(f"series={self.series!r} is an enumeration: it has no unit and no range")
+            return self
+        check_unit(self.unit, self.name.si_unit)
+        if self.range is not None:
+            low, high = (in_unit(bound, self.name.si_unit) for bound in self.range)
+            if low >= high:
+                raise ValueError(f"range={list(self.range)} must go from low to high")
         return self
 
     @property
@@ -50,17 +75,23 @@ class PiSection(_Section):
     """The PI Web API."""
 
     kind: Literal["pi_web_api"]
-    poll_every: Seconds
-    history: Seconds
+    poll_every: Pause
+    history: Pause
     data_server: str
     database: str
-    series: tuple[PiSeries, ...]
+    series: Annotated[tuple[PiSeries, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "PiSection":
+        _once("series", [s.series for s in self.series])
+        _once("path", [s.path for s in self.series])
+        return self
 
 
 class HydroForecastSite(_Section):
     """A stream: the vendor's site, and CNRFC's when that fails."""
 
-    series: str
+    series: Annotated[str, AfterValidator(_flow_series)]
     site_id: str
     cnrfc_id: str
 
@@ -69,20 +100,32 @@ class HydroForecastSection(_Section):
     """HydroForecast."""
 
     kind: Literal["hydroforecast"]
-    poll_every: Seconds
+    poll_every: Pause
     valid_times_mark: Literal["start", "end"]
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...]
-    sites: tuple[HydroForecastSite, ...]
+    sites: Annotated[tuple[HydroForecastSite, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "HydroForecastSection":
+        _once("sites", [s.series for s in self.sites])
+        _once("quantiles", list(self.quantiles))
+        return self
 
 
 class CaisoSection(_Section):
     """CAISO's day-ahead awards."""
 
     kind: Literal["caiso"]
-    poll_every: Seconds
-    resource: str
-    product: str
+    poll_every: Pause
+    resource: Name
+    product: Name
     published_after_hour: int = Field(ge=0, le=23)
+
+
+def _once(field: str, values: list[Any]) -> None:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{field} must name each but once; twice are {twice}")
 
 
 class SourcesSection(_Section):

@@ -14,6 +14,7 @@ class IngestSettings(ServiceSettings):
     pi_url: str | None = None
     pi_username: str = ""
     pi_password: SecretStr = SecretStr("")
+    pi_token: SecretStr = Field(default=SecretStr(""), description="a bearer token, in place of user and password")
     hydroforecast_url: str | None = None
     hydroforecast_key: SecretStr = SecretStr("")
     caiso_url: str | None = None

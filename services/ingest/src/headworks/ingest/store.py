@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from pydantic import BaseModel
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
 from headworks.common.messages import Award, Basis, Forecast, Quality, Sample
-from headworks.ingest.tables import awards, forecasts, observations, source_health
+from headworks.common.outbox import Outbox
+from headworks.common.subjects import FORECAST, MARKET
+from headworks.ingest.standing import Candidate, standing
+from headworks.ingest.tables import awards, forecasts, observations, outbox, source_health
 
 
 class SeriesSummary(BaseModel):
@@ -22,7 +26,7 @@ class SeriesSummary(BaseModel):
 
 
 class SourceHealth(BaseModel):
-    """How a source does: last success, how far it lags, what went wrong last (None when all is well)."""
+    """How a source does: last success, how far it lags (0 when it is ahead), what is wrong (None when all is well)."""
 
     site: str
     source: str
@@ -38,6 +42,7 @@ class SeriesStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.outbox = Outbox(outbox)
 
     async def add_samples(self, site: str, source: str, samples: Sequence[Sample], known_at: datetime) -> list[Sample]:
         """Add what is new or has changed; gives back just that, in the order it came."""
@@ -54,8 +59,10 @@ class SeriesStore:
         )
         async with self._database.transaction() as connection:
             rows = (await connection.execute(latest)).mappings().all()
-            known = {(r["series"], r["basis"], r["valid_at"]): (r["value"], r["quality"]) for r in rows}
-            fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value)]
+            known = {
+                (r["series"], r["basis"], r["valid_at"]): (r["value"], r["quality"], r["substituted"]) for r in rows
+            }
+            fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value, s.substituted)]
             if fresh:
                 added = [
                     {
@@ -137,7 +144,8 @@ class SeriesStore:
         return [SeriesSummary.model_validate(dict(row)) for row in rows]
 
     async def add_forecast(self, forecast: Forecast) -> bool:
-        """Add an issue; False when it is known."""
+        """Add an issue and tell the bus of it, both or neither; False when it is known."""
+        message_id = f"{forecast.site}:{forecast.series}:{forecast.source}:{forecast.issued_at.isoformat()}"
         async with self._database.transaction() as connection:
             added = await connection.execute(
                 insert(forecasts)
@@ -151,37 +159,49 @@ class SeriesStore:
                 )
                 .on_conflict_do_nothing()
             )
+            if added.rowcount:
+                await self.outbox.add(
+                    connection, FORECAST, forecast, message_id, site=forecast.site, series=forecast.series
+                )
+        self.outbox.wake()
         return bool(added.rowcount)
 
-    async def forecast(
-        self, site: str, series: str, issued_at: datetime | None, known_at: datetime | None
-    ) -> Forecast | None:
-        """An issue, or the newest one known at an instant; the first source wins over its substitute of equal issue."""
+    async def forecast(self, site: str, series: str, issued_at: datetime | None, known_at: datetime) -> Forecast | None:
+        """An issue, or the one that stood by what was known at an instant."""
         t = forecasts
-        query = select(t.c.forecast).where(t.c.site == site, t.c.series == series)
+        query = (
+            select(t.c.source, t.c.forecast_id, t.c.issued_at)
+            .distinct(t.c.source)
+            .where(t.c.site == site, t.c.series == series, t.c.known_at <= known_at)
+            .order_by(t.c.source, t.c.issued_at.desc())
+        )
         if issued_at is not None:
             query = query.where(t.c.issued_at == issued_at)
-        if known_at is not None:
-            query = query.where(t.c.known_at <= known_at)
         async with self._database.transaction() as connection:
-            row = (
-                await connection.execute(query.order_by(t.c.known_at.desc(), t.c.forecast_id.desc()).limit(1))
-            ).first()
-        return None if row is None else Forecast.model_validate(row[0])
+            rows = (await connection.execute(query)).all()
+            chosen = standing([Candidate(r.forecast_id, r.source, r.issued_at) for r in rows], known_at)
+            if chosen is None:
+                return None
+            found = select(t.c.forecast).where(t.c.forecast_id == chosen.forecast_id)
+            return Forecast.model_validate((await connection.execute(found)).scalar_one())
 
     async def issues(self, site: str, series: str, limit: int) -> list[datetime]:
         """The newest issue times."""
         t = forecasts
-        query = select(t.c.issued_at).where(t.c.site == site, t.c.series == series)
+        query = select(t.c.issued_at).distinct().where(t.c.site == site, t.c.series == series)
         async with self._database.transaction() as connection:
             return list((await connection.execute(query.order_by(t.c.issued_at.desc()).limit(limit))).scalars())
 
     async def add_award(self, award: Award) -> bool:
-        """Add an award; False when the same is known."""
-        known = await self.award(award.site, award.trade_date)
-        if known is not None and known.intervals == award.intervals:
-            return False
+        """Add an award and tell the bus of it, both or neither; False when the same is known."""
+        key = (award.site, award.resource, award.product, award.trade_date)
+        lock = text("select pg_advisory_xact_lock(hashtext(:key))")
+        message_id = f"{award.site}:award:{award.trade_date}:{award.known_at.isoformat()}"
         async with self._database.transaction() as connection:
+            await connection.execute(lock, {"key": f"ingest.award:{key}"})
+            known = await self._award(connection, award.site, award.trade_date, None)
+            if known is not None and _same(known, award):
+                return False
             await connection.execute(
                 insert(awards).values(
                     site=award.site,
@@ -192,21 +212,31 @@ class SeriesStore:
                     award=award.model_dump(mode="json"),
                 )
             )
+            await self.outbox.add(connection, MARKET, award, message_id, site=award.site, product="award")
+        self.outbox.wake()
         return True
 
     async def award(self, site: str, trade_date: date, known_at: datetime | None = None) -> Award | None:
         """The award of a trade date, as it was known."""
+        async with self._database.transaction() as connection:
+            return await self._award(connection, site, trade_date, known_at)
+
+    @staticmethod
+    async def _award(
+        connection: AsyncConnection, site: str, trade_date: date, known_at: datetime | None
+    ) -> Award | None:
         t = awards
         query = select(t.c.award).where(t.c.site == site, t.c.trade_date == trade_date)
         if known_at is not None:
             query = query.where(t.c.known_at <= known_at)
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(query.order_by(t.c.award_id.desc()).limit(1))).first()
+        row = (await connection.execute(query.order_by(t.c.known_at.desc(), t.c.award_id.desc()).limit(1))).first()
         return None if row is None else Award.model_validate(row[0])
 
-    async def note_success(self, site: str, source: str, at: datetime, newest_valid_at: datetime | None) -> None:
-        """A source answered."""
-        values = {"last_attempt_at": at, "last_success_at": at, "error": None}
+    async def note_success(
+        self, site: str, source: str, at: datetime, newest_valid_at: datetime | None, flaw: str | None = None
+    ) -> None:
+        """A source answered; `flaw` says what of it was not as it should be."""
+        values = {"last_attempt_at": at, "last_success_at": at, "error": flaw[:1000] if flaw else None}
         if newest_valid_at is not None:
             values["newest_valid_at"] = newest_valid_at
         await self._note(site, source, values)
@@ -237,8 +267,12 @@ class SeriesStore:
                 last_attempt_at=r["last_attempt_at"],
                 last_success_at=r["last_success_at"],
                 newest_valid_at=r["newest_valid_at"],
-                lag_s=(now - r["newest_valid_at"]).total_seconds() if r["newest_valid_at"] else None,
+                lag_s=max(0.0, (now - r["newest_valid_at"]).total_seconds()) if r["newest_valid_at"] else None,
                 error=r["error"],
             )
             for r in rows
         ]
+
+
+def _same(known: Award, award: Award) -> bool:
+    return (known.resource, known.product, known.intervals) == (award.resource, award.product, award.intervals)

@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, Float, Index, MetaDat
 from sqlalchemy.dialects.postgresql import JSONB
 
 from headworks.common.database import metadata_of
+from headworks.common.outbox import outbox_table
 
 SCHEMA = "ingest"
 metadata: MetaData = metadata_of(SCHEMA)
@@ -56,3 +57,4 @@ source_health = Table(
     Column("error", String(1000)),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+outbox = outbox_table(metadata)

@@ -1,17 +1,28 @@
-"""The PI Web API: many streams in one call, pages followed, WebIds cached, bad points kept as bad, enumerations by value."""
+"""The PI Web API: many streams in one call, pages followed, WebIds cached, bad points kept as bad, enumerations by value.
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+A tag that PI does not know, or a point that cannot be read, is a flaw of its own; the other tags go on.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from headworks.common.messages import Basis, Quality, Sample
+from headworks.common.messages import Basis, Quality, Sample, aware_utc
 from headworks.ingest.sections import PiSection, PiSeries
+from headworks.ingest.sources.asking import Reply, ask
 from headworks.ingest.sources.fault import SourceFault
 
 MAX_PAGES = 50
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""A point may be so far ahead of our clock."""
+NEVER_HAD_A_VALUE = frozenset({"No Data", "Pt Created"})
+"""System digital states of a tag that was never written; every other system state means a bad value."""
+
+Query = list[tuple[str, str | int | float | bool | None]]
 
 
 class _Reply(BaseModel):
@@ -39,6 +50,18 @@ class Page(_Reply):
     items: list[StreamSet] = Field(alias="Items")
 
 
+@dataclass(slots=True)
+class Gathered:
+    """What PI gave, and what of it was not as it should be."""
+
+    samples: list[Sample] = field(default_factory=list)
+    flaws: list[str] = field(default_factory=list)
+
+
+class _NotFound(SourceFault):
+    """PI knows no such thing (any more)."""
+
+
 class PiWebApi:
     """One PI Web API for one site."""
 
@@ -46,98 +69,156 @@ class PiWebApi:
         self._client, self._section = client, section
         self._web_ids: dict[str, str] = {}
 
-    async def hourly(self, start: datetime, end: datetime) -> list[Sample]:
+    async def hourly(self, start: datetime, end: datetime) -> Gathered:
         """Instants on the hour and means of whole hours over [start, end], both on the hour. Raises SourceFault."""
         instants = [s for s in self._section.series if s.kind != "average"]
         averages = [s for s in self._section.series if s.kind == "average"]
-        times = {"startTime": _stamp(start), "endTime": _stamp(end)}
-        at_instants = {**times, "interval": "60m"}
-        of_hours = {
-            **times,
-            "summaryType": "Average",
-            "summaryDuration": "60m",
-            "calculationBasis": "TimeWeighted",
-        }
-        samples = await self._ask("/streamsets/interpolated", instants, at_instants, Basis.INSTANT)
-        if end > start:
-            samples += await self._ask("/streamsets/summary", averages, of_hours, Basis.HOUR_MEAN)
-        return samples
+        times: Query = [("startTime", _stamp(start)), ("endTime", _stamp(end))]
+        of_hours: Query = [
+            *times,
+            ("summaryType", "Average"),
+            ("summaryDuration", "60m"),
+            ("calculationBasis", "TimeWeighted"),
+        ]
+        at_instants: Query = [*times, ("interval", "60m")]
+        found = await self._ask("/streamsets/interpolated", instants, at_instants, Basis.INSTANT, end)
+        if end > start and averages:
+            means = await self._ask("/streamsets/summary", averages, of_hours, Basis.HOUR_MEAN, end)
+            found = Gathered(found.samples + means.samples, found.flaws + means.flaws)
+        return found
 
-    async def latest(self) -> list[Sample]:
-        """The present value of every stream. Raises SourceFault."""
-        return await self._ask("/streamsets/value", self._section.series, {}, Basis.INSTANT)
+    async def latest(self, now: datetime) -> Gathered:
+        """The present value of every stream that has one. Raises SourceFault."""
+        return await self._ask("/streamsets/value", self._section.series, [], Basis.INSTANT, now)
 
     async def _ask(
-        self, path: str, series: Iterable[PiSeries], parameters: dict[str, str], basis: Basis
-    ) -> list[Sample]:
-        by_web_id = {await self._web_id(s): s for s in series}
-        url: str | None = path
-        query: list[tuple[str, str | int | float | bool | None]] = [("webId", web_id) for web_id in by_web_id]
-        query += list(parameters.items())
-        samples: list[Sample] = []
+        self, path: str, series: Iterable[PiSeries], parameters: Query, basis: Basis, now: datetime
+    ) -> Gathered:
+        """All pages of a call; once more with fresh WebIds when PI does not know those of before."""
+        wanted, known = tuple(series), dict(self._web_ids)
+        try:
+            return await self._pages(path, wanted, parameters, basis, now)
+        except _NotFound:
+            self._web_ids.clear()
+            if not known:
+                raise
+        return await self._pages(path, wanted, parameters, basis, now)
+
+    async def _pages(
+        self, path: str, series: Iterable[PiSeries], parameters: Query, basis: Basis, now: datetime
+    ) -> Gathered:
+        found = Gathered()
+        by_web_id = await self._by_web_id(series, found.flaws)
+        if not by_web_id:
+            return found
+        query: Query = [("webId", web_id) for web_id in by_web_id]
+        url, parameters = httpx.URL(path), query + parameters
         for _ in range(MAX_PAGES):
-            if url is None:
-                return samples
-            page = await self._page(url, query)
-            samples += [sample for stream in page.items for sample in _samples(by_web_id, stream, basis)]
-            url, query = page.links.next, []
+            page = self._page(await self._get(url, parameters))
+            for stream in page.items:
+                _read(by_web_id, stream, basis, now + CLOCKS_DIFFER, found)
+            if page.links.next is None:
+                return found
+            url, parameters = self._same_server(page.links.next), []
         raise SourceFault(f"PI gives more than {MAX_PAGES} pages for {path}")
 
-    async def _page(self, url: str, query: list[tuple[str, str | int | float | bool | None]]) -> Page:
+    def _page(self, reply: Reply) -> Page:
         try:
-            return Page.model_validate(await self._json(url, query))
+            return Page.model_validate(reply.json())
         except ValidationError as error:
-            self._web_ids.clear()
-            raise SourceFault(f"PI answered {url} in an unknown form: {error.errors()[0]['msg']}") from error
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise SourceFault(f"PI answered in an unknown form: {where}: {first['msg']}: {reply.start!r}") from error
+
+    def _same_server(self, link: str) -> httpx.URL:
+        """The next page's address: credentials go to no other server, whatever a reply says."""
+        base = self._client.base_url
+        try:
+            url = base.join(link)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise SourceFault(f"PI's Links.Next={link[:200]!r} is no address") from error
+        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
+            raise SourceFault(f"PI's Links.Next={link[:200]!r} leads to another server than {base}")
+        return url
+
+    async def _by_web_id(self, series: Iterable[PiSeries], flaws: list[str]) -> dict[str, PiSeries]:
+        found: dict[str, PiSeries] = {}
+        for one in series:
+            try:
+                found[await self._web_id(one)] = one
+            except _NotFound as error:
+                flaws.append(f"{one.series}: {error}")
+        return found
 
     async def _web_id(self, series: PiSeries) -> str:
         if series.path not in self._web_ids:
             path = f"\\\\{self._section.data_server}\\{self._section.database}\\{series.path}"
-            reply = await self._json("/attributes", [("path", path)])
+            reply = (await self._get(httpx.URL("/attributes"), [("path", path)])).json()
             web_id = reply.get("WebId") if isinstance(reply, dict) else None
             if not isinstance(web_id, str):
                 raise SourceFault(f"PI gave no WebId for {path}")
             self._web_ids[series.path] = web_id
         return self._web_ids[series.path]
 
-    async def _json(self, url: str, query: list[tuple[str, str | int | float | bool | None]]) -> Any:
-        try:
-            response = await self._client.get(url, params=query or None)
-            response.raise_for_status()
-            return response.json()
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == 404:
-                self._web_ids.clear()
-            raise SourceFault(f"PI answered {error.response.status_code}: {error.response.text[:200]}") from error
-        except (httpx.HTTPError, ValueError) as error:
-            raise SourceFault(f"PI does not answer: {error!r}") from error
+    async def _get(self, url: httpx.URL, query: Query) -> Reply:
+        reply = await ask(self._client, self._client.build_request("GET", url, params=query or None), "PI")
+        match reply.status:
+            case 200:
+                return reply
+            case 404:
+                raise _NotFound(f"PI answered 404: {reply.start}")
+            case 401 | 403:
+                raise SourceFault(f"PI answered {reply.status}, the credentials have no access: {reply.start}")
+            case status:
+                raise SourceFault(f"PI answered {status}: {reply.start}")
 
 
-def _samples(by_web_id: dict[str, PiSeries], stream: StreamSet, basis: Basis) -> Iterator[Sample]:
+def _read(
+    by_web_id: Mapping[str, PiSeries], stream: StreamSet, basis: Basis, latest: datetime, found: Gathered
+) -> None:
+    """Add a stream's points to what is found."""
     series = by_web_id.get(stream.web_id)
     if series is None:
         return
     for item in [*stream.items, *([stream.value] if stream.value is not None else [])]:
         # A summary nests the point: {"Type": "Average", "Value": {"Timestamp", "Value", "Good"}}.
         point = item["Value"] if "Type" in item and isinstance(item.get("Value"), dict) else item
-        yield _sample(series, point, basis)
+        try:
+            valid_at = aware_utc(datetime.fromisoformat(str(point.get("Timestamp"))))
+        except (ValueError, OverflowError):
+            found.flaws.append(f"{series.series}: PI gave a point whose time cannot be read: {str(point)[:200]}")
+            continue
+        if valid_at > latest:
+            found.flaws.append(f"{series.series}: PI gave a point of the future: {str(point)[:200]}")
+            continue
+        found.samples.append(_sample(series, valid_at, point, basis))
 
 
-def _sample(series: PiSeries, point: dict[str, Any], basis: Basis) -> Sample:
-    """A point as a sample; a bad one keeps its time and has no value. Raises SourceFault."""
+def _sample(series: PiSeries, valid_at: datetime, point: Mapping[str, Any], basis: Basis) -> Sample:
+    """A point as a sample; one that is bad, or a system state in place of a value, keeps its time and has no value."""
+    quality, value = _value(series, point)
+    substituted = "a person or a program put it into PI" if point.get("Substituted") is True else None
+    return Sample(
+        series=series.name.name, valid_at=valid_at, value=value, quality=quality, basis=basis, substituted=substituted
+    )
+
+
+def _value(series: PiSeries, point: Mapping[str, Any]) -> tuple[Quality, float | None]:
+    raw = point.get("Value")
+    state = raw if isinstance(raw, dict) else {"Name": raw} if isinstance(raw, str) else {}
+    if state.get("Name") in NEVER_HAD_A_VALUE:
+        return Quality.MISSING, None
+    system_state = state.get("IsSystem") is True
+    number = state.get("Value") if series.kind == "enumeration" and isinstance(raw, dict) else raw
+    if point.get("Good", True) is not True or system_state or isinstance(number, bool):
+        return Quality.BAD, None
     try:
-        valid_at = datetime.fromisoformat(str(point["Timestamp"])[:19]).replace(tzinfo=UTC)
-        raw = point["Value"]
-        good = bool(point.get("Good", True))
-        value = raw.get("Value") if isinstance(raw, dict) and series.kind == "enumeration" else raw
-        if not good or isinstance(value, dict) or value is None:
-            return Sample(series=series.name.name, valid_at=valid_at, value=None, quality=Quality.BAD, basis=basis)
-        si_value = series.si(float(value))
-        quality = Quality.GOOD if series.plausible(si_value) else Quality.SUSPECT
-        return Sample(series=series.name.name, valid_at=valid_at, value=si_value, quality=quality, basis=basis)
-    except (KeyError, TypeError, ValueError) as error:
-        raise SourceFault(f"PI gave a point of {series.series} that cannot be read: {str(point)[:200]}") from error
+        si_value = series.si(float(number))  # type: ignore[arg-type]  # what is no number is a bad value
+    except (TypeError, ValueError, OverflowError):
+        return Quality.BAD, None
+    plausible = series.plausible(si_value) and point.get("Questionable") is not True
+    return (Quality.GOOD if plausible else Quality.SUSPECT), si_value
 
 
 def _stamp(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{aware_utc(at):%Y-%m-%dT%H:%M:%SZ}"
