@@ -1,0 +1,175 @@
+"""The API: closed without a caller, orders by role and by hand, each order in the journal, and no order lost to a full disk."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from gateway_rig import HandClock, PlcServer
+
+from headworks.common.auth import Authenticator, Issuer, Role
+from headworks.common.bus import Bus
+from headworks.common.database import Database
+from headworks.common.messages import Outcome
+from headworks.common.plan_manager import OptimizationPlanManager
+from headworks.common.settings import ServiceSettings
+from headworks.control_gateway.api import create_api
+from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.plc import Plc
+from headworks.control_gateway.shipping import Shipper
+from headworks.control_gateway.switches import SwitchBoard
+
+SECRET = "a-secret-of-these-tests-that-is-long-enough"
+NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+STOP = "/sites/abay/e-stop"
+CLEAR = "/sites/abay/e-stop/clear"
+MODE = "/sites/abay/mode"
+
+
+class Caller:
+    """Calls the API in a role. Bus and database are away all the time."""
+
+    def __init__(self, client: httpx.AsyncClient, folder: Path) -> None:
+        self.client, self.folder = client, folder
+
+    async def __call__(
+        self, method: str, path: str, role: Role | None = Role.OPERATOR, json: object = None
+    ) -> httpx.Response:
+        headers = {}
+        if role is not None:
+            token = Issuer(SECRET, "headworks", "headworks").issue("ann", role, timedelta(minutes=1))
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=headers, json=json)
+
+    def told(self) -> list[str]:
+        return [entry.reason for entry in Journal(self.folder).unshipped()[0]]
+
+    def switches(self) -> SwitchBoard:
+        """As a gateway that begins anew would read them."""
+        return SwitchBoard(self.folder, "abay")
+
+
+@pytest.fixture
+async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock) -> AsyncIterator[Caller]:
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    folder, database = tmp_path / "state", Database(NOWHERE)
+    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as plans_client:
+        plans = OptimizationPlanManager("abay", plans_client, bus, clock)
+        plc = Plc("oxph-plc", "127.0.0.1", plc_server.port, 1, 0.2)
+        journal = Journal(folder)
+        loop = ControlLoop(
+            "abay", (actuator,), {"oxph-plc": plc}, plans, SwitchBoard(folder, "abay"), journal, clock, tick_s=1
+        )
+        app = create_api({"abay": loop}, Shipper(journal, database), clock)
+        app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+            caller = Caller(client, folder)
+            for route in app.routes:
+                if isinstance(route, APIRoute):
+                    for method in route.methods or ():
+                        closed = await caller(method, route.path.replace("{site}", "abay"), role=None)
+                        assert closed.status_code == 401, route.path
+            yield caller
+        plc.close()
+    await database.close()
+
+
+async def test_a_viewer_sees_and_orders_nothing(call: Caller) -> None:
+    state = await call("GET", "/sites/abay/state", Role.VIEWER)
+    assert state.status_code == 200
+    assert state.json()["resources"][0]["reason"] == "starting"
+    for path in (STOP, CLEAR, MODE):
+        assert (await call("POST", path, Role.VIEWER, {"reason": "x", "mode": "off"})).status_code == 403
+    assert call.told() == []
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.ENGINEER, Role.ADMIN, Role.SERVICE])
+async def test_whoever_operates_may_stop_the_plant_with_all_else_down(call: Caller, role: Role) -> None:
+    pressed = await call("POST", STOP, role, {"reason": "smoke"})
+    assert (pressed.status_code, pressed.json()["e_stop"], pressed.json()["e_stop_by"]) == (200, True, "ann: smoke")
+    assert call.told() == ["e-stop pressed by ann: smoke"]
+    assert call.switches().now.e_stop
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [(Role.OPERATOR, 403), (Role.SERVICE, 403), (Role.ENGINEER, 200), (Role.ADMIN, 200)],
+)
+async def test_an_e_stop_is_cleared_by_hand_by_an_engineer(call: Caller, role: Role, status: int) -> None:
+    await call("POST", STOP, json={"reason": "smoke"})
+    cleared = await call("POST", CLEAR, role, {"reason": "no smoke"})
+    assert cleared.status_code == status
+    assert call.switches().now.e_stop is (status != 200)
+    assert ("e-stop cleared by ann: no smoke" in call.told()) is (status == 200)
+
+
+async def test_a_mode_is_set_by_hand_and_leaves_the_e_stop_alone(call: Caller) -> None:
+    await call("POST", STOP, json={"reason": "smoke"})
+    assert (await call("POST", MODE, Role.SERVICE, {"mode": "off", "reason": "x"})).status_code == 403
+    state = (await call("POST", MODE, json={"mode": "manual", "reason": "test run"})).json()
+    assert (state["mode"], state["e_stop"]) == ("manual", True)
+    assert call.told()[-1] == "mode manual by ann: test run"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"reason": ""},
+        {"reason": "x" * 301},
+        {"reason": "a\x00b"},
+        {"reason": "two\nlines"},
+        {"reason": 7},
+        {"reason": "x", "mode": "fly"},
+        {"reason": "x", "mode": "auto", "more": 1},
+    ],
+)
+async def test_an_order_that_is_none_names_the_field(call: Caller, order: dict[str, object]) -> None:
+    for path in (MODE, STOP) if "mode" not in order else (MODE,):
+        answer = await call("POST", path, json=order)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"].startswith("body")
+    assert call.told() == []
+
+
+async def test_a_full_disk_stops_no_e_stop_but_every_order_that_lets_writes_go_on(call: Caller) -> None:
+    journal = call.folder / "journal.jsonl"
+    journal.rename(journal.with_name("away"))
+    assert (await call("POST", STOP, json={"reason": "smoke"})).json()["e_stop"] is True
+    for path, order in ((CLEAR, {"reason": "x"}), (MODE, {"reason": "x", "mode": "off"})):
+        answer = await call("POST", path, Role.ENGINEER, order)
+        assert answer.status_code == 503
+        assert answer.json()["title"] == "The order cannot be recorded"
+    journal.with_name("away").rename(journal)
+    (call.folder / "switches-abay.part").mkdir()
+    assert (await call("POST", CLEAR, Role.ENGINEER, {"reason": "x"})).status_code == 503
+    state = (await call("GET", "/sites/abay/state")).json()
+    assert (state["e_stop"], state["mode"]) == (True, "auto")
+
+
+async def test_the_journal_says_that_the_database_is_away(call: Caller) -> None:
+    answer = await call("GET", "/sites/abay/journal", Role.VIEWER)
+    assert answer.status_code == 503
+    assert answer.json()["title"] == "The database is away"
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "resource=%00", "resource="])
+async def test_a_question_that_is_none_is_refused(call: Caller, query: str) -> None:
+    assert (await call("GET", f"/sites/abay/journal?{query}")).status_code == 422
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "state"), ("GET", "journal"), ("POST", "e-stop")])
+async def test_a_site_that_is_not_there_is_named(call: Caller, method: str, path: str) -> None:
+    answer = await call(method, f"/sites/nowhere/{path}", json={"reason": "x"} if method == "POST" else None)
+    assert answer.status_code == 404
+    assert answer.json()["errors"] == [{"field": "site", "value": "nowhere", "expected": "one of ['abay']"}]
+
+
+async def test_outcomes_of_orders_raise_no_alarm(call: Caller) -> None:
+    await call("POST", STOP, json={"reason": "smoke"})
+    assert {entry.outcome for entry in Journal(call.folder).unshipped()[0]} == {Outcome.HELD}
