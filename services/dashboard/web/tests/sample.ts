@@ -1,0 +1,123 @@
+/** A small view to test with. */
+import type { Alarm, Input, PlanStep, Resource, ScheduleHour, SetpointEntry, View } from "../src/api/types";
+
+export const NOW = Date.parse("2026-02-17T12:00:00Z");
+
+/** The instant so many minutes after NOW. */
+export const at = (minutes: number) => new Date(NOW + minutes * 60_000).toISOString();
+
+export const input = (series: string, value: number | null, minutes: number, more: Partial<Input> = {}): Input => ({
+  series,
+  label: series,
+  unit: "ft",
+  value,
+  text: null,
+  valid_at: at(minutes),
+  stale_at: at(minutes + 30),
+  quality: value === null ? "MISSING" : "GOOD",
+  basis: "instant",
+  substituted: null,
+  last_good: null,
+  ...more,
+});
+
+export const alarm = (name: string, state: Alarm["state"], more: Partial<Alarm> = {}): Alarm => ({
+  alarm: name,
+  title: name,
+  severity: "warning",
+  state,
+  since: at(0),
+  text: "",
+  value: null,
+  unit: "",
+  acknowledged_by: null,
+  ...more,
+});
+
+export const plan = (id: number, from: number, to: number, target: number | null, more: Partial<PlanStep> = {}): PlanStep => ({
+  plan_id: id,
+  resource: "OXPH",
+  start: at(from),
+  end: at(to),
+  target,
+  unit: "MW",
+  version: 1,
+  priority: 1,
+  status: "ACTIVE",
+  publisher: "optimizer",
+  run_id: null,
+  ...more,
+});
+
+export const hour = (from: number, elevation: number, setpoint = 2): ScheduleHour => ({
+  start: at(from),
+  end: at(from + 60),
+  setpoint,
+  power: setpoint,
+  elevation,
+  inflow: 900,
+  outflow: 800,
+  spill: 0,
+  price_per_mwh: null,
+});
+
+export const entry = (id: string, minutes: number, enforced: number | null, more: Partial<SetpointEntry> = {}): SetpointEntry => ({
+  setpoint_id: id,
+  resource: "OXPH",
+  at: at(minutes),
+  outcome: "verified",
+  unit: "MW",
+  requested: enforced,
+  enforced,
+  read_back: enforced,
+  reason: "",
+  plan_id: 1,
+  ...more,
+});
+
+export const resource = (more: Partial<Resource> = {}): Resource => ({
+  resource: "OXPH",
+  unit: "MW",
+  requested: 2,
+  setpoint: null,
+  read_back: 2,
+  actual: 2,
+  plan_id: 1,
+  plan_age_s: 60,
+  link_up: true,
+  fail_safe: false,
+  refused: false,
+  reason: "",
+  ...more,
+});
+
+export const view = (more: Partial<View> = {}): View => ({
+  site: "abay",
+  name: "Afterbay",
+  time_zone: "America/Los_Angeles",
+  now: at(0),
+  clock_speed: 1,
+  units: { elevation: "ft", flow: "cfs", volume: "acre_ft", power: "MW" },
+  not_known: [],
+  limits: {
+    minimum_elevation: 1168,
+    maximum_elevation: 1172.5,
+    float_elevation: 1173,
+    float_source: "site file",
+    minimum_power: 0.8,
+    maximum_power: 5.8,
+  },
+  inputs: [],
+  sources: [],
+  elevation: [],
+  power: [],
+  awards: [],
+  newest_run: null,
+  schedule: null,
+  plan: [],
+  control: null,
+  setpoints: [],
+  alarms: [],
+  releases: [],
+  ...more,
+});
