@@ -1,0 +1,214 @@
+"""The gateway as a process with bus, database and plans down: it controls on its last plan, and its e-stop works."""
+
+import contextlib
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+import pytest
+from gateway_rig import PlcServer, plan_of
+from pydantic import TypeAdapter
+
+from headworks.common.auth import Issuer, Role
+from headworks.common.bus import Bus, Deliver
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.embedded.process import free_port, spawn, stop, tail
+from headworks.common.messages import ControlState, Plan
+from headworks.common.subjects import CONTROL_STATE
+from headworks.common.testing import eventually
+from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.main import outlasting_faults
+from headworks.control_gateway.settings import GatewaySettings
+
+SECRET = "a-secret-of-these-tests-that-is-long-enough"
+SOURCE = Path(__file__).parents[1] / "src" / "headworks" / "control_gateway"
+
+
+class Process:
+    """A gateway's process; its state folder outlives it."""
+
+    def __init__(self, folder: Path, sites: Path, plc_port: int, nats_url: str) -> None:
+        self.folder, self.http_port, self.ops_port = folder, free_port(), free_port()
+        folder.mkdir()
+        (folder / "secret").write_text(SECRET)
+        self.environment = {
+            "HEADWORKS_SITES": str(sites),
+            "HEADWORKS_STATE_DIR": str(folder),
+            "HEADWORKS_JWT_SECRET_FILE": str(folder / "secret"),
+            "HEADWORKS_NATS_URL": nats_url,
+            "HEADWORKS_DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
+            "HEADWORKS_PLANS_URL": "http://127.0.0.1:1",
+            "HEADWORKS_PLC_ADDRESSES": json.dumps({"oxph-plc": f"127.0.0.1:{plc_port}"}),
+            "HEADWORKS_HTTP_PORT": str(self.http_port),
+            "HEADWORKS_OPS_PORT": str(self.ops_port),
+            # Two hundred times as fast: a count of rate takes 0.07 s.
+            "HEADWORKS_CLOCK_EPOCH": datetime.now(UTC).isoformat(),
+            "HEADWORKS_CLOCK_WALL_EPOCH": str(datetime.now(UTC).timestamp()),
+            "HEADWORKS_CLOCK_SPEED": "200",
+        }
+
+    @property
+    def own(self) -> Path:
+        return self.folder / "control-gateway"
+
+    def remember(self, plan: Plan) -> None:
+        """What a gateway that ran before has kept."""
+        self.own.mkdir(exist_ok=True)
+        (self.own / "plans-abay.json").write_bytes(TypeAdapter(list[Plan]).dump_json([plan]))
+
+    @contextmanager
+    def running(self) -> Iterator["Popen[bytes]"]:
+        command = [sys.executable, "-m", "headworks.control_gateway.main"]
+        process = spawn(command, self.folder / "log", environment=self.environment)
+        try:
+            yield process
+        finally:
+            stop(process)
+
+    @asynccontextmanager
+    async def ready(self) -> AsyncIterator[httpx.AsyncClient]:
+        token = Issuer(SECRET, "headworks", "headworks").issue("ann", Role.ENGINEER, timedelta(minutes=5))
+        with self.running() as process:
+            base, headers = f"http://127.0.0.1:{self.http_port}", {"Authorization": f"Bearer {token}"}
+            async with httpx.AsyncClient(base_url=base, headers=headers) as client:
+                await eventually(lambda: self._answers(client, process), timeout_s=60)
+                yield client
+
+    async def _answers(self, client: httpx.AsyncClient, process: "Popen[bytes]") -> bool:
+        assert process.poll() is None, tail(self.folder / "log")
+        with contextlib.suppress(httpx.HTTPError):
+            return (await client.get(f"http://127.0.0.1:{self.ops_port}/readyz")).status_code == 200
+        return False
+
+
+@pytest.fixture
+def nats_away(tmp_path: Path) -> NatsServer:
+    """A NATS that is not started yet."""
+    return NatsServer(tmp_path / "nats")
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_away: NatsServer) -> Process:
+    process = Process(tmp_path / "state", sites_folder, plc_server.port, nats_away.url)
+    now = datetime.now(UTC)
+    process.remember(plan_of(2.1, made=now, begins=now - timedelta(hours=1), ends=now + timedelta(hours=20)))
+    return process
+
+
+async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_works(
+    gateway: Process, plc_server: PlcServer, nats_away: NatsServer
+) -> None:
+    async with gateway.ready() as client:
+        await eventually(lambda: plc_server.read_back == 210, timeout_s=30)
+        state = (await client.get("/sites/abay/state")).json()
+        assert state["resources"][0]["plan_age_s"] is None, "nobody has confirmed the plan"
+        pressed = await client.post("/sites/abay/e-stop", json={"reason": "smoke"})
+        assert pressed.json()["e_stop"] is True
+        plc_server.read_back = plc_server.actual = 150
+        writes = list(plc_server.writes)
+        await eventually(lambda: _reason(client, "e-stop is active"))
+
+    async with gateway.ready() as client:
+        await eventually(lambda: _reason(client, "e-stop is active"))
+        assert plc_server.writes == writes
+        cleared = await client.post("/sites/abay/e-stop/clear", json={"reason": "no smoke"})
+        assert cleared.json()["e_stop"] is False
+        await eventually(lambda: plc_server.read_back == 210, timeout_s=60)
+        assert plc_server.writes[len(writes)] < 175, "no jump"
+        nats_away.start()
+        try:
+            assert (await _last_state(nats_away)).e_stop is False
+        finally:
+            nats_away.stop()
+    kept = Journal(gateway.own).unshipped(1000)[0]
+    assert [e.reason for e in kept if "e-stop" in e.reason] == [
+        "e-stop pressed by ann: smoke",
+        "e-stop cleared by ann: no smoke",
+    ]
+
+
+async def _reason(client: httpx.AsyncClient, reason: str) -> bool:
+    state = (await client.get("/sites/abay/state")).json()
+    return bool(state["resources"][0]["reason"] == reason)
+
+
+async def _last_state(server: NatsServer) -> ControlState:
+    async with await Bus.connect(server.url, "test") as bus:
+        await bus.declare_streams()
+        async for state, _delivery in bus.follow(CONTROL_STATE, deliver=Deliver.ALL):
+            return state
+    raise AssertionError("the bus ended")
+
+
+async def test_a_second_gateway_of_the_same_folder_ends_at_once(gateway: Process) -> None:
+    async with gateway.ready():
+        second = spawn(
+            [sys.executable, "-m", "headworks.control_gateway.main"],
+            gateway.folder / "second-log",
+            environment=gateway.environment,
+        )
+        assert second.wait(30) != 0
+        assert "is in use by another gateway" in (gateway.folder / "second-log").read_text()
+
+
+async def test_a_site_file_that_is_wrong_ends_it_before_anything_is_written(
+    gateway: Process, plc_server: PlcServer, sites_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sites").mkdir()
+    wrong = (sites_folder / "abay.yaml").read_text().replace("max_rate: 0.042 MW/min", "max_rate: 0 MW/min")
+    (tmp_path / "sites" / "abay.yaml").write_text(wrong)
+    gateway.environment["HEADWORKS_SITES"] = str(tmp_path / "sites")
+    with gateway.running() as process:
+        assert process.wait(30) != 0
+    assert "control.actuators.OXPH: rate_per_s=0 must be above zero" in (gateway.folder / "log").read_text()
+    assert plc_server.writes == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "message"),
+    [
+        ({}, """HEADWORKS_PLC_ADDRESSES lacks 'oxph-plc'; write {"oxph-plc": "host:502"}"""),
+        ({"oxph-plc": "host"}, "HEADWORKS_PLC_ADDRESSES: oxph-plc='host' must be host:port"),
+        ({"oxph-plc": ":502"}, "HEADWORKS_PLC_ADDRESSES: oxph-plc=':502' must be host:port"),
+        ({"oxph-plc": "host:port"}, "HEADWORKS_PLC_ADDRESSES: oxph-plc='host:port' must be host:port"),
+    ],
+)
+def test_a_plc_without_an_address_is_named(addresses: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        GatewaySettings(plc_addresses=addresses).plc_address("oxph-plc")
+
+
+def test_a_plcs_address_may_be_any_host() -> None:
+    assert GatewaySettings(plc_addresses={"a": "::1:502"}).plc_address("a") == ("::1", 502)
+
+
+async def test_what_fails_around_control_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headworks.control_gateway.main.BEGIN_AGAIN_S", 0)
+    begun: list[int] = []
+
+    class Enough(BaseException):
+        """Ends the test."""
+
+    async def task() -> None:
+        begun.append(1)
+        if len(begun) == 4:
+            raise Enough
+        if len(begun) > 1:
+            raise RuntimeError("whatever")
+
+    with pytest.raises(Enough):
+        await outlasting_faults("task", task)()
+    assert len(begun) == 4
+
+
+def test_only_the_writer_writes_and_only_the_port_reaches_modbus() -> None:
+    users = {path.stem: path.read_text() for path in SOURCE.glob("*.py")}
+    assert {name for name, text in users.items() if "write_holding(" in text} == {"plc", "writer"}
+    assert {name for name, text in users.items() if "write_register" in text} == {"plc"}
+    assert {name for name, text in users.items() if "write_setpoint(" in text} == {"writer", "loop"}
