@@ -36,7 +36,11 @@ def metadata_of(schema: str) -> MetaData:
 
 def is_away(error: Exception) -> bool:
     """Whether the error says that the database is not there, rather than that the statement is wrong."""
-    return isinstance(error, DATABASE_AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if isinstance(error, DBAPIError) and not isinstance(error, DATABASE_AWAY):
+        # A server that starts or stops refuses a new connection with class 57P, which the driver gives no class of its own.
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        return error.connection_invalidated or state.startswith(("57P", "08"))
+    return isinstance(error, DATABASE_AWAY)
 
 
 class Database:
