@@ -266,7 +266,7 @@ def test_one_gateway_alone_writes_and_keeps_its_state(objects: list[Object]) -> 
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     assert mounts["/var/lib/headworks"] in claims(objects, "control-gateway")
     [service] = [o for o in objects if o["kind"] == "Service" and o["metadata"]["name"] == "control-gateway"]
-    assert service["spec"]["publishNotReadyAddresses"] is True, "with the bus down nobody could press the e-stop"
+    assert service["spec"]["publishNotReadyAddresses"] is True, "when it is not ready, nobody could press the e-stop"
 
 
 def test_no_secret_is_among_the_manifests(objects: list[Object]) -> None:
