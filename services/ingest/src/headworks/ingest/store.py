@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from pydantic import BaseModel
-from sqlalchemy import func, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import RowMapping, exists, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
@@ -53,7 +53,7 @@ class SeriesStore:
         key = tuple_(t.c.series, t.c.basis, t.c.valid_at)
         latest = (
             select(t)
-            .distinct(t.c.series, t.c.basis, t.c.valid_at)
+            .ext(distinct_on(t.c.series, t.c.basis, t.c.valid_at))
             .where(t.c.site == site, key.in_(list(wanted)))
             .order_by(t.c.series, t.c.basis, t.c.valid_at, t.c.known_at.desc())
         )
@@ -88,7 +88,7 @@ class SeriesStore:
         t = observations
         query = (
             select(t)
-            .distinct(t.c.valid_at, t.c.basis)
+            .ext(distinct_on(t.c.valid_at, t.c.basis))
             .where(t.c.site == site, t.c.series == series, t.c.valid_at >= start, t.c.valid_at < end)
             .order_by(t.c.valid_at, t.c.basis, t.c.known_at.desc())
         )
@@ -98,37 +98,23 @@ class SeriesStore:
             query = query.where(t.c.known_at <= known_at)
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [
-            Sample(
-                series=series,
-                valid_at=r["valid_at"],
-                value=r["value"],
-                quality=Quality(r["quality"]),
-                basis=Basis(r["basis"]),
-                substituted=r["substituted"],
-            )
-            for r in rows
-        ]
+        return [_sample(row) for row in rows]
 
     async def latest(self, site: str, series: str, *, good_only: bool) -> Sample | None:
-        """The newest value, of any basis."""
-        t = observations
-        query = select(t).where(t.c.site == site, t.c.series == series)
-        if good_only:
-            query = query.where(t.c.quality == Quality.GOOD.value)
-        query = query.order_by(t.c.valid_at.desc(), t.c.known_at.desc()).limit(1)
+        """The newest value, of any basis, as it is known now; of one time the instant comes before the mean."""
+        t, corrected = observations, observations.alias("corrected")
+        of_series = (t.c.site == site, t.c.series == series)
+        same = [corrected.c[name] == t.c[name] for name in ("site", "series", "basis", "valid_at")]
+        rows: list[RowMapping] = []
         async with self._database.transaction() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        if row is None:
-            return None
-        return Sample(
-            series=series,
-            valid_at=row["valid_at"],
-            value=row["value"],
-            quality=Quality(row["quality"]),
-            basis=Basis(row["basis"]),
-            substituted=row["substituted"],
-        )
+            for basis in Basis:
+                query = select(t).where(*of_series, t.c.basis == basis.value)
+                if good_only:
+                    stands = ~exists().where(*same, corrected.c.known_at > t.c.known_at)
+                    query = query.where(t.c.quality == Quality.GOOD.value, stands)
+                query = query.order_by(t.c.valid_at.desc(), t.c.known_at.desc()).limit(1)
+                rows += (await connection.execute(query)).mappings().all()
+        return max(map(_sample, rows), key=lambda s: s.valid_at, default=None)
 
     async def series(self, site: str) -> list[SeriesSummary]:
         """The series that have values."""
@@ -171,7 +157,7 @@ class SeriesStore:
         t = forecasts
         query = (
             select(t.c.source, t.c.forecast_id, t.c.issued_at)
-            .distinct(t.c.source)
+            .ext(distinct_on(t.c.source))
             .where(t.c.site == site, t.c.series == series, t.c.known_at <= known_at)
             .order_by(t.c.source, t.c.issued_at.desc())
         )
@@ -276,3 +262,14 @@ class SeriesStore:
 
 def _same(known: Award, award: Award) -> bool:
     return (known.resource, known.product, known.intervals) == (award.resource, award.product, award.intervals)
+
+
+def _sample(row: RowMapping) -> Sample:
+    return Sample(
+        series=row["series"],
+        valid_at=row["valid_at"],
+        value=row["value"],
+        quality=Quality(row["quality"]),
+        basis=Basis(row["basis"]),
+        substituted=row["substituted"],
+    )
