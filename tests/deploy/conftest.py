@@ -1,5 +1,6 @@
 """What deployment files are held against: the settings that the code reads, and the secrets that deploy/make_secrets.py makes."""
 
+import functools
 import importlib
 import inspect
 import os
@@ -86,7 +87,7 @@ def environment_problems(settings_of: Callable[[str], type[ServiceSettings]]) ->
 
 @pytest.fixture(scope="session")
 def kustomize_build() -> Build:
-    """Builds a kustomization with the real tool."""
+    """Builds a kustomization with the real tool, once; the objects are for reading."""
     tool = next((t for t in (["kustomize", "build"], ["kubectl", "kustomize"]) if shutil.which(t[0])), None)
     if tool is None:
         reason = "neither kustomize nor kubectl is installed: the built manifests are not checked"
@@ -94,6 +95,7 @@ def kustomize_build() -> Build:
             pytest.fail(reason)
         pytest.skip(reason)
 
+    @functools.cache
     def build(folder: Path) -> list[dict[str, Any]]:
         done = subprocess.run([*tool, str(folder)], check=False, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
