@@ -1,0 +1,240 @@
+"""The pumping station's schedule as a mixed-integer program with the volume as the state, linear about a reference.
+
+Sets        t ∈ T, steps of the horizon; g ∈ G, groups of pumps planned alike; d ∈ D, dry days still to be emptied
+Data        flow and energy of a group's pump at least and full speed, and their change with the volume; inflow, price,
+            volumes of the limits (pumping_data.py)
+Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them at full speed, in parts; start_gt, stop_gt;
+            volume_t [dam³]; margin_t, over_t [dam³] above the margin and the maximum; rise_t, fall_t [dam³] of the outflow;
+            empty_t (binary), kept_d, a dry day that is not emptied
+Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, smooth,
+            emptied, emptied_by
+
+Minimum runs and rests are the aggregated inequalities: the starts of the last n steps are among those on, the stops of the
+last n among those off. For pumps alike these are exact, with no product of variables and no big number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulp
+
+from headworks.optimizer.models.pumping_data import DAM3, GroupStep, PumpingData
+
+LE, EQ, GE = pulp.LpConstraintLE, pulp.LpConstraintEQ, pulp.LpConstraintGE
+Columns = list[pulp.LpVariable]
+Terms = dict[pulp.LpVariable, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PumpingProblem:
+    """A built problem: PuLP's, its data, and the variables that make the schedule, by group and step."""
+
+    lp: pulp.LpProblem
+    data: PumpingData
+    on: tuple[Columns, ...]
+    fast: tuple[Columns, ...]
+    start: tuple[Columns, ...]
+    stop: tuple[Columns, ...]
+    volume: Columns
+    terms: dict[str, pulp.LpAffineExpression]
+
+
+def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
+    """The problem of a prepared case. The same data give the same problem, name by name and number by number."""
+    problem = _variables(data, name)
+    _add_water_balance(problem)
+    _add_counts(problem)
+    _add_minimum_runs(problem)
+    _add_speed(problem)
+    _add_pumps_on(problem)
+    _add_outflow(problem)
+    _add_levels(problem)
+    _add_smoothness(problem)
+    _add_emptying(problem)
+    _add_energy(problem)
+    problem.lp.setObjective(pulp.lpSum(problem.terms.values()))
+    return problem
+
+
+def _variables(data: PumpingData, name: str) -> PumpingProblem:
+    lp, steps = pulp.LpProblem(name, pulp.LpMinimize), range(data.horizon)
+
+    def columns(kind: str, category: str) -> tuple[Columns, ...]:
+        return tuple(
+            [lp.add_variable(f"{kind}_{group.name}_{t:03d}", 0, len(group.members), category) for t in steps]
+            for group in data.groups
+        )
+
+    return PumpingProblem(
+        lp=lp,
+        data=data,
+        on=columns("on", pulp.LpInteger),
+        fast=columns("fast", pulp.LpContinuous),
+        start=columns("start", pulp.LpContinuous),
+        stop=columns("stop", pulp.LpContinuous),
+        volume=[lp.add_variable(f"volume_{t:03d}", data.sump_dam3, data.highest_dam3) for t in steps],
+        terms={},
+    )
+
+
+def _row(problem: PumpingProblem, name: str, terms: Terms, sense: int, right: float) -> None:
+    problem.lp.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, name, right))
+
+
+def _flow(problem: PumpingProblem, t: int) -> Terms:
+    """The outflow of step t at the reference volume [dam³]."""
+    terms: Terms = {}
+    for g, of_group in enumerate(problem.data.steps):
+        step: GroupStep = of_group[t]
+        terms[problem.on[g][t]] = step.flow_low
+        terms[problem.fast[g][t]] = step.flow_high - step.flow_low
+    return terms
+
+
+def _flow_slope(data: PumpingData, t: int) -> float:
+    """How the outflow changes with the volume at the start of step t."""
+    return sum(of_group[t].flow_slope for of_group in data.steps)
+
+
+def _add_water_balance(problem: PumpingProblem) -> None:
+    """water_balance_t: volume_t = volume_(t-1) + inflow_t − flow_t − slope_t·(volume_(t-1) − reference_t)."""
+    data = problem.data
+    for t in range(data.horizon):
+        slope, right = _flow_slope(data, t), data.case.inflow_m3[t] / DAM3
+        terms: Terms = {problem.volume[t]: 1.0, **_flow(problem, t)}
+        if t:
+            terms[problem.volume[t - 1]] = slope - 1.0
+            right += slope * data.reference_dam3[t]
+        else:
+            right += data.case.initial_volume_m3 / DAM3
+        _row(problem, f"water_balance_{t:03d}", terms, EQ, right)
+
+
+def _add_counts(problem: PumpingProblem) -> None:
+    """count_gt: on_gt − on_g(t-1) = start_gt − stop_gt; every start has a price."""
+    costs: Terms = {}
+    for g, group in enumerate(problem.data.groups):
+        running = sum(problem.data.case.before[place].on for place in group.members)
+        for t in range(problem.data.horizon):
+            terms: Terms = {problem.on[g][t]: 1.0, problem.start[g][t]: -1.0, problem.stop[g][t]: 1.0}
+            if t:
+                terms[problem.on[g][t - 1]] = -1.0
+            _row(problem, f"count_{group.name}_{t:03d}", terms, EQ, 0.0 if t else running)
+            costs[problem.start[g][t]] = problem.data.weights.start_eur
+    problem.terms["starts"] = pulp.LpAffineExpression(costs)
+
+
+def _add_minimum_runs(problem: PumpingProblem) -> None:
+    """minimum_run_gt: starts of the last n steps ≤ on_gt − those that must still run from before;
+    minimum_rest_gt: stops of the last n steps ≤ pumps − on_gt − those that must still rest.
+    """
+    data = problem.data
+    for g, group in enumerate(data.groups):
+        was = [data.case.before[place] for place in group.members]
+        for t in range(data.horizon):
+            run, rest = data.rules.minimum_run_steps, data.rules.minimum_rest_steps
+            held = sum(b.on and t < run - b.steps for b in was)
+            kept = sum(not b.on and t < rest - b.steps for b in was)
+            starts: Terms = {problem.start[g][s]: -1.0 for s in range(max(0, t - run + 1), t + 1)}
+            stops: Terms = {problem.stop[g][s]: 1.0 for s in range(max(0, t - rest + 1), t + 1)}
+            _row(problem, f"minimum_run_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **starts}, GE, held)
+            most = len(group.members) - kept
+            _row(problem, f"minimum_rest_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **stops}, LE, most)
+
+
+def _add_speed(problem: PumpingProblem) -> None:
+    """fast_gt: only a pump that is on can be at full speed."""
+    for g, group in enumerate(problem.data.groups):
+        for t in range(problem.data.horizon):
+            terms: Terms = {problem.fast[g][t]: 1.0, problem.on[g][t]: -1.0}
+            _row(problem, f"fast_{group.name}_{t:03d}", terms, LE, 0.0)
+
+
+def _add_pumps_on(problem: PumpingProblem) -> None:
+    """pumps_on_t: at least so many pumps are on."""
+    for t in range(problem.data.horizon):
+        terms: Terms = dict.fromkeys([of_group[t] for of_group in problem.on], 1.0)
+        _row(problem, f"pumps_on_{t:03d}", terms, GE, problem.data.rules.minimum_pumps_on)
+
+
+def _add_outflow(problem: PumpingProblem) -> None:
+    """outflow_t: the plant takes at most so much."""
+    data = problem.data
+    for t in range(data.horizon):
+        terms, slope, right = _flow(problem, t), _flow_slope(data, t), data.maximum_outflow_dam3
+        if t:
+            terms[problem.volume[t - 1]] = slope
+            right += slope * data.reference_dam3[t]
+        _row(problem, f"outflow_{t:03d}", terms, LE, right)
+
+
+def _add_levels(problem: PumpingProblem) -> None:
+    """margin_t, maximum_level_t: volume_t ≤ limit + what is above it, at its price."""
+    data, steps = problem.data, range(problem.data.horizon)
+    for kind, limit_dam3, price in (
+        ("margin", data.margin_dam3, data.weights.margin_eur),
+        ("maximum_level", data.maximum_dam3, data.weights.violation_eur),
+    ):
+        if price <= 0:
+            continue
+        above = [problem.lp.add_variable(f"above_{kind}_{t:03d}", 0) for t in steps]
+        for t in steps:
+            _row(problem, f"{kind}_{t:03d}", {problem.volume[t]: 1.0, above[t]: -1.0}, LE, limit_dam3)
+        problem.terms[kind] = pulp.LpAffineExpression(dict.fromkeys(above, price))
+
+
+def _add_smoothness(problem: PumpingProblem) -> None:
+    """smooth_t: flow_t − flow_(t-1) = rise_t − fall_t, both at a price."""
+    data = problem.data
+    if data.weights.smooth_eur <= 0:
+        return
+    costs: Terms = {}
+    for t in range(1, data.horizon):
+        rise, fall = (problem.lp.add_variable(f"{kind}_{t:03d}", 0) for kind in ("rise", "fall"))
+        terms = _flow(problem, t)
+        for variable, coefficient in _flow(problem, t - 1).items():
+            terms[variable] = -coefficient
+        _row(problem, f"smooth_{t:03d}", {**terms, rise: -1.0, fall: 1.0}, EQ, 0.0)
+        costs[rise] = costs[fall] = data.weights.smooth_eur
+    problem.terms["smoothness"] = pulp.LpAffineExpression(costs)
+
+
+def _add_emptying(problem: PumpingProblem) -> None:
+    """emptied_d: a dry day has a step that ends empty, or is kept at a price; emptied_by_t: volume_t ≤ empty where it does."""
+    data = problem.data
+    # From empty up to the highest volume, where volume ends.
+    span_dam3 = data.highest_dam3 - data.emptied_dam3
+    costs: Terms = {}
+    for d, day in enumerate(data.case.dry_days):
+        empty = {t: problem.lp.add_variable(f"empty_{t:03d}", 0, 1, pulp.LpInteger) for t in day}
+        kept = problem.lp.add_variable(f"kept_{d}", 0, 1)
+        _row(problem, f"emptied_{d}", {**dict.fromkeys(empty.values(), 1.0), kept: 1.0}, GE, 1.0)
+        for t, binary in empty.items():
+            terms: Terms = {problem.volume[t]: 1.0, binary: span_dam3}
+            _row(problem, f"emptied_by_{t:03d}", terms, LE, data.highest_dam3)
+        costs[kept] = data.weights.not_emptied_eur
+    problem.terms["emptying"] = pulp.LpAffineExpression(costs)
+
+
+def _add_energy(problem: PumpingProblem) -> None:
+    """Price × energy, which changes with the volume too; and what the water left at the end costs later."""
+    data = problem.data
+    costs: Terms = {}
+    constant = 0.0
+    for t, price in enumerate(data.case.price_eur_per_mwh):
+        for g, of_group in enumerate(data.steps):
+            step = of_group[t]
+            costs[problem.on[g][t]] = price * step.energy_low
+            costs[problem.fast[g][t]] = price * (step.energy_high - step.energy_low)
+        slope = price * sum(of_group[t].energy_slope for of_group in data.steps)
+        if t:
+            costs[problem.volume[t - 1]] = slope
+            constant -= slope * data.reference_dam3[t]
+    problem.terms["energy"] = pulp.LpAffineExpression(costs, constant)
+    last = problem.volume[-1]
+    problem.terms["water_left"] = pulp.LpAffineExpression({last: data.case.water_value_eur_per_m3 * DAM3})
+
+
+def counts(columns: Sequence[Columns], values: dict[str, float]) -> tuple[tuple[float, ...], ...]:
+    """The values of variables by group and step."""
+    return tuple(tuple(values[variable.name] for variable in of_group) for of_group in columns)

@@ -1,0 +1,201 @@
+"""What the pumping model is made of: pumps in groups, and their flow and energy per step about a reference plan.
+
+Volumes are in dam³ (1000 m³), energies in MWh of a step, money in EUR. A group's flow at step t is linear about the
+reference:  low_t·on + (high_t − low_t)·fast + slope_t·(volume_(t-1) − reference volume),  and its energy likewise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headworks.waterway.pumps import Pump, operate
+from headworks.waterway.station import Station
+from headworks.waterway.station_rules import Before, StationRules
+from headworks.waterway.tunnel import TunnelVolume
+
+DAM3 = 1000.0
+STEP_UP = 0.01
+"""By how much of itself the reference volume is moved to see how flow and energy change with it."""
+LEAST_STEP_UP_M3 = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class StationCase:
+    """One horizon. `inflow_m3` and `price_eur_per_mwh` have shape (steps,); `before` has one entry per pump, in order.
+
+    `dry_days` are the steps of each dry day that must still see the tunnel empty; `water_value_eur_per_m3` is what a
+    cubic metre left at the end costs later.
+    """
+
+    initial_volume_m3: float
+    before: tuple[Before, ...]
+    inflow_m3: tuple[float, ...]
+    price_eur_per_mwh: tuple[float, ...]
+    step_s: float
+    dry_days: tuple[range, ...] = ()
+    water_value_eur_per_m3: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StationWeights:
+    """What the soft terms cost.
+
+    `margin` is paid for each dam³ and step above the margin's level, `violation` above the maximum; `not_emptied` for a
+    dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the last one's.
+    """
+
+    margin_eur: float = 0.0
+    violation_eur: float = 1000.0
+    not_emptied_eur: float = 1000.0
+    start_eur: float = 0.02
+    smooth_eur: float = 0.0
+    margin_level_m: float = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pumps that are planned alike, by their places in the station, and one pump that stands for them."""
+
+    name: str
+    members: tuple[int, ...]
+    typical: Pump
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """About what plan the model is linear: volumes [m³] at each step's start, counts by group and step."""
+
+    volume_m3: tuple[float, ...]
+    on: tuple[tuple[float, ...], ...]
+    fast: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStep:
+    """A group's pump at one step: flow [dam³] and energy [MWh] at least and full speed, and the group's change of both
+    with the volume [per dam³]."""
+
+    flow_low: float
+    flow_high: float
+    energy_low: float
+    energy_high: float
+    flow_slope: float
+    energy_slope: float
+
+
+@dataclass(frozen=True, slots=True)
+class PumpingData:
+    """A prepared case."""
+
+    case: StationCase
+    rules: StationRules
+    weights: StationWeights
+    groups: tuple[Group, ...]
+    reference_dam3: tuple[float, ...]
+    steps: tuple[tuple[GroupStep, ...], ...]
+    sump_dam3: float
+    emptied_dam3: float
+    margin_dam3: float
+    maximum_dam3: float
+    highest_dam3: float
+    maximum_outflow_dam3: float
+
+    @property
+    def horizon(self) -> int:
+        """How many steps."""
+        return len(self.case.inflow_m3)
+
+
+def group_pumps(pumps: Sequence[Pump], alike_m: float) -> tuple[Group, ...]:
+    """Groups of pumps of one make whose losses lie within `alike_m`; 0 plans each pump alone."""
+    groups: list[list[int]] = []
+    for place in sorted(range(len(pumps)), key=lambda p: (-pumps[p].make.head_m.c0, pumps[p].losses_m, p)):
+        first = pumps[groups[-1][0]] if groups else None
+        near = first is not None and first.make == pumps[place].make
+        if alike_m > 0 and near and first is not None and pumps[place].losses_m - first.losses_m <= alike_m:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return tuple(_group(pumps, sorted(members)) for members in groups)
+
+
+def _group(pumps: Sequence[Pump], members: Sequence[int]) -> Group:
+    own = [pumps[place] for place in members]
+    name = "p" + "_".join(pump.name.replace(".", "") for pump in own)
+    typical = Pump(
+        name,
+        own[0].make,
+        sum(pump.losses_m for pump in own) / len(own),
+        sum(pump.power_factor for pump in own) / len(own),
+    )
+    return Group(name, tuple(members), typical)
+
+
+def flat_reference(case: StationCase, groups: Sequence[Group], volume_m3: float) -> Reference:
+    """A first reference: the volume stays, and no group's change with it is known."""
+    steps = len(case.inflow_m3)
+    nothing = tuple((0.0,) * steps for _ in groups)
+    return Reference((case.initial_volume_m3, *(volume_m3,) * (steps - 1)), nothing, nothing)
+
+
+def prepare_station(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    weights: StationWeights,
+    groups: tuple[Group, ...],
+    reference: Reference,
+) -> PumpingData:
+    """The data of a case about a reference. Raises OutOfRange when a limit lies outside the tunnel."""
+    tunnel = station.tunnel
+    steps = tuple(
+        tuple(_group_step(station, rules, case, group.typical, reference, g, t) for t in range(len(case.inflow_m3)))
+        for g, group in enumerate(groups)
+    )
+    return PumpingData(
+        case=case,
+        rules=rules,
+        weights=weights,
+        groups=groups,
+        reference_dam3=tuple(volume / DAM3 for volume in reference.volume_m3),
+        steps=steps,
+        sump_dam3=tunnel.sump_m3 / DAM3,
+        emptied_dam3=tunnel.volume_at(rules.emptied_level_m) / DAM3,
+        margin_dam3=tunnel.volume_at(weights.margin_level_m) / DAM3,
+        maximum_dam3=tunnel.volume_at(rules.maximum_level_m) / DAM3,
+        highest_dam3=tunnel.full_m3 / DAM3,
+        maximum_outflow_dam3=rules.maximum_outflow_m3s * case.step_s / DAM3,
+    )
+
+
+def _group_step(
+    station: Station, rules: StationRules, case: StationCase, pump: Pump, reference: Reference, g: int, t: int
+) -> GroupStep:
+    volume_m3, on, fast = reference.volume_m3[t], reference.on[g][t], reference.fast[g][t]
+    step_up_m3 = max(LEAST_STEP_UP_M3, STEP_UP * volume_m3)
+    here = _at(station, rules, pump, volume_m3, case.step_s)
+    up = _at(station, rules, pump, min(station.tunnel.full_m3, volume_m3 + step_up_m3), case.step_s)
+    slopes = [
+        ((up[i] - here[i]) * (on - fast) + (up[i + 1] - here[i + 1]) * fast) / (step_up_m3 / DAM3) for i in (0, 2)
+    ]
+    # The step's own start is known, not planned: nothing changes with it.
+    flow_slope, energy_slope = slopes if t else (0.0, 0.0)
+    return GroupStep(*here, flow_slope=flow_slope, energy_slope=energy_slope)
+
+
+def _at(
+    station: Station, rules: StationRules, pump: Pump, volume_m3: float, step_s: float
+) -> tuple[float, float, float, float]:
+    """Flow at least and full speed [dam³], energy at both [MWh], of one pump over a step."""
+    lift_m = station.outlet_m - _level(station.tunnel, volume_m3)
+    low, high = (operate(pump, hz, lift_m) for hz in (rules.minimum_hz, rules.maximum_hz))
+    hours = step_s / 3600
+    return (
+        low.flow_m3s * step_s / DAM3,
+        high.flow_m3s * step_s / DAM3,
+        low.power_mw * hours,
+        high.power_mw * hours,
+    )
+
+
+def _level(tunnel: TunnelVolume, volume_m3: float) -> float:
+    return tunnel.level_at(min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3)))

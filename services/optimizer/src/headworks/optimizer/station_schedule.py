@@ -1,0 +1,268 @@
+"""Solves a pumping station's horizon: linear about a reference, simulated, and about that again, until both agree.
+
+Flow and energy depend on the level, and the level on the flow. Each round solves the mixed-integer program about the last
+round's simulated volumes; the first-order terms let it see what a fuller tunnel is worth. The best simulated schedule is kept.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import pairwise
+
+from headworks.optimizer import solver
+from headworks.optimizer.models.pumping import PumpingProblem, build_pumping, counts
+from headworks.optimizer.models.pumping_data import (
+    DAM3,
+    Group,
+    PumpingData,
+    Reference,
+    StationCase,
+    StationWeights,
+    flat_reference,
+    group_pumps,
+    prepare_station,
+)
+from headworks.waterway.pumps import Pump, frequency_for, operate
+from headworks.waterway.station import Station, StationTrajectory, simulate_station
+from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
+
+PART = 0.001
+"""A part of the pumps nearer than this to none or all at full speed is none or all."""
+DRY_EUR_PER_M3 = 100.0
+"""What a plan that pumps more than there is loses in the comparison of rounds: more than any energy."""
+
+
+class StationStatus(StrEnum):
+    """How the solve ended."""
+
+    SOLVED = "SOLVED"
+    TIMED_OUT = "TIMED_OUT"
+    INFEASIBLE = "INFEASIBLE"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class StationOptions:
+    """How to solve: rounds at most, agreement of model and simulation [m³] that ends them, pumps alike within [m]."""
+
+    time_limit_s: float = 15.0
+    mip_gap: float = 0.01
+    threads: int = 2
+    rounds: int = 4
+    agree_m3: float = 100.0
+    alike_m: float = 0.0
+    first_volume_m3: float = 20_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class StationSchedule:
+    """Frequencies by step and pump (0: off), what they lead to, what it costs [EUR], and which rules break.
+
+    `gap` is of the last round's program; `reference` starts the next solve. Without a schedule the status says why.
+    """
+
+    status: StationStatus
+    reason: str
+    frequency_hz: tuple[tuple[float, ...], ...]
+    trajectory: StationTrajectory | None
+    cost_eur: float | None
+    energy_cost_eur: float | None
+    gap: float | None
+    rounds: int
+    first_plan_s: float | None
+    total_s: float
+    broken: tuple[Breach, ...]
+    reference: Reference | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One round's schedule and its true cost."""
+
+    frequency_hz: tuple[tuple[float, ...], ...]
+    trajectory: StationTrajectory
+    cost_eur: float
+    gap: float
+    reference: Reference
+    disagreement_m3: float
+    timed_out: bool
+
+
+def solve_station(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    weights: StationWeights,
+    options: StationOptions,
+    reference: Reference | None = None,
+) -> StationSchedule:
+    """The cheapest schedule found for a case. `reference` is the last plan, moved to the case's start, where there is one."""
+    started, groups = time.perf_counter(), group_pumps(station.pumps, options.alike_m)
+    about = reference or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
+    best: _Round | None = None
+    first_plan_s: float | None = None
+    for number in range(1, options.rounds + 1):
+        outcome = _round(station, prepare_station(station, rules, case, weights, groups, about), options)
+        if not isinstance(outcome, _Round):
+            if best is None:
+                return _nothing(outcome, number, time.perf_counter() - started)
+            break
+        first_plan_s = first_plan_s or time.perf_counter() - started
+        if best is None or outcome.cost_eur < best.cost_eur:
+            best = outcome
+        about = outcome.reference
+        if outcome.disagreement_m3 <= options.agree_m3:
+            break
+    assert best is not None
+    return StationSchedule(
+        status=StationStatus.TIMED_OUT if best.timed_out else StationStatus.SOLVED,
+        reason="",
+        frequency_hz=best.frequency_hz,
+        trajectory=best.trajectory,
+        cost_eur=best.cost_eur,
+        energy_cost_eur=energy_cost(case, best.trajectory),
+        gap=best.gap,
+        rounds=number,
+        first_plan_s=first_plan_s,
+        total_s=time.perf_counter() - started,
+        broken=tuple(breaches(rules, best.frequency_hz, best.trajectory, case.before, case.dry_days)),
+        reference=best.reference,
+    )
+
+
+def energy_cost(case: StationCase, trajectory: StationTrajectory) -> float:
+    """What the energy of a simulated schedule costs [EUR]."""
+    hours = case.step_s / 3600
+    return sum(p * power * hours for p, power in zip(case.price_eur_per_mwh, trajectory.power_mw, strict=True))
+
+
+def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSchedule:
+    match result:
+        case solver.Infeasible():
+            status, reason = (
+                StationStatus.INFEASIBLE,
+                "no schedule keeps the runs, the pumps on and the outflow at once",
+            )
+        case solver.TimedOut():
+            status, reason = StationStatus.TIMED_OUT, "no schedule was found in time"
+        case solver.Failed(reason=why):
+            status, reason = StationStatus.FAILED, why
+        case solver.Solved():
+            raise AssertionError("a solved problem has a schedule")
+    return StationSchedule(status, reason, (), None, None, None, None, rounds, None, total_s, (), None)
+
+
+def _round(station: Station, data: PumpingData, options: StationOptions) -> _Round | solver.Result:
+    problem = build_pumping(data)
+    limits = solver.SolverOptions(options.time_limit_s, options.mip_gap, options.threads)
+    result = solver.solve_with_highs(problem.lp, limits)
+    found = result.best if isinstance(result, solver.TimedOut) else result
+    if not isinstance(found, solver.Solved):
+        return result
+    on = tuple(tuple(float(round(n)) for n in of_group) for of_group in counts(problem.on, found.values))
+    fast = counts(problem.fast, found.values)
+    frequency_hz = follow(station, data, on, group_flows(problem, found.values))
+    trajectory = simulate_station(
+        station,
+        initial_volume_m3=data.case.initial_volume_m3,
+        frequency_hz=frequency_hz,
+        inflow_m3=data.case.inflow_m3,
+        step_s=data.case.step_s,
+    )
+    planned_m3 = [found.values[variable.name] * DAM3 for variable in problem.volume]
+    return _Round(
+        frequency_hz=frequency_hz,
+        trajectory=trajectory,
+        cost_eur=true_cost(data, frequency_hz, trajectory),
+        gap=found.gap,
+        reference=Reference((data.case.initial_volume_m3, *trajectory.volume_m3[:-1]), on, fast),
+        disagreement_m3=max(abs(a - b) for a, b in zip(planned_m3, trajectory.volume_m3, strict=True)),
+        timed_out=isinstance(result, solver.TimedOut),
+    )
+
+
+def group_flows(problem: PumpingProblem, values: dict[str, float]) -> tuple[tuple[float, ...], ...]:
+    """The outflow that the program plans for each group and step [m³]."""
+    data = problem.data
+    flows = []
+    for g, of_group in enumerate(data.steps):
+        planned = []
+        for t, step in enumerate(of_group):
+            on, fast = values[problem.on[g][t].name], values[problem.fast[g][t].name]
+            off_dam3 = values[problem.volume[t - 1].name] - data.reference_dam3[t] if t else 0.0
+            flow = step.flow_low * on + (step.flow_high - step.flow_low) * fast + step.flow_slope * off_dam3
+            # Nearly all at full or least speed is meant to be all: the limit itself is asked, not a flow near it.
+            if on > 0 and fast >= on - PART:
+                flow = float("inf")
+            elif on > 0 and fast <= PART:
+                flow = 0.0
+            planned.append(flow * DAM3)
+        flows.append(tuple(planned))
+    return tuple(flows)
+
+
+def follow(
+    station: Station, data: PumpingData, on: Sequence[Sequence[float]], flow_m3: Sequence[Sequence[float]]
+) -> tuple[tuple[float, ...], ...]:
+    """Frequencies of single pumps that give each group's count and flow, shape (steps, pumps).
+
+    The pump that rested longest starts, the one that ran longest stops: runs and rests are as long as they can be, and
+    running hours even out.
+    """
+    case, tunnel = data.case, station.tunnel
+    now, volume_m3 = list(case.before), case.initial_volume_m3
+    schedule = []
+    for t in range(data.horizon):
+        lift_m = station.outlet_m - tunnel.level_at(min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3)))
+        asked_hz = [0.0] * len(station.pumps)
+        for g, group in enumerate(data.groups):
+            running = _running(group, now, round(on[g][t]))
+            for place in running:
+                share_m3s = flow_m3[g][t] / case.step_s / len(running)
+                asked_hz[place] = _within(data.rules, station.pumps[place], share_m3s, lift_m)
+        now = [_after(was, hz > 0) for was, hz in zip(now, asked_hz, strict=True)]
+        out_m3s = sum(operate(p, hz, lift_m).flow_m3s for p, hz in zip(station.pumps, asked_hz, strict=True))
+        volume_m3 += case.inflow_m3[t] - out_m3s * case.step_s
+        schedule.append(tuple(asked_hz))
+    return tuple(schedule)
+
+
+def _running(group: Group, now: Sequence[Before], count: int) -> list[int]:
+    """Which pumps of a group run: those that do, less those that ran longest, or more of those that rested longest."""
+    running = sorted((p for p in group.members if now[p].on), key=lambda p: (now[p].steps, p))
+    resting = sorted((p for p in group.members if not now[p].on), key=lambda p: (-now[p].steps, p))
+    return running[:count] if count <= len(running) else running + resting[: count - len(running)]
+
+
+def _after(was: Before, on: bool) -> Before:
+    return replace(was, steps=was.steps + 1) if was.on == on else Before(on=on, steps=1)
+
+
+def _within(rules: StationRules, pump: Pump, flow_m3s: float, lift_m: float) -> float:
+    """The frequency of a flow, within the speeds that are allowed."""
+    if flow_m3s <= 0:
+        return rules.minimum_hz
+    if flow_m3s == float("inf"):
+        return rules.maximum_hz
+    return min(rules.maximum_hz, max(rules.minimum_hz, frequency_for(pump, flow_m3s, lift_m)))
+
+
+def true_cost(data: PumpingData, frequency_hz: Sequence[Sequence[float]], trajectory: StationTrajectory) -> float:
+    """What a simulated schedule costs by the model's own terms [EUR], to compare rounds."""
+    weights, case = data.weights, data.case
+    volumes = [volume / DAM3 for volume in trajectory.volume_m3]
+    outflows = [flow * case.step_s / DAM3 for flow in trajectory.outflow_m3s]
+    over = sum(max(0.0, v - data.maximum_dam3) for v in volumes) * weights.violation_eur
+    margin = sum(max(0.0, v - data.margin_dam3) for v in volumes) * weights.margin_eur
+    smooth = sum(abs(b - a) for a, b in pairwise(outflows)) * weights.smooth_eur
+    kept = sum(min(volumes[t] for t in day) > data.emptied_dam3 for day in case.dry_days) * weights.not_emptied_eur
+    before = [was.on for was in case.before]
+    starts = 0
+    for asked_hz in frequency_hz:
+        running = [hz > 0 for hz in asked_hz]
+        starts += sum(now and not was for now, was in zip(running, before, strict=True))
+        before = running
+    left = case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
+    short = sum(trajectory.short_m3) * DRY_EUR_PER_M3
+    return energy_cost(case, trajectory) + over + margin + smooth + kept + starts * weights.start_eur + left + short
