@@ -3,11 +3,12 @@
 Values are SI (metres, cubic metres per second) and MW; a series' name ends in its unit. Messages change by adding only.
 """
 
+import re
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 
 def aware_utc(instant: datetime) -> datetime:
@@ -17,7 +18,15 @@ def aware_utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
+def iso_day(day: object) -> object:
+    """A day as it is; a text must be an ISO date, for seconds since 1970 would be taken as well."""
+    if isinstance(day, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
+        raise ValueError(f"{day[:40]!r} is no day; write it as 2026-02-17")
+    return day
+
+
 Instant = Annotated[datetime, AfterValidator(aware_utc)]
+Day = Annotated[date, BeforeValidator(iso_day)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,63}$")]
 """A name that may stand in a subject: letters, digits, dash and underscore, at most 64."""
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,127}$")]
@@ -104,7 +113,7 @@ class Award(Message):
     market: Literal["DAM", "RTM"] = "DAM"
     resource: Name
     product: Name
-    trade_date: date
+    trade_date: Day
     known_at: Instant
     intervals: tuple[AwardInterval, ...]
 

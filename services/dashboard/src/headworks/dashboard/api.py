@@ -33,6 +33,11 @@ AWAY: dict[int | str, dict[str, Any]] = {
     502: {"model": ProblemDetails, "description": "The service that carries it out does not answer"}
 }
 
+ALARM_REFUSED: dict[int | str, dict[str, Any]] = {
+    404: {"description": "No such alarm"},
+    409: {"description": "The alarm's state does not allow it"},
+}
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -218,7 +223,7 @@ def _add_views(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_orders(app: FastAPI, desk: Desk) -> None:
-    @app.post("/sites/{site}/alarms/{alarm}/acknowledge", responses={**AWAY, 404: {"description": "No such alarm"}})
+    @app.post("/sites/{site}/alarms/{alarm}/acknowledge", responses={**AWAY, **ALARM_REFUSED})
     async def acknowledge(site: KnownSite, alarm: Name, body: Comment, caller: Operator) -> shapes.Alarm:
         """Say that a person has seen an alarm."""
         path = f"/sites/{site.site}/alarms/{alarm}/acknowledge"

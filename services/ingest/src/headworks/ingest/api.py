@@ -1,7 +1,7 @@
 """Ingest's OpenAPI: series and their values as of any time, forecasts by issue, awards by trade date, health of sources."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import FastAPI, Query
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from headworks.common.auth import Operator, Viewer
 from headworks.common.clock import Clock
-from headworks.common.messages import Award, Basis, Forecast, Instant, Name, Sample
+from headworks.common.messages import Award, Basis, Day, Forecast, Instant, Name, Sample
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.ingest.collect import AwardCollector
@@ -88,7 +88,7 @@ def create_api(
         return await store.issues(known_site(site), series, limit)
 
     @app.get("/sites/{site}/awards/{trade_date}", responses={404: {"description": "No award is known"}})
-    async def award(site: str, trade_date: date, _caller: Viewer, known_at: Instant | None = None) -> Award:
+    async def award(site: str, trade_date: Day, _caller: Viewer, known_at: Instant | None = None) -> Award:
         """The award of a trade date."""
         found = await store.award(known_site(site), trade_date, known_at)
         if found is None:
@@ -96,7 +96,7 @@ def create_api(
         return found
 
     @app.post("/sites/{site}/awards/{trade_date}", responses={502: {"description": "The market did not answer"}})
-    async def fetch_award(site: str, trade_date: date, _caller: Operator) -> FetchedAward:
+    async def fetch_award(site: str, trade_date: Day, _caller: Operator) -> FetchedAward:
         """Fetch the award of a trade date from the market now."""
         collector = awards.get(known_site(site))
         if collector is None:

@@ -1,0 +1,23 @@
+"""One running system for all proofs of a session; what they do to it is their own business."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e_system import AWARD_DAY, System
+
+from headworks.common.stack import Options, Stack
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, sites_folder: Path) -> Iterator[System]:
+    """A system with a plan in force."""
+    stack = Stack(tmp_path_factory.mktemp("proof") / "run", Options(sites=sites_folder, epoch=AWARD_DAY, speed=60))
+    system = System(stack)
+    try:
+        for _step in stack.start():
+            pass
+        system.wait(lambda: system.resource()["plan_id"] is not None, "a first plan is in force", 60)
+        yield system
+    finally:
+        stack.stop()
