@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks.waterway.pumps import STANDSTILL, Parabola, Pump, PumpType, operate
+from headworks.waterway.pumps import STANDSTILL, Parabola, Pump, PumpType, frequency_for, operate
 
 PER_H = 3600.0
 K = PER_H / 1000  # curves are given over thousands of m³/h
@@ -54,6 +54,17 @@ def test_faster_moves_more_and_draws_more(frequency_hz: float, faster_hz: float,
     slow, fast = operate(SMALL, frequency_hz, lift_m), operate(SMALL, frequency_hz + faster_hz, lift_m)
     assert fast.flow_m3s > slow.flow_m3s
     assert fast.power_mw > slow.power_mw
+
+
+@given(st.floats(47.8, 50), st.floats(22, 28.5))
+def test_the_frequency_of_a_flow_is_the_one_that_moves_it(frequency_hz: float, lift_m: float) -> None:
+    flow_m3s = operate(SMALL, frequency_hz, lift_m).flow_m3s
+    assert frequency_for(SMALL, flow_m3s, lift_m) == pytest.approx(frequency_hz)
+
+
+def test_no_flow_has_no_frequency() -> None:
+    with pytest.raises(ValueError, match="flow_m3s=0"):
+        frequency_for(LARGE, 0, 25)
 
 
 @pytest.mark.parametrize(("frequency_hz", "lift_m"), [(0, 20), (-1, 20), (50, 45), (20, 28)])

@@ -78,3 +78,17 @@ def operate(pump: Pump, frequency_hz: float, lift_m: float) -> Operation:
         return STANDSTILL
     power_mw = pump.power_factor * ratio**3 * pump.make.power_mw.at(flow_m3s / ratio)
     return Operation(flow_m3s, power_mw)
+
+
+def frequency_for(pump: Pump, flow_m3s: float, lift_m: float) -> float:
+    """The frequency [Hz] at which a pump moves a flow above zero over a static lift: the head equation solved for r.
+
+    Raises ValueError where the flow is not above zero.
+    """
+    if flow_m3s <= 0:
+        raise ValueError(f"flow_m3s={flow_m3s} must be above zero; a pump that moves nothing is off")
+    head = pump.make.head_m
+    # r²·c0 + r·c1·q + c2·q² − lift − losses = 0
+    slope, constant = head.c1 * flow_m3s, head.c2 * flow_m3s**2 - lift_m - pump.losses_m
+    ratio = (-slope + math.sqrt(slope * slope - 4 * head.c0 * constant)) / (2 * head.c0)
+    return ratio * pump.make.nominal_hz
