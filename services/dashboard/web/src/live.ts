@@ -46,7 +46,8 @@ function afterNews(state: Live, news: News, pageMs: number): Live {
 }
 
 const TOGETHER_MS = 400;
-const AGAIN_MS = 60_000;
+/** Most changes are told; a service that goes away is only seen by asking. */
+const AGAIN_MS = 20_000;
 const RETRY_MS = 3_000;
 
 /** `onSignedOut` is called when the session is over. `refresh` asks for the view now. */

@@ -22,6 +22,9 @@ describe("trend", () => {
   it("passes over missing values", () => {
     expect(trendPerHour(points([-60, 1], [-30, null], [-20, 1.4], [0, 1.6]))).toBeCloseTo(0.6);
   });
+  it("is not known while the newest value is not", () => {
+    expect(trendPerHour(points([-60, 1], [-40, 1.2], [-20, 1.4], [0, null]))).toBeNull();
+  });
   it("is not known from too little", () => {
     expect(trendPerHour([])).toBeNull();
     expect(trendPerHour(points([-10, 1], [-5, 2], [0, 3]))).toBeNull();
@@ -83,9 +86,10 @@ describe("plans, releases, forecast", () => {
   });
   it("is between the ends of hours, and nothing outside", () => {
     const hours = [hour(0, 1170), hour(60, 1171)];
-    expect(forecastAt(hours, NOW + 90 * 60_000)).toBeCloseTo(1170.5);
-    expect(forecastAt(hours, NOW)).toBeNull();
-    expect(forecastAt(hours, NOW + 121 * 60_000)).toBeNull();
+    expect(forecastAt(hours, [], NOW + 90 * 60_000)).toBeCloseTo(1170.5);
+    expect(forecastAt(hours, [], NOW + 30 * 60_000)).toBeNull();
+    expect(forecastAt(hours, [{ at: at(0), value: 1169 }], NOW + 30 * 60_000)).toBeCloseTo(1169.5);
+    expect(forecastAt(hours, [], NOW + 121 * 60_000)).toBeNull();
   });
 });
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from headworks.common.messages import ControlState
 from headworks.dashboard import shapes
 from headworks.dashboard.answers import Answers, Away, LatestRun, RunRecord, Solution
 from headworks.dashboard.display import (
@@ -74,7 +75,7 @@ def build(site: Site, answers: Answers, now: datetime, clock_speed: float, stale
         control=None if control is None else control_of(control),
         setpoints=None if journal is None else [setpoint_of(entry) for entry in reversed(journal)],
         alarms=None if alarms is None else [shapes.Alarm.model_validate(a.model_dump()) for a in alarms],
-        releases=list(releases(site, control.resources[0].setpoint if control and control.resources else None, now)),
+        releases=list(releases(site, _power_now(control), now)),
     )
 
 
@@ -156,6 +157,14 @@ def schedule_of(latest: LatestRun, display: Display) -> shapes.Schedule:
 
 def _run(run: RunRecord) -> shapes.RunState:
     return shapes.RunState.model_validate(run.model_dump(exclude={"mfra_summary", "inputs"}))
+
+
+def _power_now(control: ControlState | None) -> float | None:
+    """Where the unit's setpoint stands [MW]: what is written now, else what the register holds."""
+    if control is None or not control.resources:
+        return None
+    resource = control.resources[0]
+    return resource.setpoint if resource.setpoint is not None else resource.read_back
 
 
 def releases(site: Site, setpoint_mw: float | None, now: datetime) -> Iterator[shapes.Release]:

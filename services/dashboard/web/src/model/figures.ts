@@ -1,14 +1,18 @@
 /** The key figures: trend, distance to the limits, what the setpoint and its read-back say, the next release. */
 import type { Alarm, Input, Limits, PlanStep, Point, Release, Resource, ScheduleHour, SetpointEntry, View } from "../api/types";
 import { ms } from "./format";
+import { forecastLine, type Pair } from "./series";
 
 const HOUR_MS = 3600 * 1000;
 
-/** The slope over the last hour of known points [unit/h] by least squares; null from fewer than three in 20 minutes. */
+/**
+ * The slope over the last hour of known points [unit/h] by least squares; null where the newest is not known, and from fewer
+ * than three points or 20 minutes.
+ */
 export function trendPerHour(points: readonly Point[]): number | null {
   const known = points.filter((p): p is Point & { value: number } => p.value !== null);
   const newest = known.at(-1);
-  if (newest === undefined) return null;
+  if (newest === undefined || newest !== points.at(-1)) return null;
   const end = ms(newest.at);
   const last = known.filter((p) => ms(p.at) >= end - HOUR_MS).map((p) => [(ms(p.at) - end) / HOUR_MS, p.value] as const);
   const first = last[0];
@@ -83,14 +87,14 @@ export function planNow(plan: readonly PlanStep[], plantMs: number): PlanStep | 
   return holding[0] ?? null;
 }
 
-/** The forecast elevation at an instant, between the ends of its hours; null outside. */
-export function forecastAt(hours: readonly ScheduleHour[], plantMs: number): number | null {
-  for (let i = 1; i < hours.length; i++) {
-    const [before, after] = [hours[i - 1], hours[i]];
-    if (before === undefined || after === undefined) continue;
-    const [start, end] = [ms(before.end), ms(after.end)];
-    if (start <= plantMs && plantMs <= end) {
-      return before.elevation + ((after.elevation - before.elevation) * (plantMs - start)) / (end - start);
+/** The forecast elevation at an instant, between what was measured as the run began and the ends of its hours; else null. */
+export function forecastAt(hours: readonly ScheduleHour[], measured: readonly Point[], plantMs: number): number | null {
+  const pairs = forecastLine(hours, measured);
+  for (let i = 1; i < pairs.length; i++) {
+    const [start, low] = pairs[i - 1] as Pair;
+    const [end, high] = pairs[i] as Pair;
+    if (start <= plantMs && plantMs <= end && low !== null && high !== null) {
+      return low + ((high - low) * (plantMs - start)) / (end - start);
     }
   }
   return null;

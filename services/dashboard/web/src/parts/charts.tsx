@@ -95,7 +95,7 @@ function elevationInWords(view: View, plantMs: number): string {
   const ahead =
     levels.length === 0
       ? `The forecast is ${NOT_KNOWN}.`
-      : `The forecast lies between ${number(Math.min(...levels), 2)} and ${quantity(Math.max(...levels), units.elevation)}; in 24 hours ${quantity(forecastAt(hours, plantMs + 24 * HOUR_MS), units.elevation)}.`;
+      : `The forecast lies between ${number(Math.min(...levels), 2)} and ${quantity(Math.max(...levels), units.elevation)}; in 24 hours ${quantity(forecastAt(hours, [], plantMs + 24 * HOUR_MS), units.elevation)}.`;
   return `Elevation: measured ${quantity(input?.value, units.elevation)}. ${ahead} Limits ${number(limits.minimum_elevation, 2)} to ${quantity(limits.maximum_elevation, units.elevation)}, float ${number(limits.float_elevation, 2)}.`;
 }
 

@@ -59,7 +59,8 @@ function Row({ input, view, plantMs }: { input: Input; view: View; plantMs: numb
         {input.value === null && good !== null && (
           <small>
             {" "}
-            last good {quantity(good.value, input.unit, digitsOf(input.unit))}, {age(good.at, plantMs)}
+            last good {input.unit ? `${quantity(good.value, input.unit, digitsOf(input.unit))}, ` : ""}
+            {age(good.at, plantMs)}
           </small>
         )}
       </td>

@@ -132,7 +132,7 @@ function Level({ view, value }: { view: View; value: number }) {
 }
 
 function FromForecast({ view, value, plantMs }: { view: View; value: number; plantMs: number }) {
-  const expected = forecastAt(view.schedule?.hours ?? [], plantMs);
+  const expected = forecastAt(view.schedule?.hours ?? [], view.elevation ?? [], plantMs);
   if (expected === null) return null;
   return (
     <>

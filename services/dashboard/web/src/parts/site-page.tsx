@@ -69,8 +69,8 @@ export function SitePage({ site, sites, session, onChoose, onSignedOut }: Props)
                 <ControlCard view={view} plantMs={plantMs} session={session} onDone={refresh} />
                 <RunCard view={view} run={live.run} plantMs={plantMs} session={session} onDone={refresh} />
               </div>
+              <Inputs view={view} plantMs={plantMs} />
             </div>
-            <Inputs view={view} plantMs={plantMs} />
           </>
         )}
       </main>
