@@ -1,0 +1,75 @@
+"""Every mutant of the safety decision dies: whatever small thing is changed in it, one of its own tests fails.
+
+mutmut works on a copy of the package and of test_safety.py in a folder of its own, so the checkout stays as it is.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.prove
+GATEWAY = Path("services", "control-gateway")
+CONFIG = """
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = ["src/headworks/control_gateway/safety.py"]
+pytest_add_cli_args_test_selection = ["tests/"]
+
+[tool.pytest.ini_options]
+addopts = "--import-mode=importlib -p no:xdist -p no:headworks -p no:schemathesis"
+"""
+EQUIVALENT = {
+    # Both are named among the violations already; the line only lets the type checker know.
+    "if violations or plan.requested is None and feedback is None:",
+    # What an assertion says that cannot fail.
+    'assert start is not None, "XXrefused beforeXX"',
+    'assert start is not None, "REFUSED BEFORE"',
+}
+"""Mutants that behave as the original does, by the line they put in its place."""
+FEWEST = 150
+"""With fewer mutants than this, mutmut did not see the module."""
+MOST_S = 1500.0
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    """What a command of mutmut says. Raises AssertionError when it fails."""
+    command = [str(Path(sysconfig.get_path("scripts")) / "mutmut"), *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MOST_S, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def copied(repository: Path, folder: Path) -> Path:
+    """A project of its own with the gateway's package and the tests of its safety decision."""
+    shutil.copytree(repository / GATEWAY / "src", folder / "src")
+    (folder / "tests").mkdir()
+    shutil.copy(repository / GATEWAY / "tests" / "test_safety.py", folder / "tests")
+    (folder / "pyproject.toml").write_text(CONFIG)
+    return folder
+
+
+@pytest.mark.timeout(MOST_S + 60)
+def test_every_mutant_of_the_safety_decision_dies(sites_folder: Path, tmp_path: Path) -> None:
+    folder = copied(sites_folder.parent, tmp_path)
+    mutmut(folder, "run", "--max-children", "2")
+    mutmut(folder, "export-cicd-stats")
+    stats = json.loads((folder / "mutants" / "mutmut-cicd-stats.json").read_text())
+    assert stats["total"] >= FEWEST, stats
+    left = [line.split(":")[0].strip() for line in mutmut(folder, "results").splitlines() if ":" in line]
+    changes = {name: mutmut(folder, "show", name) for name in left}
+    alive = {name: change for name, change in changes.items() if put_in(change) not in EQUIVALENT}
+    assert alive == {}, "\n".join(alive.values())
+
+
+def put_in(change: str) -> str:
+    """The one line that a mutant put in, from its diff."""
+    lines = [line[1:].strip() for line in change.splitlines() if line.startswith("+") and not line.startswith("+++")]
+    return lines[0] if len(lines) == 1 else change
