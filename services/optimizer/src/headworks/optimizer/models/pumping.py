@@ -72,7 +72,7 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
         fast=columns("fast", pulp.LpContinuous),
         start=columns("start", pulp.LpContinuous),
         stop=columns("stop", pulp.LpContinuous),
-        volume=[lp.add_variable(f"volume_{t:03d}", data.sump_dam3, data.highest_dam3) for t in steps],
+        volume=[lp.add_variable(f"volume_{t:03d}", data.lowest_dam3, data.highest_dam3) for t in steps],
         terms={},
     )
 
@@ -202,16 +202,17 @@ def _add_smoothness(problem: PumpingProblem) -> None:
 def _add_emptying(problem: PumpingProblem) -> None:
     """emptied_d: a dry day has a step that ends empty, or is kept at a price; emptied_by_t: volume_t ≤ empty where it does."""
     data = problem.data
-    # From empty up to the highest volume, where volume ends.
-    span_dam3 = data.highest_dam3 - data.emptied_dam3
     costs: Terms = {}
     for d, day in enumerate(data.case.dry_days):
-        empty = {t: problem.lp.add_variable(f"empty_{t:03d}", 0, 1, pulp.LpInteger) for t in day}
+        in_reach = [t for t in day if data.least_dam3(t) <= data.emptied_dam3]
+        empty = {t: problem.lp.add_variable(f"empty_{t:03d}", 0, 1, pulp.LpInteger) for t in in_reach}
         kept = problem.lp.add_variable(f"kept_{d}", 0, 1)
         _row(problem, f"emptied_{d}", {**dict.fromkeys(empty.values(), 1.0), kept: 1.0}, GE, 1.0)
         for t, binary in empty.items():
+            # From empty up to what no plan exceeds in that step.
+            span_dam3 = max(0.0, data.most_dam3(t) - data.emptied_dam3)
             terms: Terms = {problem.volume[t]: 1.0, binary: span_dam3}
-            _row(problem, f"emptied_by_{t:03d}", terms, LE, data.highest_dam3)
+            _row(problem, f"emptied_by_{t:03d}", terms, LE, data.emptied_dam3 + span_dam3)
         costs[kept] = data.weights.not_emptied_eur
     problem.terms["emptying"] = pulp.LpAffineExpression(costs)
 

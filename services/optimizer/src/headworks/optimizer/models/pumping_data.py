@@ -40,7 +40,8 @@ class StationWeights:
     """What the soft terms cost.
 
     `margin` is paid for each dam³ and step above the margin's level, `violation` above the maximum; `not_emptied` for a
-    dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the last one's.
+    dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the last one's. The
+    plan stays within the outflow's limit and the empty tunnel by a reserve, for the flow is linear in it and not in nature.
     """
 
     margin_eur: float = 0.0
@@ -49,6 +50,8 @@ class StationWeights:
     start_eur: float = 0.02
     smooth_eur: float = 0.0
     margin_level_m: float = 7.0
+    outflow_reserve: float = 0.003
+    volume_reserve_m3: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class PumpingData:
     groups: tuple[Group, ...]
     reference_dam3: tuple[float, ...]
     steps: tuple[tuple[GroupStep, ...], ...]
-    sump_dam3: float
+    lowest_dam3: float
     emptied_dam3: float
     margin_dam3: float
     maximum_dam3: float
@@ -103,6 +106,16 @@ class PumpingData:
     def horizon(self) -> int:
         """How many steps."""
         return len(self.case.inflow_m3)
+
+    def most_dam3(self, t: int) -> float:
+        """The volume at the end of step t if no pump ran: no plan has more."""
+        entered_m3 = self.case.initial_volume_m3 + sum(self.case.inflow_m3[: t + 1])
+        return min(self.highest_dam3, entered_m3 / DAM3)
+
+    def least_dam3(self, t: int) -> float:
+        """The volume at the end of step t if the plant took all that it may: no plan has less."""
+        entered_m3 = self.case.initial_volume_m3 + sum(self.case.inflow_m3[: t + 1])
+        return entered_m3 / DAM3 - (t + 1) * self.maximum_outflow_dam3
 
 
 def group_pumps(pumps: Sequence[Pump], alike_m: float) -> tuple[Group, ...]:
@@ -158,12 +171,12 @@ def prepare_station(
         groups=groups,
         reference_dam3=tuple(volume / DAM3 for volume in reference.volume_m3),
         steps=steps,
-        sump_dam3=tunnel.sump_m3 / DAM3,
-        emptied_dam3=tunnel.volume_at(rules.emptied_level_m) / DAM3,
+        lowest_dam3=min(case.initial_volume_m3, tunnel.sump_m3 + weights.volume_reserve_m3) / DAM3,
+        emptied_dam3=(tunnel.volume_at(rules.emptied_level_m) - weights.volume_reserve_m3) / DAM3,
         margin_dam3=tunnel.volume_at(weights.margin_level_m) / DAM3,
         maximum_dam3=tunnel.volume_at(rules.maximum_level_m) / DAM3,
         highest_dam3=tunnel.full_m3 / DAM3,
-        maximum_outflow_dam3=rules.maximum_outflow_m3s * case.step_s / DAM3,
+        maximum_outflow_dam3=rules.maximum_outflow_m3s * (1 - weights.outflow_reserve) * case.step_s / DAM3,
     )
 
 

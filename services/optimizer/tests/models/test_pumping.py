@@ -1,0 +1,146 @@
+"""The pumping model: its golden text, a case by hand, all plans of a tiny case, and rules that hold whatever the start."""
+
+import os
+from itertools import pairwise, product
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headworks.optimizer import solver
+from headworks.optimizer.models.pumping import build_pumping
+from headworks.optimizer.models.pumping_data import (
+    StationCase,
+    StationWeights,
+    flat_reference,
+    group_pumps,
+    prepare_station,
+)
+from headworks.optimizer.station_schedule import StationOptions, StationSchedule, StationStatus, solve_station
+from headworks.waterway.pumps import Parabola, Pump, PumpType
+from headworks.waterway.station import Station, simulate_station
+from headworks.waterway.station_rules import Before, StationRules, breaches
+from headworks.waterway.tunnel import Piece, TunnelVolume
+
+GOLDEN = Path(__file__).parent / "golden" / "pumping.lp"
+STEP_S = 900.0
+TUNNEL = TunnelVolume((Piece(0.4, 5.9, 0.4, 2500, 0, 350), Piece(5.9, 8.6, 5.9, 0, 27_500, 75_975)))
+LARGE = PumpType(Parabola(42.525, -1.2528, -11.54736), Parabola(0.18067, 0.317592, -0.1358208), 50)
+SMALL = PumpType(Parabola(31.394, 37.8216, -81.11664), Parabola(0.12587, 0.177696, -0.0896832), 50)
+STATION = Station(
+    TUNNEL, 30.0, (Pump("1.1", SMALL, 3.44, 1.042), Pump("1.2", LARGE, 4.0, 1.11), Pump("1.3", LARGE, 4.1, 1.11))
+)
+RULES = StationRules(0.0, 8.0, 47.8, 50.0, 10_478 / 3600, 3, 3, 0.5)
+RESTED = (Before(on=True, steps=9), Before(on=False, steps=9), Before(on=False, steps=9))
+QUICK = StationOptions(time_limit_s=10, mip_gap=0.001, threads=1)
+
+
+def case_of(
+    price_eur_per_mwh: tuple[float, ...],
+    *,
+    volume_m3: float = 10_000.0,
+    inflow_m3: float = 900.0,
+    before: tuple[Before, ...] = RESTED,
+    dry_days: tuple[range, ...] = (),
+) -> StationCase:
+    return StationCase(
+        initial_volume_m3=volume_m3,
+        before=before,
+        inflow_m3=(inflow_m3,) * len(price_eur_per_mwh),
+        price_eur_per_mwh=price_eur_per_mwh,
+        step_s=STEP_S,
+        dry_days=dry_days,
+        water_value_eur_per_m3=0.01,
+    )
+
+
+def solved(case: StationCase, weights: StationWeights | None = None) -> StationSchedule:
+    schedule = solve_station(STATION, RULES, case, weights or StationWeights(), QUICK)
+    assert schedule.status is StationStatus.SOLVED, schedule.reason
+    assert schedule.trajectory is not None
+    return schedule
+
+
+def test_the_model_is_its_golden_file() -> None:
+    """To accept a meant change: HEADWORKS_WRITE_GOLDEN=1 pytest, and read the difference."""
+    groups = group_pumps(STATION.pumps, 1.0)
+    case = case_of((30.0, 60.0, 20.0, 50.0), dry_days=(range(4),), volume_m3=1500.0)
+    weights = StationWeights(margin_eur=1.0, smooth_eur=0.1)
+    data = prepare_station(STATION, RULES, case, weights, groups, flat_reference(case, groups, 5000.0))
+    text = solver.write_lp(build_pumping(data).lp)
+    if os.environ.get("HEADWORKS_WRITE_GOLDEN"):
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_pumps_of_a_make_that_lose_alike_are_planned_together() -> None:
+    assert [group.members for group in group_pumps(STATION.pumps, 1.0)] == [(1, 2), (0,)]
+    assert [group.members for group in group_pumps(STATION.pumps, 0.0)] == [(1,), (2,), (0,)]
+
+
+def test_cheap_hours_get_the_work() -> None:
+    schedule = solved(case_of((100.0,) * 6 + (1.0,) * 6))
+    assert schedule.trajectory is not None
+    power_mw = schedule.trajectory.power_mw
+    assert sum(power_mw[6:]) > 2 * sum(power_mw[:6])
+    assert schedule.broken == ()
+
+
+def test_no_plan_of_a_tiny_case_is_cheaper() -> None:
+    """All 64 ways to run the pumps for three steps at full speed, runs and rests kept: the model finds the cheapest."""
+    case = case_of((80.0, 10.0, 40.0))
+    schedule = solved(case)
+    costs = []
+    for on in product(product((0.0, 50.0), repeat=3), repeat=3):
+        trajectory = simulate_station(
+            STATION, initial_volume_m3=10_000.0, frequency_hz=on, inflow_m3=case.inflow_m3, step_s=STEP_S
+        )
+        if not breaches(RULES, on, trajectory, case.before):
+            energy = sum(p * mw / 4 for p, mw in zip(case.price_eur_per_mwh, trajectory.power_mw, strict=True))
+            shown = [(50.0, 0.0, 0.0), *on]
+            starts = sum(
+                after > 0 and not before for one, two in pairwise(shown) for before, after in zip(one, two, strict=True)
+            )
+            costs.append(energy + 0.02 * starts + 0.01 * trajectory.volume_m3[-1])
+    assert schedule.cost_eur is not None
+    assert schedule.cost_eur <= min(costs) + 0.01 * abs(min(costs))
+
+
+def test_a_dry_day_is_emptied_when_it_pays_and_said_when_it_cannot_be() -> None:
+    emptied = solved(case_of((50.0,) * 12, volume_m3=3000.0, dry_days=(range(12),)))
+    assert emptied.trajectory is not None
+    assert min(emptied.trajectory.level_m) <= 0.5
+    full = solved(case_of((50.0,) * 4, volume_m3=60_000.0, dry_days=(range(4),)))
+    assert "emptying" in {breach.rule for breach in full.broken}
+
+
+def test_a_flood_is_pumped_and_what_is_above_the_limit_is_named() -> None:
+    schedule = solved(case_of((50.0,) * 8, volume_m3=133_000.0, inflow_m3=4000.0))
+    assert "maximum_level" in {breach.rule for breach in schedule.broken}
+    assert all(sum(hz > 0 for hz in asked_hz) == 3 for asked_hz in schedule.frequency_hz[3:])
+
+
+def test_what_cannot_be_is_infeasible_and_says_so() -> None:
+    stopped = tuple(Before(on=False, steps=1) for _ in STATION.pumps)
+    schedule = solve_station(STATION, RULES, case_of((50.0,) * 4, before=stopped), StationWeights(), QUICK)
+    assert (schedule.status, schedule.frequency_hz) == (StationStatus.INFEASIBLE, ())
+    assert "pumps on" in schedule.reason
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    before=st.tuples(*(st.builds(Before, on=st.booleans(), steps=st.integers(1, 5)) for _ in range(3))),
+    prices=st.lists(st.floats(-20, 200), min_size=6, max_size=10),
+    volume_m3=st.floats(5_000, 60_000),
+    inflow_m3=st.floats(300, 2500),
+)
+def test_whatever_the_start_runs_rests_and_speeds_are_kept(
+    before: tuple[Before, ...], prices: list[float], volume_m3: float, inflow_m3: float
+) -> None:
+    case = case_of(tuple(prices), before=before, volume_m3=volume_m3, inflow_m3=inflow_m3)
+    schedule = solve_station(STATION, RULES, case, StationWeights(), QUICK)
+    if schedule.status is StationStatus.INFEASIBLE:
+        assert not any(was.on for was in before), "a pump that runs can go on running"
+        return
+    kept = {"minimum_run", "minimum_rest", "minimum_pumps_on", "frequency"}
+    assert not kept & {breach.rule for breach in schedule.broken}, schedule.broken
