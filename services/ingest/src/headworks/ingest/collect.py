@@ -49,7 +49,6 @@ class Collector:
 
     site: Site
     store: SeriesStore
-    bus: Bus
     clock: Clock
 
     async def keep_polling(self, source: str, every_s: float, poll: Poll) -> None:
@@ -81,8 +80,8 @@ class Collector:
 class PiCollector:
     """Measurements from PI: whole hours and present values; what does not come is told as missing."""
 
-    def __init__(self, collector: Collector, pi: PiWebApi, section: PiSection) -> None:
-        self._c, self._pi, self._section = collector, pi, section
+    def __init__(self, collector: Collector, bus: Bus, pi: PiWebApi, section: PiSection) -> None:
+        self._c, self._bus, self._pi, self._section = collector, bus, pi, section
         self._filled_until: datetime | None = None
         self._was_away = True
         self._untold: dict[tuple[str, str, datetime], Sample] = {}
@@ -139,7 +138,7 @@ class PiCollector:
             part = tuple(self._untold[key] for key in keys)
             message = Measurements(site=site, source="pi", known_at=now, samples=part)
             try:
-                await self._c.bus.publish(TELEMETRY, message, site=site, source="pi")
+                await self._bus.publish(TELEMETRY, message, site=site, source="pi")
             except BusUnavailable as error:
                 log.warning("stored but not yet told: the bus is away", source="pi", error=str(error))
                 return

@@ -36,8 +36,8 @@ async def main() -> None:
         tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
         awards: dict[str, AwardCollector] = {}
         for site in sites.values():
-            collector, section = Collector(site, store, bus, clock), sources_of(site)
-            tasks |= _pi_task(collector, section, settings, stack)
+            collector, section = Collector(site, store, clock), sources_of(site)
+            tasks |= _pi_task(collector, bus, section, settings, stack)
             tasks |= _forecast_task(collector, section, settings, stack)
             award_collector = _award_collector(collector, section, settings, stack)
             if award_collector is not None:
@@ -92,12 +92,12 @@ def pi_auth(settings: IngestSettings) -> httpx.Auth | None:
 
 
 def _pi_task(
-    collector: Collector, section: SourcesSection, settings: IngestSettings, stack: AsyncExitStack
+    collector: Collector, bus: Bus, section: SourcesSection, settings: IngestSettings, stack: AsyncExitStack
 ) -> dict[str, Task]:
     if settings.pi_url is None:
         return {}
     pi = PiWebApi(_client(stack, settings.pi_url, settings, auth=pi_auth(settings)), section.pi)
-    poller = PiCollector(collector, pi, section.pi)
+    poller = PiCollector(collector, bus, pi, section.pi)
     return {f"pi-{collector.site.site}": _polling(collector, "pi", section.pi.poll_every, poller)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import stamina
 
-from headworks.ingest.sources.fault import SourceFault
+from headworks.ingest.sources.fault import SourceFault, Unreachable
 
 MENDABLE = frozenset({429, 502, 503, 504})
 ATTEMPTS = 3
@@ -58,7 +58,7 @@ async def ask(client: httpx.AsyncClient, request: httpx.Request, who: str) -> Re
     except _Busy as busy:
         return busy.reply
     except (httpx.HTTPError, TimeoutError) as error:
-        raise SourceFault(f"{who} does not answer: {error!r}") from error
+        raise Unreachable(f"{who} does not answer: {error!r}") from error
     raise AssertionError("a retry ends with an answer or an error")
 
 

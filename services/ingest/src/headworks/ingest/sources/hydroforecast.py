@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from headworks.common.messages import Forecast, ForecastStep, aware_utc
 from headworks.ingest.sections import HydroForecastSection
 from headworks.ingest.sources.asking import ask
-from headworks.ingest.sources.fault import SourceFault
+from headworks.ingest.sources.fault import SourceFault, Unreachable
 from headworks.ingest.standing import CNRFC, HYDROFORECAST, STALE
 from headworks.waterway.quantities import in_unit
 from headworks.waterway.series import si_series
@@ -78,26 +78,32 @@ class HydroForecast:
         self._client, self._key, self._section = client, key, section
 
     async def newest(self, site: str, now: datetime) -> Newest:
-        """The newest forecast of each series that either source has. Raises SourceFault when neither answers."""
+        """The newest forecast of each series that either source has. Raises SourceFault when there is none at all."""
         ids = {si_series(s.series).name: (s.site_id, s.cnrfc_id) for s in self._section.sites}
         first = await self._try(HYDROFORECAST, {name: pair[0] for name, pair in ids.items()}, site, now)
         found = {name: f for name, f in first.items() if isinstance(f, Forecast)}
         reasons = {name: f.reason for name, f in first.items() if isinstance(f, NoIssue)}
         if not reasons:
             return Newest(found)
-        second = await self._try(CNRFC, {name: ids[name][1] for name in reasons}, site, now)
+        try:
+            second = await self._try(CNRFC, {name: ids[name][1] for name in reasons}, site, now)
+        except Unreachable as fault:
+            second = dict.fromkeys(reasons, NoIssue(str(fault)))
         for name, substitute in second.items():
             if isinstance(substitute, Forecast):
                 found[name] = substitute.model_copy(update={"substituted": f"CNRFC, for {reasons[name]}"})
-            else:
+            elif substitute.reason not in reasons[name]:
                 reasons[name] += f"; {substitute.reason}"
         if not found:
             raise SourceFault("; ".join(dict.fromkeys(reasons.values())))
         return Newest(found, tuple(f"{name}: {reason}" for name, reason in reasons.items()))
 
     async def _try(self, source: str, ids: dict[str, str], site: str, now: datetime) -> dict[str, Forecast | NoIssue]:
+        """A forecast, or why there is none, by series. Raises Unreachable: both sources live on one server."""
         try:
             answers = await self._ask(source, ids, now)
+        except Unreachable:
+            raise
         except SourceFault as fault:
             return {series: NoIssue(str(fault)) for series in ids}
         return {
