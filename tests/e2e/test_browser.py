@@ -77,6 +77,7 @@ class Reader:
 
     def shot(self, name: str) -> None:
         SHOTS.mkdir(exist_ok=True)
+        self.page.evaluate("window.scrollTo(0, 0)")
         self.page.screenshot(path=SHOTS / f"dashboard-{name}.png", full_page=True)
 
     def scrolls_sideways(self) -> bool:
@@ -181,10 +182,12 @@ def test_a_page_that_hears_nothing_says_so_and_comes_back(reader: Reader, system
     reader.sign_in()
     link = reader.page.get_by_test_id("link")
     expect(link).to_contain_text("Live")
+    expect(reader.page.get_by_test_id("elevation")).to_contain_text("ft")
     system.stack.kill("dashboard")
     try:
         expect(link).to_contain_text("Stale", timeout=30_000)
         expect(reader.page.get_by_role("alert").first).to_contain_text("do not act on it")
+        expect(reader.page.get_by_test_id("elevation")).to_contain_text("ft")
         reader.shot("stale")
     finally:
         system.stack.launch("dashboard")

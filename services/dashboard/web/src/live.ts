@@ -54,6 +54,7 @@ const RETRY_MS = 3_000;
 export function useLive(site: string, onSignedOut: () => void): { live: Live; refresh: () => void } {
   const [live, happen] = useReducer(after, NOTHING);
   const timer = useRef<number | undefined>(undefined);
+  const knownRun = useRef<string | null>(null);
 
   const load = useCallback(async () => {
     try {
@@ -77,7 +78,8 @@ export function useLive(site: string, onSignedOut: () => void): { live: Live; re
     const again = window.setInterval(() => void load(), AGAIN_MS);
     const close = listen(site, (news) => {
       happen({ kind: "news", news, pageMs: performance.now() });
-      if (news.kind === "changed") soon(TOGETHER_MS);
+      if (news.kind === "changed" || (news.kind === "run" && news.run_id !== knownRun.current)) soon(TOGETHER_MS);
+      if (news.kind === "run") knownRun.current = news.run_id;
     }, load);
     return () => {
       window.clearInterval(again);

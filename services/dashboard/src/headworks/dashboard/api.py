@@ -28,7 +28,7 @@ from headworks.dashboard.sessions import COOKIE, Sessions, SignedIn, TooMany, Wr
 from headworks.dashboard.view import build
 from headworks.waterway.site import Site
 
-VIEW_LIVES_S = 1.0
+VIEW_LIVES_S = 2.0
 AWAY: dict[int | str, dict[str, Any]] = {
     502: {"model": ProblemDetails, "description": "The service that carries it out does not answer"}
 }
@@ -87,18 +87,20 @@ class Desk:
     clock: Clock
     stale_after: timedelta
     public_url: str | None = None
-    _views: dict[str, tuple[float, shapes.View]] = field(default_factory=dict)
+    _views: dict[str, tuple[float, int, shapes.View]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def view(self, site: Site) -> shapes.View:
         """The view; pages that ask at the same moment share one."""
         async with self._locks.setdefault(site.site, asyncio.Lock()):
-            made_at, view = self._views.get(site.site, (float("-inf"), None))
-            if view is None or monotonic() - made_at > VIEW_LIVES_S:
-                now = self.clock.now()
-                answers = await self.services.ask(site, now)
-                view = build(site, answers, now, self.clock.speed, self.stale_after)
-                self._views[site.site] = (monotonic(), view)
+            kept = self._views.get(site.site)
+            told = self.live.told(site.site)
+            if kept is not None and kept[1] == told and monotonic() - kept[0] < VIEW_LIVES_S:
+                return kept[2]
+            now = self.clock.now()
+            answers = await self.services.ask(site, now)
+            view = build(site, answers, now, self.clock.speed, self.stale_after)
+            self._views[site.site] = (monotonic(), told, view)
             return view
 
     def changed(self, site: str) -> None:

@@ -75,6 +75,7 @@ class Live:
         self._displays = {name: Display(site) for name, site in sites.items()}
         self._bus, self._clock, self._stale_after = bus, clock, stale_after
         self._watchers: set[Watcher] = set()
+        self._told: dict[str, int] = dict.fromkeys(sites, 0)
 
     @property
     def watching(self) -> int:
@@ -112,8 +113,14 @@ class Live:
             for news in read(message) if site in self._displays else ():
                 self.tell(site, news)
 
+    def told(self, site: str) -> int:
+        """How often a large part of the site's view became new; a view of an earlier count is an old one."""
+        return self._told[site]
+
     def tell(self, site: str, news: shapes.News) -> None:
         """Give every page of the site the news."""
+        if isinstance(news, shapes.ChangedNews):
+            self._told[site] += 1
         for watcher in list(self._watchers):
             if watcher.site == site:
                 watcher.tell(news)

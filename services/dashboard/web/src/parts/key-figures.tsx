@@ -154,7 +154,7 @@ function Unit({ view, plantMs }: { view: View; plantMs: number }) {
   const name = resource?.resource ?? "OXPH";
   const plan = planNow(view.plan ?? [], plantMs);
   return (
-    <Figure title={`${name} power`} className="unit">
+    <Figure title={`${name} setpoint`} className="unit">
       {resource === undefined ? (
         <p>
           <b className="big unknown">{NOT_KNOWN}</b>
@@ -184,7 +184,7 @@ function Registers({ resource, written }: { resource: Resource; written: number 
         </span>
       </p>
       <p className="detail">
-        {written === null ? "no setpoint written yet" : "setpoint"} · read-back {quantity(resource.read_back, resource.unit)}
+        {written === null ? "no setpoint written yet · " : ""}read-back {quantity(resource.read_back, resource.unit)}
         {resource.reason ? ` · ${resource.reason}` : ""}
       </p>
     </>
