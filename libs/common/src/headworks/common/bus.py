@@ -198,9 +198,9 @@ class Bus:
         for stream, subjects in stream_subjects().items():
             config = _stream_config(stream, subjects)
             try:
-                await self._jetstream.add_stream(config)
-            except nats.js.errors.BadRequestError:
                 await self._jetstream.update_stream(config)
+            except nats.js.errors.NotFoundError:
+                await self._jetstream.add_stream(config)
 
     async def publish(self, subject: Subject[M], message: M, *, message_id: str | None = None, **parts: str) -> None:
         """Publish and wait until the stream has it. Raises BusUnavailable.

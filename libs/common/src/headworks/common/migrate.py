@@ -62,6 +62,7 @@ def _run_versions(connection: Connection, schema: str, metadata: MetaData) -> No
         target_metadata=metadata,
         version_table_schema=schema,
         include_schemas=True,
+        include_name=lambda name, kind, _parents: kind != "schema" or name == schema,
         compare_type=True,
     )
     with context.begin_transaction():

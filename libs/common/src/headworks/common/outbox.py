@@ -86,8 +86,8 @@ class Outbox:
                     await asyncio.wait_for(self._wake.wait(), POLL_S)
 
     async def _send_batch(self, database: Database, bus: Bus) -> int:
-        """Publish up to BATCH messages in order; those before a failure stay marked."""
-        t = self.table
+        """Publish up to BATCH messages in order; those before a failure are marked for good. Raises BusUnavailable."""
+        t, failure = self.table, None
         async with database.transaction() as connection:
             unsent = select(t).where(t.c.sent_at.is_(None)).order_by(t.c.outbox_id).limit(BATCH)
             rows = (await connection.execute(unsent.with_for_update(skip_locked=True))).all()
@@ -97,7 +97,10 @@ class Outbox:
                     headers = {**row.headers, "Nats-Msg-Id": row.message_id}
                     await bus.publish_raw(row.subject, row.body, headers, in_stream=row.in_stream == "y")
                     sent.append(row.outbox_id)
-            finally:
-                if sent:
-                    await connection.execute(update(t).where(t.c.outbox_id.in_(sent)).values(sent_at=func.now()))
+            except BusUnavailable as error:
+                failure = error  # raised after the commit of what was sent
+            if sent:
+                await connection.execute(update(t).where(t.c.outbox_id.in_(sent)).values(sent_at=func.now()))
+        if failure is not None:
+            raise failure
         return len(sent)

@@ -21,6 +21,8 @@ from headworks.common.subjects import PLAN_EVENT
 
 log = structlog.get_logger(__name__)
 _plans = TypeAdapter(list[Plan])
+ENDED_KEPT = 10_000
+"""Ids of ended plans that are remembered: such a plan never comes back, however late it is heard of."""
 
 
 class PlanUpdate(StrEnum):
@@ -99,7 +101,7 @@ class OptimizationPlanManager:
 
     async def refresh(self) -> bool:
         """Ask the service for all active plans; False when it does not answer. What events said meanwhile is newer."""
-        held, self._ended = set(self._by_id), set()
+        held = set(self._by_id)
         try:
             response = await self._client.get("/plans/active", params={"station": self._site})
             response.raise_for_status()
@@ -108,7 +110,7 @@ class OptimizationPlanManager:
             log.warning("plans not refreshed", site=self._site, error=repr(error))
             return False
         gone = held - {p.plan_id for p in plans}
-        self._hold([p for p in plans if p.plan_id not in self._ended], ended=gone)
+        self._hold(plans, ended=gone)
         self.confirmed_at = self._clock.now()
         return True
 
@@ -119,7 +121,7 @@ class OptimizationPlanManager:
 
     async def _hear_events(self) -> None:
         async for event, _delivery in self._bus.follow(PLAN_EVENT, site=self._site):
-            self._ended |= set(event.ended_plan_ids)
+            self._ended = set(sorted(self._ended | set(event.ended_plan_ids))[-ENDED_KEPT:])
             self._hold(event.plans, ended=set(event.ended_plan_ids))
             self.confirmed_at = self._clock.now()
 
@@ -127,7 +129,8 @@ class OptimizationPlanManager:
         before = dict(self._by_id)
         for plan_id in ended:
             self._by_id.pop(plan_id, None)
-        arrived = [p for p in plans if p.plan_status is PlanStatus.ACTIVE and p.plan_id not in before]
+        known = before.keys() | self._ended
+        arrived = [p for p in plans if p.plan_status is PlanStatus.ACTIVE and p.plan_id not in known]
         self._by_id.update((p.plan_id, p) for p in arrived)
         if arrived or ended:
             self._forget_the_past()

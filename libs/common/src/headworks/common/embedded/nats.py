@@ -6,7 +6,9 @@ import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headworks.common.embedded.process import ServerFault, answers, free_port, spawn, stop, wait_until
+from headworks.common.embedded.process import ServerFault, free_port, refuse_a_second_start, spawn, stop, wait_until
+
+READY = b"Server is ready"
 
 
 def nats_binary() -> Path:
@@ -33,19 +35,23 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start and wait until it answers. Raises ServerFault."""
+        """Start and wait until it is ready. Raises ServerFault."""
+        refuse_a_second_start(self._process)
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "nats.conf"
         config.write_text(
             f'listen: "127.0.0.1:{self.port}"\n'
             f'server_name: "headworks"\n'
-            f'jetstream {{ store_dir: "{self.folder / "jetstream"}", max_file_store: 10GB }}\n'
+            f'jetstream {{ store_dir: "{self.folder / "jetstream"}", max_file_store: 20GB }}\n'
             f"max_payload: 8MB\n{self.authorization}\n"
         )
         config.chmod(0o600)
         log = self.folder / "nats.log"
-        self._process = spawn([str(nats_binary()), "-c", str(config)], log)
-        wait_until(lambda: answers(self.port), self._process, log)
+        said_before = log.stat().st_size if log.exists() else 0
+        process = spawn([str(nats_binary()), "-c", str(config)], log)
+        # Its own word, not the port: there somebody else might answer.
+        wait_until(lambda: READY in log.read_bytes()[said_before:], process, log)
+        self._process = process
 
     def stop(self) -> None:
         """End the server."""

