@@ -58,7 +58,6 @@ export const hour = (from: number, elevation: number, setpoint = 2): ScheduleHou
   inflow: 900,
   outflow: 800,
   spill: 0,
-  price_per_mwh: null,
 });
 
 export const entry = (id: string, minutes: number, enforced: number | null, more: Partial<SetpointEntry> = {}): SetpointEntry => ({

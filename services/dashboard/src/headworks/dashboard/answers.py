@@ -88,7 +88,6 @@ class Hour(Answer):
     spill_m3s: float
     inflow_m3s: float
     outflow_m3s: float
-    price_per_mwh: float | None = None
 
 
 class Relaxation(Answer):

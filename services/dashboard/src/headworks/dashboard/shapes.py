@@ -133,7 +133,6 @@ class ScheduleHour(Shape):
     inflow: float
     outflow: float
     spill: float
-    price_per_mwh: float | None
 
 
 class RunState(Shape):

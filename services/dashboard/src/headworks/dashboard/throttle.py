@@ -15,11 +15,6 @@ class Throttle:
     most_keys: int = 10_000
     _failures: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)
 
-    @property
-    def keys(self) -> int:
-        """How many addresses and names are remembered."""
-        return len(self._failures)
-
     def wait_s(self, address: str, name: str, now: datetime) -> float:
         """How long until a try is heard; 0 is at once."""
         limits = {(address, name): self.most_of_name, (address, ""): self.most_of_address}

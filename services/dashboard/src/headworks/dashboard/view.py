@@ -148,7 +148,6 @@ def schedule_of(latest: LatestRun, display: Display) -> shapes.Schedule:
                 inflow=display.flow(hour.inflow_m3s),
                 outflow=display.flow(hour.outflow_m3s),
                 spill=display.flow(hour.spill_m3s),
-                price_per_mwh=hour.price_per_mwh,
             )
             for hour in solution.hours
         ],

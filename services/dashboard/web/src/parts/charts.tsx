@@ -44,7 +44,15 @@ export function Charts({ view, plantMs }: { view: View; plantMs: number }) {
           </span>
         </h2>
         <Legend entries={[["measured", "measured"], ["forecast", "forecast of the latest run"], ["limit", "limits"], ["award", "MFRA award"]]} />
-        {view.schedule === null && <Missing text={`The forecast is ${NOT_KNOWN}: no run has a schedule, or the optimizer is away.`} />}
+        {view.schedule === null && (
+          <Missing
+            text={
+              view.not_known.some((entry) => entry.part === "schedule and forecast")
+                ? `The forecast is ${NOT_KNOWN}: the optimizer is away.`
+                : "There is no forecast: no run has a schedule yet."
+            }
+          />
+        )}
         {view.elevation === null && <Missing text={`The measured elevation is ${NOT_KNOWN}: ingest is away.`} />}
         <Chart option={elevation} group="plant" label={elevationInWords(view, plantMs)} />
       </section>

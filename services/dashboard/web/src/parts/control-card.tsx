@@ -33,13 +33,14 @@ export function ControlCard({ view, plantMs, session, onDone }: Props) {
         Control
         {control !== null && <small>gateway heard {age(control.at, plantMs)}</small>}
       </h2>
-      {control === null ? (
+      {control === null && (
         <p className="unknown">
           <Mark kind="unknown" /> The gateway's state is {NOT_KNOWN}
         </p>
-      ) : (
-        <p className="modes" role="group" aria-label="Mode">
-          {MODES.map((mode) => (
+      )}
+      <p className="modes" role="group" aria-label="Mode and emergency stop">
+        {control !== null &&
+          MODES.map((mode) => (
             <button
               key={mode}
               type="button"
@@ -50,22 +51,21 @@ export function ControlCard({ view, plantMs, session, onDone }: Props) {
               {mode}
             </button>
           ))}
-          {control.e_stop ? (
-            <button
-              type="button"
-              className="danger"
-              disabled={!session.scopes.includes("engineer")}
-              onClick={() => setOrder({ kind: "clear" })}
-            >
-              Clear e-stop
-            </button>
-          ) : (
-            <button type="button" className="danger" disabled={!mayOperate} onClick={() => setOrder({ kind: "e-stop" })}>
-              <Mark kind="critical" /> E-stop
-            </button>
-          )}
-        </p>
-      )}
+        {control?.e_stop ? (
+          <button
+            type="button"
+            className="danger"
+            disabled={!session.scopes.includes("engineer")}
+            onClick={() => setOrder({ kind: "clear" })}
+          >
+            Clear e-stop
+          </button>
+        ) : (
+          <button type="button" className="danger" disabled={!mayOperate} onClick={() => setOrder({ kind: "e-stop" })}>
+            <Mark kind="critical" /> E-stop
+          </button>
+        )}
+      </p>
       <Journal entries={view.setpoints} plantMs={plantMs} />
       {order !== null && (
         <OrderFor

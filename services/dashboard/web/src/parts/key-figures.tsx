@@ -172,6 +172,7 @@ function Unit({ view, plantMs }: { view: View; plantMs: number }) {
 
 function Registers({ resource, written }: { resource: Resource; written: number | null }) {
   const [kind, words] = AGREEMENTS[agreement(resource, written)];
+  const troubled = resource.refused || resource.fail_safe;
   return (
     <>
       <p data-testid="setpoint">
@@ -185,8 +186,13 @@ function Registers({ resource, written }: { resource: Resource; written: number 
       </p>
       <p className="detail">
         {written === null ? "no setpoint written yet · " : ""}read-back {quantity(resource.read_back, resource.unit)}
-        {resource.reason ? ` · ${resource.reason}` : ""}
+        {resource.reason && !troubled ? ` · ${resource.reason}` : ""}
       </p>
+      {troubled && (
+        <p className="trouble">
+          <Mark kind={resource.refused ? "critical" : "warning"} /> {resource.refused ? "refused" : "fail-safe"}: {resource.reason}
+        </p>
+      )}
     </>
   );
 }

@@ -26,7 +26,7 @@ interface Props {
 export function RunCard({ view, run, plantMs, session, onDone }: Props) {
   const [asking, setAsking] = useState(false);
   const { schedule, newest_run: newest } = view;
-  const away = view.not_known.some((entry) => entry.service === "optimizer");
+  const away = (part: string) => view.not_known.some((entry) => entry.part === part);
   return (
     <section className="card run" aria-labelledby="run-title">
       <h2 id="run-title">
@@ -37,14 +37,16 @@ export function RunCard({ view, run, plantMs, session, onDone }: Props) {
           </button>
         )}
       </h2>
-      {away && (
+      {away("newest run") && (
         <p className="unknown">
-          <Mark kind="unknown" /> The optimizer is away; the newest run is {NOT_KNOWN}
+          <Mark kind="unknown" /> The newest run is {NOT_KNOWN}
         </p>
       )}
       {newest !== null && <State run={newest} news={run} view={view} plantMs={plantMs} />}
       {schedule === null ? (
-        !away && <p className="detail">No run has a schedule yet.</p>
+        <p className="unknown">
+          {away("schedule and forecast") ? `The schedule is ${NOT_KNOWN}: the optimizer is away.` : "No run has a schedule yet."}
+        </p>
       ) : (
         <Details schedule={schedule} view={view} plantMs={plantMs} newer={newest !== null && newest.run_id !== schedule.run.run_id} />
       )}

@@ -5,6 +5,7 @@ import { api } from "../api/client";
 import type { Session, SiteName } from "../api/types";
 import { useLive } from "../live";
 import { link, plantNow, type Clock } from "../model/clock";
+import { needsAcknowledgement } from "../model/figures";
 import { ms } from "../model/format";
 import { Alarms } from "./alarms";
 import { ControlCard } from "./control-card";
@@ -40,6 +41,10 @@ export function SitePage({ site, sites, session, onChoose, onSignedOut }: Props)
   const { view, clock } = live;
   const signOut = useCallback(() => void api.signOut().finally(onSignedOut), [onSignedOut]);
   const plantMs = nowOf(clock, view?.now, pageMs);
+  const waiting = (view?.alarms ?? []).filter(needsAcknowledgement).length;
+  useEffect(() => {
+    document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${site.name} · Headworks`;
+  }, [waiting, site.name]);
   const stale = state.state === "stale" || state.state === "bus away";
 
   return (
