@@ -16,6 +16,7 @@ from headworks.simulators.hydrology import Hydrology
 
 STEP = timedelta(seconds=20)
 CUBIC_FEET_PER_ACRE_FOOT = 43560.0
+MINUTE = timedelta(minutes=1)
 HISTORY = timedelta(days=8)
 _units: pint.UnitRegistry[float] = pint.UnitRegistry()
 _units.define("cfs = foot ** 3 / second")
@@ -33,6 +34,7 @@ class Constants:
     a: float
     b: float
     c: float
+    lowest_ft: float
     float_ft: float
     min_mw: float
     max_mw: float
@@ -57,6 +59,7 @@ def constants_of(site: dict[str, Any]) -> Constants:
         a=_in(curve["a"], "acre_ft/ft**2"),
         b=_in(curve["b"], "acre_ft/ft"),
         c=_in(curve["c"], "acre_ft"),
+        lowest_ft=_in(curve["lowest"], "ft"),
         float_ft=_in(abay["reservoir"]["float_elevation"], "ft"),
         min_mw=_in(unit["min_power"], "MW"),
         max_mw=_in(unit["max_power"], "MW"),
@@ -108,12 +111,13 @@ class Plant:
             self.advance(self.at + timedelta(minutes=5))
 
     def advance(self, until: datetime) -> None:
-        """Integrate up to an instant."""
+        """Integrate up to an instant; the record has a reading on every whole minute."""
         while self.at < until:
-            step = min(STEP, until - self.at)
+            next_minute = self.at.replace(second=0, microsecond=0) + MINUTE
+            step = min(STEP, until - self.at, next_minute - self.at)
             self._step(step.total_seconds())
             self.at += step
-            if not self.history or self.at - self.history[-1].at >= timedelta(minutes=1):
+            if self.at == next_minute:
                 self.history.append(self._reading())
         oldest = self.at - HISTORY
         if self.history and self.history[0].at < oldest - timedelta(hours=1):
@@ -130,7 +134,18 @@ class Plant:
         full = self._storage(k.float_ft)
         self.spill_cfs = max(0.0, storage - full) * CUBIC_FEET_PER_ACRE_FOOT / seconds
         storage = min(storage, full)
+        storage = self._not_below_the_outlet(storage, seconds)
         self.elevation_ft = (-k.b + math.sqrt(k.b**2 - 4 * k.a * (k.c - storage))) / (2 * k.a)
+
+    def _not_below_the_outlet(self, storage: float, seconds: float) -> float:
+        """The storage, kept at the lowest by a unit that runs on what comes in: it cannot take what is not there."""
+        k, empty = self._k, self._storage(self._k.lowest_ft)
+        if storage >= empty:
+            return storage
+        lacking_cfs = (empty - storage) * CUBIC_FEET_PER_ACRE_FOOT / seconds
+        self.power_mw = max(0.0, self.power_mw - lacking_cfs / k.cfs_per_mw)
+        self.net_inflow_cfs += lacking_cfs
+        return empty
 
     def _storage(self, elevation_ft: float) -> float:
         return (self._k.a * elevation_ft + self._k.b) * elevation_ft + self._k.c

@@ -92,6 +92,8 @@ class SimulatedPlc:
             return None
         if function_code not in WRITE_FUNCTIONS:
             return ExcCodes.ILLEGAL_FUNCTION
+        if values is None:  # the reply to a write repeats what the registers hold
+            return None
         written = range(address, address + len(values))
         if READBACK in written:
             return ExcCodes.ILLEGAL_ADDRESS
