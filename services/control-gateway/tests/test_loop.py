@@ -34,6 +34,7 @@ class Gateway:
     bus: Bus
     client: httpx.AsyncClient
     tick_s: float = 60.0
+    timeout_s: float = 0.2
     plans: OptimizationPlanManager = field(init=False)
     loop: ControlLoop = field(init=False)
 
@@ -48,7 +49,7 @@ class Gateway:
         self.loop = ControlLoop(
             site="abay",
             actuators=self.actuators,
-            plcs={name: Plc(name, "127.0.0.1", port, 1, 0.2) for name, port in self.ports.items()},
+            plcs={name: Plc(name, "127.0.0.1", port, 1, self.timeout_s) for name, port in self.ports.items()},
             plans=self.plans,
             switches=SwitchBoard(self.folder, "abay"),
             journal=Journal(self.folder),
@@ -329,7 +330,7 @@ async def test_a_new_plan_is_followed_at_once_not_at_the_next_tick(gateway: Gate
         await eventually(gateway.loop.is_alive)
         gateway.clock.forward(20)
         gateway.follow(plan_of(4.0, plan_id=2))
-        await eventually(lambda: plc_server.writes == [201], timeout_s=5)
+        await eventually(lambda: plc_server.writes == [201], timeout_s=30)
 
 
 async def test_an_e_stop_that_was_not_stored_is_stored_as_soon_as_the_disk_takes_it(gateway: Gateway) -> None:
@@ -349,15 +350,15 @@ async def test_a_hung_plc_delays_no_other(
     two = (actuator, replace_actuator(actuator, resource="OTHER", plc="other-plc"))
     async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
         ports = {"oxph-plc": plc_server.port, "other-plc": hung.port}
-        gateway = Gateway(tmp_path / "two", two, ports, clock, bus, client, tick_s=0.01)
+        gateway = Gateway(tmp_path / "two", two, ports, clock, bus, client, tick_s=0.01, timeout_s=60)
         gateway.follow(plan_of(2.5))
         async with running(gateway):
-            await eventually(gateway.loop.is_alive)
+            await eventually(lambda: gateway.loop.state().resources[0].link_up)
             for counts in range(201, 211):
                 clock.forward(15)
-                await eventually(written(plc_server, counts), timeout_s=1)
-            assert [r.link_up for r in gateway.loop.state().resources] == [True, False]
-            await eventually(gateway.loop.is_alive)
+                await eventually(written(plc_server, counts), timeout_s=10)
+            assert [r.reason == "starting" for r in gateway.loop.state().resources] == [False, True]
+            assert not gateway.loop.is_alive()
     await hung.stop()
 
 

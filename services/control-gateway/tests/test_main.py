@@ -101,6 +101,7 @@ def gateway(tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_away
     return process
 
 
+@pytest.mark.timeout(300)
 async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_works(
     gateway: Process, plc_server: PlcServer, nats_away: NatsServer
 ) -> None:
@@ -112,10 +113,10 @@ async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_wo
         assert pressed.json()["e_stop"] is True
         plc_server.read_back = plc_server.actual = 150
         writes = list(plc_server.writes)
-        await eventually(lambda: _reason(client, "e-stop is active"))
+        await eventually(lambda: _reason(client, "e-stop is active"), timeout_s=30)
 
     async with gateway.ready() as client:
-        await eventually(lambda: _reason(client, "e-stop is active"))
+        await eventually(lambda: _reason(client, "e-stop is active"), timeout_s=30)
         assert plc_server.writes == writes
         cleared = await client.post("/sites/abay/e-stop/clear", json={"reason": "no smoke"})
         assert cleared.json()["e_stop"] is False
