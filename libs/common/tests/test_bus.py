@@ -219,3 +219,12 @@ async def test_a_handler_that_does_not_end_gives_its_message_to_the_next_at_once
 
     async with consuming(bus, handler):
         await eventually(lambda: seen == [("first", 2)], timeout_s=5)
+
+
+async def test_a_bus_that_is_away_can_be_left(nats_server: NatsServer) -> None:
+    for _ in range(5):
+        leaving = await Bus.connect(nats_server.url, "test")
+        nats_server.stop()
+        await leaving.close()
+        assert not leaving.is_connected
+        nats_server.start()

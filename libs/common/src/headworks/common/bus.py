@@ -185,7 +185,8 @@ class Bus:
         with contextlib.suppress(*LINK_FAULTS):
             await asyncio.wait_for(self._client.drain(), timeout=5)
         if not self._client.is_closed:
-            await self._client.close()
+            with contextlib.suppress(*LINK_FAULTS):
+                await self._client.close()
 
     @property
     def is_connected(self) -> bool:

@@ -1,0 +1,347 @@
+"""The client's view of the plans: current by events and refreshes, and what it knows outlives bus, service and restart."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+
+from headworks.common.bus import Bus
+from headworks.common.clock import Clock
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.messages import (
+    GenericTargets,
+    Plan,
+    PlanChange,
+    PlanEvent,
+    PlanStatus,
+    PumpTargets,
+    ResourceType,
+    TargetType,
+)
+from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
+from headworks.common.subjects import PLAN_EVENT
+from headworks.common.testing import eventually
+
+NOW = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-18)
+
+
+def plan(plan_id: int, version: int = 1, start_h: int = -1, hours: int = 2, **changes: object) -> Plan:
+    """A plan of OXPH around now."""
+    good: dict[str, object] = {
+        "plan_id": plan_id,
+        "station_id": "abay",
+        "resource_id": "OXPH",
+        "resource_type": ResourceType.TURBINE,
+        "interval_start": NOW + start_h * HOUR,
+        "interval_end": NOW + (start_h + hours) * HOUR,
+        "targets": GenericTargets(target_type=TargetType.POWER, target_value=float(version)),
+        "plan_version": version,
+        "plan_priority": 1,
+        "plan_status": PlanStatus.ACTIVE,
+        "publisher": "optimizer",
+        "submission_id": f"s{plan_id}",
+        "optimization_run_id": None,
+        "superseded_by": None,
+        "plan_created_at": NOW,
+        "plan_updated_at": NOW,
+    }
+    return Plan.model_validate(good | changes)
+
+
+class Plans:
+    """The neighbour that keeps the plans: what it answers, and when, is the test's choice."""
+
+    def __init__(self) -> None:
+        self.active: list[Plan] = []
+        self.status = 200
+        self.body: bytes | None = None
+        self.before_answer: Callable[[], None] = lambda: None
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """All active plans, as they were when the question came."""
+        assert (request.url.path, request.url.params["station"]) == ("/plans/active", "abay")
+        content = self.body if self.body is not None else TypeAdapter(list[Plan]).dump_json(self.active)
+        self.before_answer()
+        return httpx.Response(self.status, content=content)
+
+
+@pytest.fixture
+def plans() -> Plans:
+    return Plans()
+
+
+@asynccontextmanager
+async def managing(
+    plans: Plans, bus: Bus, cache: Path | None = None, refresh_s: float = 0.05
+) -> AsyncIterator[OptimizationPlanManager]:
+    """A manager that has been refreshed once and goes on by itself."""
+    async with httpx.AsyncClient(transport=httpx.MockTransport(plans.answer), base_url="http://plans") as client:
+        manager = OptimizationPlanManager(
+            "abay", client, bus, CLOCK, cache_file=cache, optimization_refresh_seconds=refresh_s
+        )
+        task = asyncio.create_task(manager.start_monitoring())
+        try:
+            yield manager
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def silent(plans: Plans, bus: Bus, cache: Path | None = None) -> OptimizationPlanManager:
+    """A manager that does only what it is asked."""
+    client = httpx.AsyncClient(transport=httpx.MockTransport(plans.answer), base_url="http://plans")
+    return OptimizationPlanManager("abay", client, bus, CLOCK, cache_file=cache)
+
+
+async def tell(bus: Bus, event_id: str, *new: Plan, ended: tuple[int, ...] = ()) -> None:
+    event = PlanEvent(
+        event_id=event_id,
+        site="abay",
+        resource="OXPH",
+        at=NOW,
+        change=PlanChange.SUBMITTED,
+        by="optimizer",
+        plans=new,
+        ended_plan_ids=ended,
+    )
+    await bus.publish(PLAN_EVENT, event, message_id=event_id, site="abay", resource="OXPH")
+
+
+def current_id(manager: OptimizationPlanManager) -> int | None:
+    found = manager.get_current_generic_plan("abay", "OXPH")
+    return found.plan_id if found else None
+
+
+# ---------------------------------------------------------------- which plan is in force
+
+
+async def test_the_plan_in_force_holds_now_and_has_the_highest_priority_then_is_the_newest(
+    plans: Plans, bus: Bus
+) -> None:
+    manager = silent(plans, bus)
+    plans.active = [
+        plan(1, start_h=-3, hours=2),
+        plan(2),
+        plan(3),
+        plan(4, plan_priority=5, publisher="vendor"),
+        plan(5, start_h=1),
+        plan(6, resource_id="OTHER"),
+    ]
+    assert await manager.refresh()
+    assert current_id(manager) == 4
+    plans.active = plans.active[:3]
+    await manager.refresh()
+    assert current_id(manager) == 3
+    assert manager.current("abay", "OXPH", NOW + 5 * HOUR) is None
+    assert manager.current("elsewhere", "OXPH", NOW) is None
+    assert manager.confirmed_at == NOW
+
+
+async def test_an_interval_begins_with_its_start_and_ends_before_its_end(plans: Plans, bus: Bus) -> None:
+    manager = silent(plans, bus)
+    plans.active = [plan(1, start_h=0, hours=1), plan(2, start_h=1, hours=1)]
+    await manager.refresh()
+    found = [
+        manager.current("abay", "OXPH", NOW + offset) for offset in (timedelta(0), HOUR - timedelta.resolution, HOUR)
+    ]
+    assert [p.plan_id if p else None for p in found] == [1, 1, 2]
+
+
+async def test_pump_plans_and_generic_plans_are_told_apart(plans: Plans, bus: Bus) -> None:
+    manager = silent(plans, bus)
+    pump = plan(1, resource_id="P1", resource_type=ResourceType.PUMP, targets=PumpTargets(suggested_speed_hz=42.3))
+    plans.active = [pump, plan(2)]
+    updates: list[tuple[PlanUpdate, int | None, int]] = []
+    manager.register_callback(lambda update, old, new, _plan: updates.append((update, old, new)))
+    await manager.refresh()
+    assert manager.get_current_pump_plan("abay", "P1") == pump
+    assert manager.get_current_pump_plan("abay", "OXPH") is None
+    assert manager.get_current_generic_plan("abay", "P1") is None
+    plans.active = [pump.model_copy(update={"plan_id": 3, "plan_version": 2}), plan(4, 2)]
+    await manager.refresh()
+    assert manager.resources == {"P1", "OXPH"}
+    assert updates == [
+        (PlanUpdate.NEW_PUMP_PLAN, None, 1),
+        (PlanUpdate.NEW_GENERIC_PLAN, None, 1),
+        (PlanUpdate.PUMP_PLAN_UPDATE, 1, 2),
+        (PlanUpdate.GENERIC_PLAN_UPDATE, 1, 2),
+    ]
+
+
+# ---------------------------------------------------------------- events
+
+
+async def test_events_bring_a_new_version_at_once(plans: Plans, bus: Bus) -> None:
+    plans.active = [plan(1)]
+    async with managing(plans, bus, refresh_s=3600) as manager:
+        await eventually(lambda: current_id(manager) == 1)
+        await heard_from_now_on(manager, bus)
+        await tell(bus, "e1", plan(2, 2), ended=(1,))
+        await eventually(lambda: current_id(manager) == 2)
+        await tell(bus, "e2", plan(3, 3), ended=(2,))
+        await eventually(lambda: current_id(manager) == 3)
+
+
+async def heard_from_now_on(manager: OptimizationPlanManager, bus: Bus) -> None:
+    """Until the manager listens: an event that says nothing of OXPH's present is told until it is heard."""
+    for i in range(1000):
+        await tell(bus, f"listen{i}", plan(10_000, resource_id="LISTEN"))
+        with contextlib.suppress(AssertionError):
+            await eventually(lambda: "LISTEN" in manager.resources, timeout_s=0.1)
+            return
+
+
+async def test_a_roll_back_is_a_new_version_with_old_content(plans: Plans, bus: Bus) -> None:
+    first = plan(1)
+    plans.active = [first]
+    async with managing(plans, bus, refresh_s=3600) as manager:
+        await eventually(lambda: current_id(manager) == 1)
+        await heard_from_now_on(manager, bus)
+        await tell(bus, "e1", plan(2, 2), ended=(1,))
+        await tell(bus, "e2", plan(3, 3, targets=first.targets), ended=(2,))
+        await eventually(lambda: current_id(manager) == 3)
+        found = manager.get_current_generic_plan("abay", "OXPH")
+    assert found is not None
+    assert (found.targets, found.plan_version) == (first.targets, 3)
+
+
+async def test_events_out_of_order_or_twice_end_the_same(plans: Plans, bus: Bus) -> None:
+    async with managing(plans, bus, refresh_s=3600) as manager:
+        await heard_from_now_on(manager, bus)
+        await tell(bus, "e2", plan(2, 2), ended=(1,))
+        await tell(bus, "e1", plan(1))
+        await tell(bus, "e1-again", plan(1))
+        await tell(bus, "e3", ended=(2,))  # cancelled
+        await tell(bus, "e2-again", plan(2, 2), ended=(1,))
+        await tell(bus, "last", plan(9, start_h=5))
+        await eventually(lambda: manager.current("abay", "OXPH", NOW + 5 * HOUR) is not None)
+        assert current_id(manager) is None
+
+
+async def test_a_gap_in_the_events_is_closed_by_the_next_refresh(plans: Plans, bus: Bus) -> None:
+    plans.active = [plan(1)]
+    async with managing(plans, bus) as manager:
+        await eventually(lambda: current_id(manager) == 1)
+        plans.active = [plan(7, 4)]  # whatever was said of it in between was not heard
+        await eventually(lambda: current_id(manager) == 7)
+        plans.active = []
+        await eventually(lambda: current_id(manager) is None)
+
+
+async def test_an_answer_that_was_under_way_does_not_undo_an_event(plans: Plans, bus: Bus) -> None:
+    manager = silent(plans, bus)
+    plans.active = [plan(1)]
+    await manager.refresh()
+    hearing = asyncio.create_task(manager._hear_events())
+    await heard_from_now_on(manager, bus)
+    answer_may_come = asyncio.Event()
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            answer = plans.answer(request)
+            await answer_may_come.wait()
+            return answer
+
+    manager._client = httpx.AsyncClient(transport=Slow(), base_url="http://plans")
+    refreshing = asyncio.create_task(manager.refresh())
+    await tell(bus, "e1", plan(2, 2), ended=(1,))
+    await eventually(lambda: current_id(manager) == 2)
+    answer_may_come.set()
+    assert await refreshing
+    assert current_id(manager) == 2
+    hearing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await hearing
+
+
+# ---------------------------------------------------------------- what is away
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, b""), (401, b"[]"), (200, b"<html>"), (200, b'[{"plan_id": 1}]'), (200, b"\xff")]
+)
+async def test_what_is_known_stays_while_the_service_does_not_answer_or_talks_nonsense(
+    plans: Plans, bus: Bus, status: int, body: bytes
+) -> None:
+    manager = silent(plans, bus)
+    plans.active = [plan(1)]
+    assert await manager.refresh()
+    plans.status, plans.body = status, body
+    assert not await manager.refresh()
+    assert current_id(manager) == 1
+    assert manager.confirmed_at == NOW
+
+
+async def test_it_goes_on_without_bus_and_service_and_is_current_when_they_are_back(
+    plans: Plans, bus: Bus, nats_server: NatsServer
+) -> None:
+    plans.active = [plan(1)]
+    async with managing(plans, bus) as manager:
+        await eventually(lambda: current_id(manager) == 1)
+        nats_server.stop()
+        plans.status = 503
+        await eventually(lambda: not bus.is_connected)
+        assert current_id(manager) == 1
+        nats_server.start()
+        plans.status, plans.active = 200, [plan(2, 2)]
+        await eventually(lambda: current_id(manager) == 2)
+
+
+async def test_monitoring_that_is_turned_off_asks_nothing(plans: Plans, bus: Bus) -> None:
+    plans.active = [plan(1)]
+    client = httpx.AsyncClient(transport=httpx.MockTransport(plans.answer), base_url="http://plans")
+    manager = OptimizationPlanManager("abay", client, bus, CLOCK, optimization_monitoring_enabled=False)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(manager.start_monitoring(), 0.1)
+    assert manager.confirmed_at is None
+    assert current_id(manager) is None
+
+
+# ---------------------------------------------------------------- the cache
+
+
+async def test_after_a_restart_with_all_else_down_it_goes_on_with_the_file_and_says_that_nobody_confirmed_it(
+    plans: Plans, bus: Bus, tmp_path: Path
+) -> None:
+    cache = tmp_path / "state" / "plans.json"
+    plans.active = [plan(1), plan(2, start_h=1), plan(3, start_h=-9)]
+    await silent(plans, bus, cache).refresh()
+    plans.status = 503
+    again = silent(plans, bus, cache)
+    assert not await again.refresh()
+    assert current_id(again) == 1
+    assert again.confirmed_at is None
+    assert again.current("abay", "OXPH", NOW + 2 * HOUR) is not None
+    assert "s3" not in cache.read_text()  # the past is not kept
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\x00\xff", b'[{"plan_id": 1}]'])
+async def test_a_corrupt_cache_is_passed_over_and_replaced(
+    plans: Plans, bus: Bus, tmp_path: Path, content: bytes
+) -> None:
+    cache = tmp_path / "plans.json"
+    cache.write_bytes(content)
+    manager = silent(plans, bus, cache)
+    assert current_id(manager) is None
+    plans.active = [plan(1)]
+    await manager.refresh()
+    assert current_id(silent(plans, bus, cache)) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("plans")] == ["plans.json"]
+
+
+async def test_a_cache_that_cannot_be_written_stops_nothing(plans: Plans, bus: Bus, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be")
+    manager = silent(plans, bus, blocked / "plans.json")
+    plans.active = [plan(1)]
+    assert await manager.refresh()
+    assert current_id(manager) == 1
