@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from headworks.common.bus import Bus, Deliver, Delivery
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.messages import (
     GenericTargets,
     Plan,
     PlanInterval,
+    PlanReply,
     PlanStatus,
     PlanSubmission,
     ResourceType,
@@ -21,6 +23,7 @@ from headworks.common.messages import (
 )
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.sites import read_sites
+from headworks.common.subjects import PLAN_REPLY
 from headworks.plans.actuators import actuators_of
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
@@ -96,6 +99,30 @@ async def test_one_submission_sent_twice_is_stored_once_and_answered_alike(
     other = await desk.take(submission("s1", [interval(0, 1, 3.0)]))
     assert not other.accepted
     assert other.refusals[0].field == "submission_id"
+
+
+async def test_a_submission_sent_again_over_the_bus_is_answered_again(
+    store: PlanStore, desk: SubmissionDesk, database_url: str, bus: Bus
+) -> None:
+    for sequence, power_mw in ((1, 2.0), (2, 2.0), (3, 3.0)):
+        delivery = Delivery("plans.submit.optimizer.abay", f"m{sequence}", sequence, 1, NOW)
+        await desk.on_submission(submission("s1", [interval(0, 1, power_mw)]), delivery)
+    database = Database(database_url)
+    relay = asyncio.create_task(store.outbox.relay(database, bus))
+    replies = [reply async for reply in first_replies(bus, 3)]
+    relay.cancel()
+    await asyncio.wait({relay})
+    await database.close()
+    assert [reply.accepted for reply in replies] == [True, True, False]
+    assert replies[0] == replies[1]
+
+
+async def first_replies(bus: Bus, count: int) -> AsyncIterator[PlanReply]:
+    async for reply, _ in bus.follow(PLAN_REPLY, deliver=Deliver.ALL):
+        yield reply
+        count -= 1
+        if count == 0:
+            return
 
 
 @pytest.mark.parametrize(

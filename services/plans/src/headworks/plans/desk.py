@@ -24,10 +24,11 @@ class SubmissionDesk:
         self._store, self._actuators, self._clock = store, actuators, clock
 
     async def take(self, submission: PlanSubmission) -> PlanReply:
-        """Accept or refuse."""
-        known = await self._store.known_reply(submission)
-        if known is not None:
-            return known
+        """The answer given before, or a new one."""
+        return await self._store.known_reply(submission) or await self._judge(submission)
+
+    async def _judge(self, submission: PlanSubmission) -> PlanReply:
+        """Accept or refuse; the answer is published too."""
         now = self._clock.now()
         reasons = refusals(submission, self._actuators, now)
         if reasons:
@@ -46,10 +47,14 @@ class SubmissionDesk:
         return reply
 
     async def on_submission(self, submission: PlanSubmission, delivery: Delivery) -> None:
-        """A submission from the bus: its publisher and site must be those of its subject."""
+        """A submission from the bus: its publisher and site must be those of its subject. One sent again is answered again."""
         if delivery.subject != PLAN_SUBMISSION.at(publisher=submission.publisher, site=submission.site):
             raise Unacceptable(
                 f"subject {delivery.subject} does not belong to publisher={submission.publisher!r}, "
                 f"site={submission.site!r}"
             )
-        await self.take(submission)
+        known = await self._store.known_reply(submission)
+        if known is None:
+            await self._judge(submission)
+        else:
+            await self._store.answer_again(known, delivery.sequence)

@@ -111,6 +111,13 @@ class PlanStore:
             connection, PLAN_REPLY, reply, message_id, publisher=submission.publisher, site=submission.site
         )
 
+    async def answer_again(self, reply: PlanReply, sequence: int) -> None:
+        """Publish an answer once more, for a submission that came again at this place in its stream."""
+        async with self._database.transaction() as connection:
+            message_id = f"reply-again:{sequence}"
+            await self.outbox.add(connection, PLAN_REPLY, reply, message_id, publisher=reply.publisher, site=reply.site)
+        self.outbox.wake()
+
     async def _replace(
         self,
         connection: AsyncConnection,
