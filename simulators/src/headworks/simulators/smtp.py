@@ -28,7 +28,7 @@ class MailBox:
             {
                 "to": ", ".join(map(str, envelope.rcpt_tos)),
                 "subject": str(parsed["Subject"]),
-                "text": str(parsed.get_content()).strip(),
+                "text": "\n".join(str(parsed.get_content()).strip().splitlines()),
             }
         )
         return "250 Message accepted for delivery"
