@@ -37,6 +37,7 @@ FETCH_S = 5.0
 """After a reconnect an outstanding pull is lost until this time-out, so it is short."""
 PUBLISH_S = 5.0
 RETRY_S = 1.0
+LEAVE_S = 5.0
 IN_PROGRESS_S = 10.0
 DRAIN_S = 5.0
 """How long a handler may go on when its consumer is told to stop."""
@@ -182,8 +183,18 @@ class Bus:
             with contextlib.suppress(AssertionError):  # there is nothing to close where connecting had not begun
                 await self._client.close()
             return
+        # In a task of its own: a link that breaks in this very moment cancels whoever waits in the client.
+        leaving = asyncio.create_task(self._leave())
+        await asyncio.wait({leaving}, timeout=LEAVE_S)
+        if not leaving.done():
+            leaving.cancel()
+            await asyncio.wait({leaving})
+        if not leaving.cancelled():
+            leaving.result()
+
+    async def _leave(self) -> None:
         with contextlib.suppress(*LINK_FAULTS):
-            await asyncio.wait_for(self._client.drain(), timeout=5)
+            await self._client.drain()
         if not self._client.is_closed:
             with contextlib.suppress(*LINK_FAULTS):
                 await self._client.close()
