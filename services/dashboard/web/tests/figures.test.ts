@@ -67,7 +67,7 @@ describe("setpoint and read-back", () => {
     [2, resource({ read_back: 2.005 }), "verified"],
     [2, resource({ read_back: 2.01 }), "differs"],
     [2, resource({ read_back: null }), "not known"],
-    [null, resource({ read_back: 2 }), "not known"],
+    [null, resource({ read_back: 2 }), "nothing written"],
     [2, resource({ read_back: 2, link_up: false }), "link lost"],
   ] as const)("setpoint %s: %#", (written, state, said) => expect(agreement(state, written)).toBe(said));
 });

@@ -55,7 +55,7 @@ export function isStale(input: Input, plantMs: number): boolean {
   return plantMs > ms(input.stale_at);
 }
 
-export type Agreement = "not known" | "link lost" | "differs" | "verified";
+export type Agreement = "not known" | "link lost" | "nothing written" | "differs" | "verified";
 
 /** Half a count of the register, and a little for binary fractions. */
 const SAME_MW = 0.0051;
@@ -63,7 +63,8 @@ const SAME_MW = 0.0051;
 /** What the register says of the setpoint: verified means that the PLC holds what the gateway wrote. */
 export function agreement(resource: Resource, written: number | null): Agreement {
   if (!resource.link_up) return "link lost";
-  if (resource.read_back === null || written === null) return "not known";
+  if (resource.read_back === null) return "not known";
+  if (written === null) return "nothing written";
   return Math.abs(written - resource.read_back) <= SAME_MW ? "verified" : "differs";
 }
 

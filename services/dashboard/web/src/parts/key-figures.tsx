@@ -146,6 +146,7 @@ const AGREEMENTS: Record<Agreement, readonly [Kind, string]> = {
   verified: ["good", "verified"],
   differs: ["critical", "read-back differs"],
   "link lost": ["critical", "PLC link lost"],
+  "nothing written": ["note", "held by the register; nothing written yet"],
   "not known": ["unknown", `read-back ${NOT_KNOWN}`],
 };
 
@@ -172,20 +173,21 @@ function Unit({ view, plantMs }: { view: View; plantMs: number }) {
 
 function Registers({ resource, written }: { resource: Resource; written: number | null }) {
   const [kind, words] = AGREEMENTS[agreement(resource, written)];
+  const shown = written ?? resource.read_back;
   const troubled = resource.refused || resource.fail_safe;
   return (
     <>
       <p data-testid="setpoint">
-        <b className={written === null ? "big unknown" : "big"}>
-          {written === null ? NOT_KNOWN : number(written, 2)}
-          {written !== null && <small> {resource.unit}</small>}
+        <b className={shown === null ? "big unknown" : "big"}>
+          {shown === null ? NOT_KNOWN : number(shown, 2)}
+          {shown !== null && <small> {resource.unit}</small>}
         </b>
-        <span className="trend">
+        <span className="agreement">
           <Mark kind={kind} /> {words}
         </span>
       </p>
       <p className="detail">
-        {written === null ? "no setpoint written yet · " : ""}read-back {quantity(resource.read_back, resource.unit)}
+        read-back {quantity(resource.read_back, resource.unit)}
         {resource.reason && !troubled ? ` · ${resource.reason}` : ""}
       </p>
       {troubled && (
