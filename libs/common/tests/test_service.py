@@ -17,10 +17,12 @@ from headworks.common.testing import eventually
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from headworks.common import service
 from headworks.common.service import create_app, prepare, run
 from headworks.common.settings import ServiceSettings
 
 folder, how = Path(sys.argv[1]), sys.argv[2]
+service.CANCEL_AGAIN_S = 0.5
 settings = ServiceSettings()
 app = create_app("test", "a service for its tests")
 
@@ -47,11 +49,18 @@ async def beside():
     finally:
         (folder / "beside").touch()
 
+async def deaf():
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        pass  # as asyncio.wait_for can in Python 3.11
+    await asyncio.Event().wait()
+
 async def ready():
     return not (folder / "away").exists()
 
 prepare("test", settings)
-asyncio.run(run("test", settings, app, {"works": works, "beside": beside}, {"database": ready}))
+asyncio.run(run("test", settings, app, {"works": works, "beside": beside, "deaf": deaf}, {"database": ready}))
 (folder / "left").touch()
 """
 

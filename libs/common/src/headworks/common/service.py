@@ -6,7 +6,7 @@ A dead consumer is a dead process, not a healthy-looking one. SIGTERM ends the t
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import structlog
@@ -25,6 +25,8 @@ from headworks.common.telemetry import configure_telemetry
 log = structlog.get_logger(__name__)
 Ready = Callable[[], Awaitable[bool]]
 Task = Callable[[], Awaitable[None]]
+CANCEL_AGAIN_S = 5.0
+"""Longer than a task needs to end what it handles."""
 
 _ERRORS: dict[int | str, dict[str, object]] = {
     401: {"model": ProblemDetails, "description": "Not signed in"},
@@ -118,13 +120,22 @@ async def run(
         working = [group.create_task(_until_it_ends(task_name, task)) for task_name, task in tasks.items()]
         log.info("service started", http_port=settings.http_port, ops_port=settings.ops_port)
         stopping = group.create_task(stop.wait())
-        await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
-        for task in working:
-            task.cancel()
-        for server in servers:
-            server.should_exit = True
-        stopping.cancel()
+        try:
+            await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for server in servers:
+                server.should_exit = True
+            stopping.cancel()
+            await _end(working)
     log.info("service stopped", service=name)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: Python 3.11's wait_for can lose a cancellation that comes with its outcome."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
 
 
 async def _until_it_ends(name: str, task: Task) -> None:
