@@ -195,6 +195,16 @@ async def test_a_source_that_is_back_is_healthy_and_the_hours_between_are_filled
     assert (latest.quality, latest.valid_at) == (Quality.GOOD, START)
 
 
+async def test_a_long_gap_is_filled_in_parts(outside: Outside) -> None:
+    await outside.poll("pi")
+    outside.now += timedelta(days=11)
+    for _ in range(2):
+        assert await outside.poll("pi") is None
+    means = {s.series: s for s in await outside.store.series("abay") if s.basis is Basis.HOUR_MEAN}
+    assert means["oxph_power_mw"].newest_valid_at == outside.now.replace(minute=0) - HOUR
+    assert means["oxph_power_mw"].values >= 11 * 24
+
+
 async def test_bad_points_are_kept_as_bad_and_the_source_gives_nothing_new(outside: Outside) -> None:
     await outside.poll("pi")
     outside.faults["pi"] = "io_timeout"

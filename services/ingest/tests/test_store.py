@@ -60,6 +60,12 @@ async def test_delivered_again_nothing_is_added_and_only_what_changed_is_fresh(s
     assert await store.add_samples("abay", "pi", [], NOW) == []
 
 
+async def test_a_long_history_comes_in_one_delivery(store: SeriesStore) -> None:
+    many = [sample(1.0, at=NOW - i * HOUR) for i in range(11_000)]
+    assert len(await store.add_samples("abay", "pi", many, NOW)) == 11_000
+    assert await store.add_samples("abay", "pi", many, NOW + MINUTE) == []
+
+
 async def test_a_change_of_quality_or_of_how_it_was_made_up_is_a_change(store: SeriesStore) -> None:
     await store.add_samples("abay", "pi", [sample(357.0)], NOW)
     suspect = sample(357.0, quality=Quality.SUSPECT)

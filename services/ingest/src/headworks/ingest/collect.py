@@ -26,6 +26,8 @@ from headworks.waterway.timegrid import local_date
 log = structlog.get_logger(__name__)
 HOUR = timedelta(hours=1)
 OVERLAP_H = 3
+MOST_FILLED = timedelta(days=10)
+"""A gap is filled by so much a poll, however long the source was away."""
 HELD_HOURS = 168
 SHORTEST_PAUSE_S = 0.5
 MESSAGE_SAMPLES = 2000
@@ -89,8 +91,9 @@ class PiCollector:
     async def poll(self) -> Polled:
         """One poll. Raises SourceFault after telling that every series is missing now."""
         now = self._c.clock.now()
-        end = now.replace(minute=0, second=0, microsecond=0)
-        start = self._filled_until or end - timedelta(seconds=self._section.history)
+        last_hour = now.replace(minute=0, second=0, microsecond=0)
+        start = self._filled_until or last_hour - timedelta(seconds=self._section.history)
+        end = min(last_hour, start + MOST_FILLED)
         try:
             hours = await self._pi.hourly(start - OVERLAP_H * HOUR, end)
             present = await self._pi.latest(now)

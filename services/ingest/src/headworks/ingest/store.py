@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import RowMapping, exists, func, select, text, tuple_
+from sqlalchemy import ARRAY, DateTime, RowMapping, Select, String, and_, cast, column, exists, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from headworks.common.database import Database
 from headworks.common.messages import Award, Basis, Forecast, Quality, Sample
@@ -45,40 +47,20 @@ class SeriesStore:
         self.outbox = Outbox(outbox)
 
     async def add_samples(self, site: str, source: str, samples: Sequence[Sample], known_at: datetime) -> list[Sample]:
-        """Add what is new or has changed; gives back just that, in the order it came."""
+        """Add what is new or has changed, all or nothing; gives back just that, in the order it came."""
         wanted = {(s.series, s.basis.value, s.valid_at): s for s in samples}
         if not wanted:
             return []
-        t = observations
-        key = tuple_(t.c.series, t.c.basis, t.c.valid_at)
-        latest = (
-            select(t)
-            .ext(distinct_on(t.c.series, t.c.basis, t.c.valid_at))
-            .where(t.c.site == site, key.in_(list(wanted)))
-            .order_by(t.c.series, t.c.basis, t.c.valid_at, t.c.known_at.desc())
-        )
+        common = {"site": site, "source": source, "known_at": known_at}
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(latest)).mappings().all()
-            known = {
-                (r["series"], r["basis"], r["valid_at"]): (r["value"], r["quality"], r["substituted"]) for r in rows
-            }
+            rows = (await connection.execute(_latest(site, list(wanted)))).all()
+            known = {(r.series, r.basis, r.valid_at): (r.value, r.quality, r.substituted) for r in rows}
             fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value, s.substituted)]
             if fresh:
                 added = [
-                    {
-                        "site": site,
-                        "series": s.series,
-                        "basis": s.basis.value,
-                        "valid_at": s.valid_at,
-                        "known_at": known_at,
-                        "value": s.value,
-                        "quality": s.quality.value,
-                        "source": source,
-                        "substituted": s.substituted,
-                    }
-                    for s in fresh
+                    {**common, **s.model_dump(), "basis": s.basis.value, "quality": s.quality.value} for s in fresh
                 ]
-                await connection.execute(insert(t).on_conflict_do_nothing(), added)
+                await connection.execute(insert(observations).on_conflict_do_nothing(), added)
         return fresh
 
     async def values(
@@ -262,6 +244,22 @@ class SeriesStore:
 
 def _same(known: Award, award: Award) -> bool:
     return (known.resource, known.product, known.intervals) == (award.resource, award.product, award.intervals)
+
+
+def _latest(site: str, keys: Sequence[tuple[str, str, datetime]]) -> Select[Any]:
+    """What is known of each (series, basis, valid_at) now. The keys go as arrays: a list of parameters has its limit."""
+    t, columns = observations, zip(*keys, strict=True)
+    types: dict[str, TypeEngine[Any]] = {"series": String(), "basis": String(), "valid_at": DateTime(timezone=True)}
+    arrays = [cast(list(values), ARRAY(kind)) for values, kind in zip(columns, types.values(), strict=True)]
+    wanted = func.unnest(*arrays).table_valued(*(column(n, k) for n, k in types.items())).render_derived("wanted")
+    same = and_(*(t.c[name] == wanted.c[name] for name in types))
+    return (
+        select(t)
+        .ext(distinct_on(t.c.series, t.c.basis, t.c.valid_at))
+        .join(wanted, same)
+        .where(t.c.site == site)
+        .order_by(t.c.series, t.c.basis, t.c.valid_at, t.c.known_at.desc())
+    )
 
 
 def _sample(row: RowMapping) -> Sample:
