@@ -134,6 +134,7 @@ async def test_values_are_given_as_of_any_time(call: Caller, store: SeriesStore)
         ("9999-12-31T23:00:00Z", "9999-12-31T22:00:00Z"),
         ("2026-02-17T20:00:00", "2026-02-17T21:00:00"),
         ("soon", "later"),
+        ("0001-01-01T00:00:00+05:00", "0001-01-02T00:00:00Z"),
     ],
 )
 async def test_a_window_that_cannot_be_is_refused(call: Caller, start: str, end: str) -> None:

@@ -15,7 +15,10 @@ def aware_utc(instant: datetime) -> datetime:
     """The same instant in UTC; a naive one is refused, for nobody can say when it is."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant.isoformat()} has no time zone; write it as 2026-02-17T08:00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{instant.isoformat()} is beyond the years 1 to 9999 in UTC") from error
 
 
 def iso_day(day: object) -> object:
