@@ -259,6 +259,7 @@ def test_of_the_rate_that_is_not_used_at_most_one_count_is_kept(
 
 
 def test_nobody_who_is_held_back_keeps_any_rate() -> None:
+    assert Write(1, complete=True).spare_s == Hold("").spare_s == 0
     for situation in (replace(SITUATION, e_stop=True), replace(SITUATION, mode="manual")):
         decision = decide(LIMITS, situation, NOW)
         assert isinstance(decision, Hold)
