@@ -133,10 +133,12 @@ def test_nats_gets_over_a_crash(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- nothing is left behind
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
+# A shell starts what runs in its background deaf to SIGINT; a person's Ctrl-C is not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 nats, postgres = NatsServer(Path(sys.argv[1])), PostgresServer(Path(sys.argv[2]), password="a-password", durable=False)
 nats.start()
 postgres.start()
@@ -158,7 +160,10 @@ async def test_however_we_end_no_server_stays(postgres: PostgresServer, tmp_path
         servers = psutil.Process(parent.pid).children(recursive=True)
         assert {"nats-server", "postgres"} <= {process.name() for process in servers}
         parent.send_signal(number)
-        await asyncio.to_thread(parent.wait, 10)
+        try:
+            await asyncio.to_thread(parent.wait, 10)
+        finally:
+            parent.kill()
     await eventually(lambda: not any(map(alive, servers)))
 
 

@@ -84,6 +84,12 @@ class Delivery:
 
 
 Handler = Callable[[M, Delivery], Awaitable[None]]
+Transient = Callable[[Exception], bool]
+"""Whether time can mend a handler's error, such as `database.is_away`."""
+
+
+def _never(_error: Exception) -> bool:
+    return False
 
 
 class Refusals:
@@ -250,13 +256,13 @@ class Bus:
         deliver: Deliver = Deliver.ALL,
         max_attempts: int = 5,
         ack_wait_s: float = 30,
-        transient: tuple[type[Exception], ...] = (),
+        transient: Transient = _never,
         **parts: str,
     ) -> None:
         """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
 
-        A message is tried `max_attempts` times. While a handler raises a `transient` error (or OSError, TryLater) the
-        message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
+        A message is tried `max_attempts` times. While a handler raises an error that `transient` says time can mend (or
+        OSError, TryLater), the message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
         Told to stop, a handler may come to its end within DRAIN_S; else its message goes to the next consumer at once.
         """
         if subject.stream is None:
@@ -276,7 +282,7 @@ class Bus:
                 pull = await self._jetstream.pull_subscribe(
                     config.filter_subject or "", durable=durable, stream=subject.stream.name, config=config
                 )
-                await self._work(pull, subject, handler, max_attempts, (*transient, TryLater, OSError))
+                await self._work(pull, subject, handler, max_attempts, transient)
             except LINK_FAULTS as error:
                 log.warning("consumer starts again", durable=durable, error=repr(error))
                 await asyncio.sleep(RETRY_S)
@@ -287,7 +293,7 @@ class Bus:
         subject: Subject[M],
         handler: Handler[M],
         max_attempts: int,
-        transient: tuple[type[Exception], ...],
+        transient: Transient,
     ) -> None:
         try:
             while True:
@@ -307,7 +313,7 @@ class Bus:
         subject: Subject[M],
         handler: Handler[M],
         max_attempts: int,
-        transient: tuple[type[Exception], ...],
+        transient: Transient,
     ) -> None:
         delivery = _delivery(raw)
         if delivery.attempt > max_attempts:
@@ -453,15 +459,15 @@ def _delivery(raw: Msg) -> Delivery:
     return Delivery(raw.subject, message_id, meta.sequence.stream, deliveries, meta.timestamp, deliveries)
 
 
-async def _until_it_can(
-    handler: Handler[M], message: M, delivery: Delivery, transient: tuple[type[Exception], ...]
-) -> None:
+async def _until_it_can(handler: Handler[M], message: M, delivery: Delivery, transient: Transient) -> None:
     """Call a handler again while what it needs is away. The message is held, so that an outage uses up no delivery."""
     tries = 0
     while True:
         try:
             return await handler(message, replace(delivery, attempt=delivery.attempt + tries))
-        except transient as error:
+        except Exception as error:
+            if not (isinstance(error, (TryLater, OSError)) or transient(error)):
+                raise
             tries += 1
             log.warning("handler tries later", subject=delivery.subject, tries=tries, error=repr(error))
             await asyncio.sleep(RETRY_S)

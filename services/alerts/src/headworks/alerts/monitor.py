@@ -16,7 +16,7 @@ from headworks.alerts.sections import Alarm, EventAlarm
 from headworks.alerts.store import AlarmStore, Decide
 from headworks.common.bus import Bus, Deliver, Delivery
 from headworks.common.clock import Clock
-from headworks.common.database import DATABASE_AWAY, is_away
+from headworks.common.database import is_away
 from headworks.common.messages import Message
 from headworks.common.service import Task
 from headworks.common.subjects import (
@@ -83,7 +83,7 @@ class Monitor:
             on_message,
             durable=f"alerts-{name}-{self.site.site}",
             deliver=deliver,
-            transient=DATABASE_AWAY,
+            transient=is_away,
             site=self.site.site,
         )
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock, clock_from_environment
-from headworks.common.database import DATABASE_AWAY, Database
+from headworks.common.database import Database, is_away
 from headworks.common.service import prepare, run
 from headworks.common.settings import ServiceSettings
 from headworks.common.sites import read_sites
@@ -29,7 +29,7 @@ async def main() -> None:
         desk = SubmissionDesk(store, actuators, clock)
 
         async def consume() -> None:
-            await bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans", transient=DATABASE_AWAY)
+            await bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans", transient=is_away)
 
         async def bus_ready() -> bool:
             return bus.is_connected
