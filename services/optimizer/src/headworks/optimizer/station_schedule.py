@@ -27,8 +27,6 @@ from headworks.waterway.pumps import Pump, frequency_for, operate
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
 
-PART = 0.001
-"""A part of the pumps nearer than this to none or all at full speed is none or all."""
 DRY_EUR_PER_M3 = 100.0
 """What a plan that pumps more than there is loses in the comparison of rounds: more than any energy."""
 
@@ -162,7 +160,8 @@ def _round(station: Station, data: PumpingData, options: StationOptions) -> _Rou
         return result
     on = tuple(tuple(float(round(n)) for n in of_group) for of_group in counts(problem.on, found.values))
     fast = counts(problem.fast, found.values)
-    frequency_hz = follow(station, data, on, group_flows(problem, found.values))
+    planned_m3 = tuple(found.values[variable.name] * DAM3 for variable in problem.volume)
+    frequency_hz = follow(station, data, Wish(on, group_flows(problem, found.values), planned_m3))
     trajectory = simulate_station(
         station,
         initial_volume_m3=data.case.initial_volume_m3,
@@ -170,7 +169,6 @@ def _round(station: Station, data: PumpingData, options: StationOptions) -> _Rou
         inflow_m3=data.case.inflow_m3,
         step_s=data.case.step_s,
     )
-    planned_m3 = [found.values[variable.name] * DAM3 for variable in problem.volume]
     return _Round(
         frequency_hz=frequency_hz,
         trajectory=trajectory,
@@ -192,40 +190,55 @@ def group_flows(problem: PumpingProblem, values: dict[str, float]) -> tuple[tupl
             on, fast = values[problem.on[g][t].name], values[problem.fast[g][t].name]
             off_dam3 = values[problem.volume[t - 1].name] - data.reference_dam3[t] if t else 0.0
             flow = step.flow_low * on + (step.flow_high - step.flow_low) * fast + step.flow_slope * off_dam3
-            # Nearly all at full or least speed is meant to be all: the limit itself is asked, not a flow near it.
-            if on > 0 and fast >= on - PART:
-                flow = float("inf")
-            elif on > 0 and fast <= PART:
-                flow = 0.0
             planned.append(flow * DAM3)
         flows.append(tuple(planned))
     return tuple(flows)
 
 
-def follow(
-    station: Station, data: PumpingData, on: Sequence[Sequence[float]], flow_m3: Sequence[Sequence[float]]
-) -> tuple[tuple[float, ...], ...]:
-    """Frequencies of single pumps that give each group's count and flow, shape (steps, pumps).
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the program plans: pumps on and outflow [m³] by group and step, and the volume [m³] at each step's end."""
+
+    on: tuple[tuple[float, ...], ...]
+    flow_m3: tuple[tuple[float, ...], ...]
+    volume_m3: tuple[float, ...]
+
+
+def follow(station: Station, data: PumpingData, wish: Wish) -> tuple[tuple[float, ...], ...]:
+    """Frequencies of single pumps that give the planned counts and follow the planned volumes, shape (steps, pumps).
 
     The pump that rested longest starts, the one that ran longest stops: runs and rests are as long as they can be, and
-    running hours even out.
+    running hours even out. Speeds make up for what the linear flows get wrong, as far as speeds, outflow and water allow.
     """
     case, tunnel = data.case, station.tunnel
     now, volume_m3 = list(case.before), case.initial_volume_m3
+    most_m3 = data.rules.maximum_outflow_m3s * case.step_s
     schedule = []
     for t in range(data.horizon):
         lift_m = station.outlet_m - tunnel.level_at(min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3)))
+        there_m3 = volume_m3 + case.inflow_m3[t]
+        wanted_m3 = min(there_m3 - wish.volume_m3[t], there_m3 - tunnel.sump_m3, most_m3)
+        shares = _shares(data, wish, t, now, wanted_m3)
         asked_hz = [0.0] * len(station.pumps)
-        for g, group in enumerate(data.groups):
-            running = _running(group, now, round(on[g][t]))
-            for place in running:
-                share_m3s = flow_m3[g][t] / case.step_s / len(running)
-                asked_hz[place] = _within(data.rules, station.pumps[place], share_m3s, lift_m)
+        for place, flow_m3s in shares.items():
+            asked_hz[place] = _within(data.rules, station.pumps[place], flow_m3s, lift_m)
         now = [_after(was, hz > 0) for was, hz in zip(now, asked_hz, strict=True)]
         out_m3s = sum(operate(p, hz, lift_m).flow_m3s for p, hz in zip(station.pumps, asked_hz, strict=True))
-        volume_m3 += case.inflow_m3[t] - out_m3s * case.step_s
+        volume_m3 = there_m3 - out_m3s * case.step_s
         schedule.append(tuple(asked_hz))
     return tuple(schedule)
+
+
+def _shares(data: PumpingData, wish: Wish, t: int, now: Sequence[Before], wanted_m3: float) -> dict[int, float]:
+    """The flow [m³/s] that is asked of each running pump: the planned ones, in proportion, up to what is wanted of all."""
+    planned_m3 = sum(of_group[t] for of_group in wish.flow_m3)
+    scale = max(0.0, wanted_m3) / planned_m3 if planned_m3 > 0 else 0.0
+    shares: dict[int, float] = {}
+    for g, group in enumerate(data.groups):
+        running = _running(group, now, round(wish.on[g][t]))
+        for place in running:
+            shares[place] = wish.flow_m3[g][t] * scale / data.case.step_s / len(running)
+    return shares
 
 
 def _running(group: Group, now: Sequence[Before], count: int) -> list[int]:
@@ -243,8 +256,6 @@ def _within(rules: StationRules, pump: Pump, flow_m3s: float, lift_m: float) -> 
     """The frequency of a flow, within the speeds that are allowed."""
     if flow_m3s <= 0:
         return rules.minimum_hz
-    if flow_m3s == float("inf"):
-        return rules.maximum_hz
     return min(rules.maximum_hz, max(rules.minimum_hz, frequency_for(pump, flow_m3s, lift_m)))
 
 
