@@ -23,8 +23,8 @@ from headworks.common.embedded.process import ServerFault
 from headworks.common.stack import DEMO_USER, SERVICES, Options, Stack
 
 console = Console()
-AWARD_DAY = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
-"""The demo's plant day: the trade date of the real award file, half an hour after Pacific midnight."""
+DEMO_BEGINS = datetime(2026, 2, 17, 14, 0, tzinfo=UTC)
+"""The trade date of the real award file, at six in the morning there: from eight on the schedule may move the unit freely."""
 
 
 class Stopped(Exception):
@@ -40,7 +40,7 @@ def demo(
     folder: Annotated[Path, typer.Option(help="where logs and secrets of the run are kept")] = Path(".headworks/demo"),
 ) -> None:
     """Start everything, print where it is, and follow the plant until Ctrl-C."""
-    options = Options(sites=sites, epoch=AWARD_DAY, speed=speed, scenario=scenario, dashboard_port=port)
+    options = Options(sites=sites, epoch=DEMO_BEGINS, speed=speed, scenario=scenario, dashboard_port=port)
     stack, started = Stack(folder, options), time.monotonic()
     with _signals():
         try:
@@ -106,6 +106,7 @@ class Look:
     requested_mw: float | None
     read_back_mw: float | None
     run: str
+    written_mw: float | None
     alarms: tuple[str, ...]
 
     @property
@@ -114,9 +115,18 @@ class Look:
         return self.at.hour, self.at.minute // 30, self.requested_mw, self.read_back_mw, self.run, self.alarms
 
     @property
-    def verified(self) -> bool:
+    def holds(self) -> bool:
         """Whether the register holds what the plan asks."""
         return self.requested_mw is not None and self.requested_mw == self.read_back_mw
+
+    @property
+    def firsts(self) -> dict[str, bool]:
+        """What a person waits for, and whether it is there."""
+        written = f"a setpoint is written to the PLC and read back: {_mw(self.written_mw)}"
+        return {
+            "a plan is solved and the register holds what it asks": self.holds,
+            written: self.written_mw is not None,
+        }
 
     def __str__(self) -> str:
         """The line."""
@@ -134,7 +144,7 @@ def _follow(stack: Stack, started: float, seconds: float | None) -> None:
     """One line whenever something changes, and every half hour of the plant."""
     deadline = time.monotonic() + seconds if seconds is not None else None
     last: Look | None = None
-    verified = False
+    told: set[int] = set()
     with httpx.Client(timeout=5) as client:
         while deadline is None or time.monotonic() < deadline:
             dead = stack.dead()
@@ -144,10 +154,10 @@ def _follow(stack: Stack, started: float, seconds: float | None) -> None:
             if look is not None and (last is None or look.occasion != last.occasion):
                 console.print(str(look), highlight=False, soft_wrap=True)
                 last = look
-            if look is not None and look.verified and not verified:
-                verified = True
-                took_s = time.monotonic() - started
-                console.print(f"[green]a plan is solved and its register verified, {took_s:.0f} s after the start[/]")
+            for i, (text, there) in enumerate(look.firsts.items() if look is not None else ()):
+                if there and i not in told:
+                    told.add(i)
+                    console.print(f"[green]{text}, {time.monotonic() - started:.0f} s after the start[/]")
             time.sleep(1)
 
 
@@ -159,9 +169,10 @@ def _look(stack: Stack, client: httpx.Client) -> Look | None:
         state = client.get(f"{stack.url('control_gateway')}/sites/abay/state", headers=headers)
         latest = client.get(f"{stack.url('optimizer')}/sites/abay/runs/latest", headers=headers)
         alarms = client.get(f"{stack.url('alerts')}/sites/abay/alarms", headers=headers)
+        journal = client.get(f"{stack.url('control_gateway')}/sites/abay/journal", headers=headers)
     except httpx.HTTPError:
         return None
-    if not (state.is_success and alarms.is_success):
+    if not (state.is_success and alarms.is_success and journal.is_success):
         return None
     [resource] = state.json()["resources"]
     at = datetime.fromisoformat(plant["at"])
@@ -173,6 +184,7 @@ def _look(stack: Stack, client: httpx.Client) -> Look | None:
         requested_mw=resource["requested"],
         read_back_mw=resource["read_back"],
         run=f"{run['run']['run_id']} {run['run']['status']}" if run else "none yet",
+        written_mw=next((e["read_back"] for e in journal.json() if e["outcome"] == "verified"), None),
         alarms=tuple(alarm["title"] for alarm in alarms.json() if alarm["state"].startswith("active")),
     )
 
