@@ -10,8 +10,9 @@ from pathlib import Path
 import nats
 import pytest
 
-from headworks.common.bus import Bus, BusUnavailable, Deliver, Delivery, TryLater, Unacceptable
+from headworks.common.bus import Bus, BusUnavailable, Deliver
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.messages import ControlMode, ControlState, SolveJob
 from headworks.common.subjects import CONTROL_STATE, SOLVE_JOB
 from headworks.common.testing import eventually
@@ -81,6 +82,7 @@ async def test_an_outage_longer_than_all_attempts_loses_no_message(
     bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
+    monkeypatch.setattr("headworks.common.handling.RETRY_S", 0.01)
     tries: list[tuple[int, int]] = []
 
     async def handler(_message: SolveJob, delivery: Delivery) -> None:
@@ -199,7 +201,7 @@ async def test_a_consumer_told_to_stop_ends_what_it_handles(bus: Bus) -> None:
 async def test_a_handler_that_does_not_end_gives_its_message_to_the_next_at_once(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headworks.common.bus.DRAIN_S", 0.01)
+    monkeypatch.setattr("headworks.common.handling.DRAIN_S", 0.01)
     begun = asyncio.Event()
 
     async def endless(_message: SolveJob, _delivery: Delivery) -> None:

@@ -12,10 +12,11 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 from typer.testing import CliRunner, Result
 
-from headworks.common.bus import Bus, Delivery, Unacceptable
+from headworks.common.bus import Bus
 from headworks.common.cli import create_app
 from headworks.common.dead_letters import NotReplayable, dead_letters, replay
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.handling import Delivery, Unacceptable
 from headworks.common.messages import SolveJob
 from headworks.common.permissions import MIGRATE, OPERATIONS, all_permissions, authorization, write_seeds
 from headworks.common.subjects import SOLVE_JOB

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
-from headworks.common.bus import Bus, Deliver, Delivery
+from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.handling import Delivery
 from headworks.common.messages import Award, Basis, Forecast, Measurements, Quality
 from headworks.common.subjects import FORECAST, MARKET, TELEMETRY
 from headworks.common.testing import eventually

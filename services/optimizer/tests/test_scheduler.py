@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import structlog
 
-from headworks.common.bus import Delivery
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.postgres import PostgresServer
 from headworks.common.embedded.process import free_port
+from headworks.common.handling import Delivery
 from headworks.common.messages import Award, AwardInterval, Forecast, ForecastStep
 from headworks.common.testing import eventually
 from headworks.optimizer.scheduler import Scheduler

@@ -20,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from headworks.common.bus import Bus, Deliver, Delivery, Unacceptable
+from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.handling import Delivery, Unacceptable
 from headworks.common.messages import (
     Forecast,
     ForecastStep,
@@ -115,7 +116,8 @@ async def worker(
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
-    monkeypatch.setattr("headworks.common.bus.DRAIN_S", 0.01)
+    monkeypatch.setattr("headworks.common.handling.RETRY_S", 0.01)
+    monkeypatch.setattr("headworks.common.handling.DRAIN_S", 0.01)
 
 
 @asynccontextmanager

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from headworks.common.bus import Bus, Deliver, Delivery
+from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
 from headworks.common.database import Database
+from headworks.common.handling import Delivery
 from headworks.common.messages import (
     GenericTargets,
     Plan,

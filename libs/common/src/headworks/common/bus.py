@@ -8,9 +8,7 @@ import asyncio
 import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +24,19 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PubAck, Retent
 from nats.js.client import JetStreamContext
 from pydantic import ValidationError
 
+from headworks.common.handling import (
+    LINK_FAULTS,
+    RETRY_S,
+    Delivery,
+    Handler,
+    Transient,
+    Unacceptable,
+    delivery_of,
+    drain,
+    hold,
+    never,
+    until_it_can,
+)
 from headworks.common.messages import Message
 from headworks.common.subjects import DEAD_LETTER_PREFIX, Stream, Subject, stream_subjects
 from headworks.common.telemetry import outgoing_headers, span
@@ -36,20 +47,7 @@ log = structlog.get_logger(__name__)
 FETCH_S = 5.0
 """After a reconnect an outstanding pull is lost until this time-out, so it is short."""
 PUBLISH_S = 5.0
-RETRY_S = 1.0
 LEAVE_S = 5.0
-IN_PROGRESS_S = 10.0
-DRAIN_S = 5.0
-"""How long a handler may go on when its consumer is told to stop."""
-LINK_FAULTS = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
-
-
-class Unacceptable(Exception):
-    """Raised by a handler: this message can never be handled, and why. It goes to the dead letters."""
-
-
-class TryLater(Exception):
-    """Raised by a handler: something it needs is away; time can mend it. The handler is called again."""
 
 
 class BusUnavailable(Exception):
@@ -66,30 +64,6 @@ class Deliver(StrEnum):
     ALL = "all"
     NEW = "new"
     LAST_PER_SUBJECT = "last_per_subject"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How a message came: its subject, its place in the stream, and which try of its handler this is (from 1).
-
-    `deliveries` leaves out the tries within one delivery, so it grows only when a handler or its process failed.
-    """
-
-    subject: str
-    message_id: str
-    sequence: int
-    attempt: int
-    published_at: datetime
-    deliveries: int = 1
-
-
-Handler = Callable[[M, Delivery], Awaitable[None]]
-Transient = Callable[[Exception], bool]
-"""Whether time can mend a handler's error, such as `database.is_away`."""
-
-
-def _never(_error: Exception) -> bool:
-    return False
 
 
 class Refusals:
@@ -256,7 +230,7 @@ class Bus:
         deliver: Deliver = Deliver.ALL,
         max_attempts: int = 5,
         ack_wait_s: float = 30,
-        transient: Transient = _never,
+        transient: Transient = never,
         **parts: str,
     ) -> None:
         """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
@@ -315,7 +289,7 @@ class Bus:
         max_attempts: int,
         transient: Transient,
     ) -> None:
-        delivery = _delivery(raw)
+        delivery = delivery_of(raw)
         if delivery.attempt > max_attempts:
             await self._bury(raw, f"given up after {max_attempts} tries that ended without an answer")
             return
@@ -324,13 +298,13 @@ class Bus:
         except ValidationError as error:
             await self._bury(raw, f"not a {subject.message.__name__}: {error}")
             return
-        keep_alive = asyncio.create_task(_in_progress(raw))
+        keep_alive = asyncio.create_task(hold(raw))
         with span(f"handle {subject.pattern}", raw.headers):
-            work = asyncio.create_task(_until_it_can(handler, message, delivery, transient))
+            work = asyncio.create_task(until_it_can(handler, message, delivery, transient))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
-            await _drain(raw, work)
+            await drain(raw, work)
             raise
         except Unacceptable as refusal:
             await self._bury(raw, str(refusal))
@@ -367,7 +341,7 @@ class Bus:
         while True:
             try:
                 async for raw in self._ephemeral(subject, deliver, last_sequence, parts):
-                    delivery = _delivery(raw)
+                    delivery = delivery_of(raw)
                     last_sequence = delivery.sequence
                     try:
                         message = subject.message.model_validate_json(raw.data)
@@ -425,19 +399,6 @@ class Bus:
                 await subscription.unsubscribe()
 
 
-async def _drain(raw: Msg, work: asyncio.Task[None]) -> None:
-    """Let a handler come to its end, and say so; one that takes longer gives its message back."""
-    done, _ = await asyncio.wait({work}, timeout=DRAIN_S)
-    if not done:
-        work.cancel()
-        await asyncio.wait({work})
-    with contextlib.suppress(*LINK_FAULTS):
-        if work.cancelled() or work.exception() is not None:
-            await raw.nak()
-        else:
-            await raw.ack()
-
-
 def _stream_config(stream: Stream, subjects: list[str]) -> StreamConfig:
     return StreamConfig(
         name=stream.name,
@@ -449,33 +410,3 @@ def _stream_config(stream: Stream, subjects: list[str]) -> StreamConfig:
         max_bytes=stream.max_bytes,
         duplicate_window=stream.duplicate_window.total_seconds(),
     )
-
-
-def _delivery(raw: Msg) -> Delivery:
-    meta = raw.metadata
-    headers = raw.headers or {}
-    message_id = headers.get("Nats-Msg-Id") or f"{meta.stream}:{meta.sequence.stream}"
-    deliveries = meta.num_delivered
-    return Delivery(raw.subject, message_id, meta.sequence.stream, deliveries, meta.timestamp, deliveries)
-
-
-async def _until_it_can(handler: Handler[M], message: M, delivery: Delivery, transient: Transient) -> None:
-    """Call a handler again while what it needs is away. The message is held, so that an outage uses up no delivery."""
-    tries = 0
-    while True:
-        try:
-            return await handler(message, replace(delivery, attempt=delivery.attempt + tries))
-        except Exception as error:
-            if not (isinstance(error, (TryLater, OSError)) or transient(error)):
-                raise
-            tries += 1
-            log.warning("handler tries later", subject=delivery.subject, tries=tries, error=repr(error))
-            await asyncio.sleep(RETRY_S)
-
-
-async def _in_progress(raw: Msg) -> None:
-    """Hold a message while its handler works, so that it is not given to another."""
-    while True:
-        await asyncio.sleep(IN_PROGRESS_S)
-        with contextlib.suppress(*LINK_FAULTS):
-            await raw.in_progress()

@@ -14,9 +14,10 @@ from headworks.alerts.events import CauseChange, of_reply, of_run, of_setpoint, 
 from headworks.alerts.lifecycle import Changed, Record, observe
 from headworks.alerts.sections import Alarm, EventAlarm
 from headworks.alerts.store import AlarmStore, Decide
-from headworks.common.bus import Bus, Deliver, Delivery
+from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
+from headworks.common.handling import Delivery
 from headworks.common.messages import Message
 from headworks.common.service import Task
 from headworks.common.subjects import (

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from headworks.common.bus import Delivery
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
+from headworks.common.handling import Delivery
 from headworks.common.messages import Award, Forecast, SolveJob
 from headworks.optimizer.store import RunStore
 from headworks.waterway.quantities import in_unit

@@ -8,9 +8,10 @@ from math import floor
 import structlog
 from prometheus_client import Histogram
 
-from headworks.common.bus import Bus, BusUnavailable, Delivery, TryLater, Unacceptable
+from headworks.common.bus import Bus, BusUnavailable
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
+from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.messages import (
     GenericTargets,
     PlanInterval,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import structlog
 from prometheus_client import Counter
 
-from headworks.common.bus import Delivery, Unacceptable
 from headworks.common.clock import Clock
+from headworks.common.handling import Delivery, Unacceptable
 from headworks.common.messages import PlanReply, PlanSubmission
 from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.plans.actuators import Actuator

@@ -1,0 +1,101 @@
+"""How a message is handled: what a handler may answer, tries while something is away, and an orderly end."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.msg import Msg
+
+from headworks.common.messages import Message
+
+M = TypeVar("M", bound=Message)
+log = structlog.get_logger(__name__)
+
+RETRY_S = 1.0
+IN_PROGRESS_S = 10.0
+DRAIN_S = 5.0
+"""How long a handler may go on when its consumer is told to stop."""
+LINK_FAULTS = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
+
+
+class Unacceptable(Exception):
+    """Raised by a handler: this message can never be handled, and why. It goes to the dead letters."""
+
+
+class TryLater(Exception):
+    """Raised by a handler: something it needs is away; time can mend it. The handler is called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a message came: its subject, its place in the stream, and which try of its handler this is (from 1).
+
+    `deliveries` leaves out the tries within one delivery, so it grows only when a handler or its process failed.
+    """
+
+    subject: str
+    message_id: str
+    sequence: int
+    attempt: int
+    published_at: datetime
+    deliveries: int = 1
+
+
+Handler = Callable[[M, Delivery], Awaitable[None]]
+Transient = Callable[[Exception], bool]
+"""Whether time can mend a handler's error, such as `database.is_away`."""
+
+
+def never(_error: Exception) -> bool:
+    """No error is one that time can mend."""
+    return False
+
+
+async def drain(raw: Msg, work: asyncio.Task[None]) -> None:
+    """Let a handler come to its end, and say so; one that takes longer gives its message back."""
+    done, _ = await asyncio.wait({work}, timeout=DRAIN_S)
+    if not done:
+        work.cancel()
+        await asyncio.wait({work})
+    with contextlib.suppress(*LINK_FAULTS):
+        if work.cancelled() or work.exception() is not None:
+            await raw.nak()
+        else:
+            await raw.ack()
+
+
+def delivery_of(raw: Msg) -> Delivery:
+    """How a message of the server came."""
+    meta = raw.metadata
+    headers = raw.headers or {}
+    message_id = headers.get("Nats-Msg-Id") or f"{meta.stream}:{meta.sequence.stream}"
+    deliveries = meta.num_delivered
+    return Delivery(raw.subject, message_id, meta.sequence.stream, deliveries, meta.timestamp, deliveries)
+
+
+async def until_it_can(handler: Handler[M], message: M, delivery: Delivery, transient: Transient) -> None:
+    """Call a handler again while what it needs is away. The message is held, so that an outage uses up no delivery."""
+    tries = 0
+    while True:
+        try:
+            return await handler(message, replace(delivery, attempt=delivery.attempt + tries))
+        except Exception as error:
+            if not (isinstance(error, (TryLater, OSError)) or transient(error)):
+                raise
+            tries += 1
+            log.warning("handler tries later", subject=delivery.subject, tries=tries, error=repr(error))
+            await asyncio.sleep(RETRY_S)
+
+
+async def hold(raw: Msg) -> None:
+    """Hold a message while its handler works, so that it is not given to another."""
+    while True:
+        await asyncio.sleep(IN_PROGRESS_S)
+        with contextlib.suppress(*LINK_FAULTS):
+            await raw.in_progress()
