@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.simulators.world import FAULTS, World
 
@@ -40,13 +41,11 @@ async def world(sites_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("HEADWORKS_DATA", raising=False)
     ports_file = tmp_path / "ports.json"
     outside = World(sites_folder / "abay.yaml", tmp_path, seed=7, scenario="calm", ports={})
-    task = asyncio.create_task(outside.run(ports_file))
-    await eventually(ports_file.exists)
-    ports = json.loads(ports_file.read_text())
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['control']}") as control:
-        yield Running(ports, control)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with in_background(outside.run(ports_file)):
+        await eventually(ports_file.exists)
+        ports = json.loads(ports_file.read_text())
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['control']}") as control:
+            yield Running(ports, control)
 
 
 async def test_every_part_listens_goes_away_and_comes_back(world: Running) -> None:

@@ -15,6 +15,7 @@ from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.messages import ControlMode, ControlState, SolveJob
 from headworks.common.subjects import CONTROL_STATE, SOLVE_JOB
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 
 
@@ -26,13 +27,8 @@ def job(run_id: str) -> SolveJob:
 
 @asynccontextmanager
 async def consuming(bus: Bus, handler: Callable[[SolveJob, Delivery], Awaitable[None]]) -> AsyncIterator[None]:
-    task = asyncio.create_task(bus.consume(SOLVE_JOB, handler, durable="workers", max_attempts=2))
-    try:
+    async with in_background(bus.consume(SOLVE_JOB, handler, durable="workers", max_attempts=2)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def dead_letters(url: str) -> list[dict[str, str]]:

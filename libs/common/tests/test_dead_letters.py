@@ -20,6 +20,7 @@ from headworks.common.handling import Delivery, Unacceptable
 from headworks.common.messages import SolveJob
 from headworks.common.permissions import MIGRATE, OPERATIONS, all_permissions, authorization, write_seeds
 from headworks.common.subjects import SOLVE_JOB
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 
 JOB = SolveJob(
@@ -44,12 +45,9 @@ async def bury(bus: Bus, reason: str) -> None:
         raise Unacceptable(reason)
 
     await bus.publish(SOLVE_JOB, JOB, site="abay")
-    consumer = asyncio.create_task(bus.consume(SOLVE_JOB, handler, durable="workers"))
-    await refused.wait()
-    await eventually(lambda: is_empty(bus, "JOBS"))
-    consumer.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await consumer
+    async with in_background(bus.consume(SOLVE_JOB, handler, durable="workers")):
+        await refused.wait()
+        await eventually(lambda: is_empty(bus, "JOBS"))
 
 
 async def is_empty(bus: Bus, stream: str) -> bool:
@@ -74,11 +72,8 @@ async def test_a_letter_sent_again_is_handled_once_and_gone(bus: Bus, jetstream:
     async def handler(job: SolveJob, _delivery: Delivery) -> None:
         seen.append(job.run_id)
 
-    consumer = asyncio.create_task(bus.consume(SOLVE_JOB, handler, durable="workers"))
-    await eventually(lambda: seen == ["r1"])
-    consumer.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await consumer
+    async with in_background(bus.consume(SOLVE_JOB, handler, durable="workers")):
+        await eventually(lambda: seen == ["r1"])
 
 
 async def test_a_replay_that_was_cut_off_does_not_send_twice(bus: Bus, jetstream: JetStreamContext) -> None:

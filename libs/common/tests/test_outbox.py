@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +16,7 @@ from headworks.common.embedded.nats import NatsServer
 from headworks.common.messages import ControlMode, ControlState
 from headworks.common.outbox import BATCH, Outbox, outbox_table
 from headworks.common.subjects import CONTROL_STATE
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 
 AT = datetime(2026, 2, 17, tzinfo=UTC)
@@ -40,17 +40,6 @@ async def add(outbox: Outbox, database: Database, *names: str) -> None:
             state = ControlState(site=name.replace(".", "-"), at=AT, mode=ControlMode.AUTO, e_stop=False, resources=())
             await outbox.add(connection, CONTROL_STATE, state, f"state:{name}", site=name)
     outbox.wake()
-
-
-@asynccontextmanager
-async def relaying(outbox: Outbox, database: Database, bus: Bus) -> AsyncIterator[None]:
-    task = asyncio.create_task(outbox.relay(database, bus))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def published(bus: Bus) -> list[str]:
@@ -84,14 +73,14 @@ async def test_what_is_rolled_back_is_never_published(bus: Bus, database: Databa
             await outbox.add(connection, CONTROL_STATE, state, "state:lost", site="lost")
             raise ZeroDivisionError
     await add(outbox, database, "kept")
-    async with relaying(outbox, database, bus):
+    async with in_background(outbox.relay(database, bus)):
         await eventually(lambda: all_sent(database))
     assert await published(bus) == ["kept"]
 
 
 async def test_a_crash_between_commit_and_publish_loses_nothing(bus: Bus, database: Database) -> None:
     await add(Outbox(table), database, "a", "b")  # the process ends here, before its relay woke
-    async with relaying(Outbox(table), database, bus):
+    async with in_background(Outbox(table).relay(database, bus)):
         await eventually(lambda: all_sent(database))
     assert await published(bus) == ["a", "b"]
 
@@ -99,11 +88,11 @@ async def test_a_crash_between_commit_and_publish_loses_nothing(bus: Bus, databa
 async def test_a_crash_between_publish_and_mark_publishes_once_by_id(bus: Bus, database: Database) -> None:
     outbox = Outbox(table)
     await add(outbox, database, "a")
-    async with relaying(outbox, database, bus):
+    async with in_background(outbox.relay(database, bus)):
         await eventually(lambda: all_sent(database))
     async with database.transaction() as connection:
         await connection.execute(text("update boxes.outbox set sent_at = null"))
-    async with relaying(Outbox(table), database, bus):
+    async with in_background(Outbox(table).relay(database, bus)):
         await eventually(lambda: all_sent(database))
     assert await published(bus) == ["a"]
 
@@ -112,7 +101,7 @@ async def test_many_messages_of_two_relays_each_come_once(bus: Bus, database: Da
     names = [f"site{i}" for i in range(BATCH + 20)]
     outbox = Outbox(table)
     await add(outbox, database, *names)
-    async with relaying(outbox, database, bus), relaying(Outbox(table), database, bus):
+    async with in_background(outbox.relay(database, bus)), in_background(Outbox(table).relay(database, bus)):
         await eventually(lambda: all_sent(database))
     assert sorted(await published(bus)) == sorted(names)
 
@@ -121,7 +110,7 @@ async def test_one_relay_keeps_the_order_over_its_batches(bus: Bus, database: Da
     names = [f"site{i}" for i in range(BATCH + 20)]
     outbox = Outbox(table)
     await add(outbox, database, *names)
-    async with relaying(outbox, database, bus):
+    async with in_background(outbox.relay(database, bus)):
         await eventually(lambda: all_sent(database))
     assert await published(bus) == names
 
@@ -130,7 +119,7 @@ async def test_without_the_bus_messages_wait_and_go_when_it_is_back(
     bus: Bus, nats_server: NatsServer, database: Database
 ) -> None:
     outbox = Outbox(table)
-    async with relaying(outbox, database, bus):
+    async with in_background(outbox.relay(database, bus)):
         nats_server.stop()
         await eventually(lambda: not bus.is_connected)
         await add(outbox, database, "a")
@@ -161,7 +150,7 @@ async def test_what_went_out_before_the_link_broke_is_marked_and_not_sent_again(
     async def only_c() -> bool:
         return await unsent(database) == ["state:c"]
 
-    async with relaying(outbox, database, BreaksAfter(bus, 2)):
+    async with in_background(outbox.relay(database, BreaksAfter(bus, 2))):
         await eventually(only_c)
     assert await published(bus) == ["a", "b"]
 

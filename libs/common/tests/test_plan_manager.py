@@ -26,6 +26,7 @@ from headworks.common.messages import (
 )
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
 from headworks.common.subjects import PLAN_EVENT
+from headworks.common.tasks import end, in_background
 from headworks.common.testing import eventually
 
 NOW = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
@@ -87,13 +88,8 @@ async def managing(
         manager = OptimizationPlanManager(
             "abay", client, bus, CLOCK, cache_file=cache, optimization_refresh_seconds=refresh_s
         )
-        task = asyncio.create_task(manager.start_monitoring())
-        try:
+        async with in_background(manager.start_monitoring()):
             yield manager
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def silent(plans: Plans, bus: Bus, cache: Path | None = None) -> OptimizationPlanManager:
@@ -258,9 +254,7 @@ async def test_an_answer_that_was_under_way_does_not_undo_an_event(plans: Plans,
     answer_may_come.set()
     assert await refreshing
     assert current_id(manager) == 2
-    hearing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await hearing
+    await end(hearing)
 
 
 # ---------------------------------------------------------------- what is away

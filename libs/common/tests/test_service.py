@@ -17,12 +17,12 @@ from headworks.common.testing import eventually
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from headworks.common import service
+from headworks.common import tasks
 from headworks.common.service import create_app, prepare, run
 from headworks.common.settings import ServiceSettings
 
 folder, how = Path(sys.argv[1]), sys.argv[2]
-service.CANCEL_AGAIN_S = 0.5
+tasks.CANCEL_AGAIN_S = 0.5
 settings = ServiceSettings()
 app = create_app("test", "a service for its tests")
 

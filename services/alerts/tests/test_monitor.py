@@ -1,6 +1,5 @@
 """From the bus to a raised alarm: real NATS, real PostgreSQL."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from headworks.common.clock import Clock
 from headworks.common.messages import AlarmState, Measurements, PlanReply, Quality, Refusal, Sample
 from headworks.common.service import Task
 from headworks.common.subjects import PLAN_REPLY, TELEMETRY
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.waterway.site import Site
 
@@ -26,11 +26,8 @@ async def _run(task: Task) -> None:
 
 @asynccontextmanager
 async def watching(monitor: Monitor, bus: Bus) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_run(task)) for task in monitor.tasks(bus).values()]
+    async with in_background(*(_run(task) for task in monitor.tasks(bus).values())):
         yield
-        for task in tasks:
-            task.cancel()
 
 
 def elevation(value_m: float) -> Measurements:

@@ -16,6 +16,7 @@ from headworks.alerts.store import AlarmStore
 from headworks.common.bus import Bus
 from headworks.common.messages import AlarmState, AlarmTransition
 from headworks.common.subjects import ALARM
+from headworks.common.tasks import in_background
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -109,10 +110,6 @@ async def test_the_transition_reaches_the_bus(store: AlarmStore, alarms: dict[st
     async def on_alarm(message: AlarmTransition, _delivery: object) -> None:
         heard.set_result(message)
 
-    async with asyncio.TaskGroup() as group:
-        relay = group.create_task(store.outbox.relay(store.database, bus))
-        hearing = group.create_task(bus.consume(ALARM, on_alarm, durable="test"))
+    async with in_background(store.outbox.relay(store.database, bus), bus.consume(ALARM, on_alarm, durable="test")):
         message = await asyncio.wait_for(heard, 10)
-        relay.cancel()
-        hearing.cancel()
     assert (message.alarm, message.to_state, message.severity) == (NAME, AlarmState.ACTIVE_UNACKNOWLEDGED, "critical")

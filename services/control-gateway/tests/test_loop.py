@@ -1,6 +1,5 @@
 """The control loop on a real PLC: no jump, no write unrecorded, and every state said once."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from gateway_rig import NOW, HandClock, PlcServer, plan_of
 from headworks.common.bus import Bus
 from headworks.common.messages import ControlMode, Outcome, Plan, ResourceState, Setpoint, TargetType
 from headworks.common.plan_manager import OptimizationPlanManager
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
@@ -315,13 +315,8 @@ async def test_orders_are_in_the_journal(gateway: Gateway) -> None:
 
 @contextlib.asynccontextmanager
 async def running(gateway: Gateway) -> AsyncIterator[None]:
-    task = asyncio.create_task(gateway.loop.run())
-    try:
+    async with in_background(gateway.loop.run()):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_a_new_plan_is_followed_at_once_not_at_the_next_tick(gateway: Gateway, plc_server: PlcServer) -> None:

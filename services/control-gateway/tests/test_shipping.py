@@ -1,11 +1,8 @@
 """Shipping: what the journal holds reaches PostgreSQL and the bus once, in order, whatever was away meanwhile."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,23 +14,12 @@ from headworks.common.embedded.postgres import PostgresServer
 from headworks.common.messages import Setpoint
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.subjects import SETPOINT
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.shipping import Shipper
 
 Make = Callable[[str], Setpoint]
-
-
-@asynccontextmanager
-async def running(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 @pytest.fixture
@@ -70,7 +56,7 @@ async def test_entries_reach_the_database_and_the_bus_at_once_and_in_order(
 ) -> None:
     shipper, hearer = Shipper(journal, database), Hearer()
     names = [f"e{number:03d}" for number in range(230)]
-    async with running(shipper.ship(), shipper.outbox.relay(database, bus), hearer.hear(bus)):
+    async with in_background(shipper.ship(), shipper.outbox.relay(database, bus), hearer.hear(bus)):
         for name in names:
             assert journal.append(entry(name))
         await eventually(lambda: hearer.heard == names)
@@ -104,7 +90,7 @@ async def test_nothing_is_doubled_by_a_crash_between_the_commit_and_the_mark(
     assert [e.setpoint_id for e in again.unshipped()[0]] == ["a", "b"]
     again.append(entry("c"))
     shipper = Shipper(again, database)
-    async with running(shipper.ship(), shipper.outbox.relay(database, bus), hearer.hear(bus)):
+    async with in_background(shipper.ship(), shipper.outbox.relay(database, bus), hearer.hear(bus)):
         await eventually(lambda: hearer.heard == ["a", "b", "c"])
     assert await stored(shipper) == ["a", "b", "c"]
 
@@ -122,7 +108,7 @@ async def test_an_outage_of_database_and_bus_loses_and_doubles_nothing(
         shipper = Shipper(journal, database)
         async with await Bus.connect(nats_server.url, "test") as bus:
             await bus.declare_streams()
-            async with running(shipper.ship(), shipper.outbox.relay(database, bus), hearer.hear(bus)):
+            async with in_background(shipper.ship(), shipper.outbox.relay(database, bus), hearer.hear(bus)):
                 journal.append(entry("before"))
                 await eventually(lambda: hearer.heard == ["before"])
                 await asyncio.to_thread(postgres.stop)

@@ -29,6 +29,7 @@ from headworks.common.client import service_client
 from headworks.common.clock import Clock
 from headworks.common.settings import ServiceSettings
 from headworks.common.sites import read_sites
+from headworks.common.tasks import in_background
 from headworks.dashboard.answers import Services
 from headworks.dashboard.api import Desk, create_api
 from headworks.dashboard.live import Live
@@ -176,10 +177,7 @@ async def dashboard(
         Desk(sites, Services(clients), Orders(clients, issuer), live, sessions, issuer, clock, STALE_AFTER)
     )
     app.state.authenticator = authenticator
-    hearing = asyncio.create_task(live.run())
-    async with Server(app) as server:
+    async with in_background(live.run()), Server(app) as server:
         yield Dashboard(server.url, live, sessions, issuer)
-        hearing.cancel()
-        await asyncio.gather(hearing, return_exceptions=True)
     for client in of_url.values():
         await client.aclose()

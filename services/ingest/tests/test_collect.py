@@ -20,6 +20,7 @@ from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery
 from headworks.common.messages import Award, Basis, Forecast, Measurements, Quality
 from headworks.common.subjects import FORECAST, MARKET, TELEMETRY
+from headworks.common.tasks import end, in_background
 from headworks.common.testing import eventually
 from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector, Polled
 from headworks.ingest.sections import SourcesSection
@@ -126,10 +127,8 @@ async def hearing(bus: Bus) -> AsyncIterator[list[Measurements]]:
     async def hear(message: Measurements, _delivery: Delivery) -> None:
         heard.append(message)
 
-    task = asyncio.create_task(bus.consume(TELEMETRY, hear, durable="test-telemetry", deliver=Deliver.ALL, site="abay"))
-    yield heard
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with in_background(bus.consume(TELEMETRY, hear, durable="test-telemetry", deliver=Deliver.ALL, site="abay")):
+        yield heard
 
 
 # ---------------------------------------------------------------- PI
@@ -310,10 +309,8 @@ async def test_polling_goes_on_after_a_fault(outside: Outside) -> None:
             outside.faults["pi"] = "none"
 
     outside.collector.clock = Clock(START, wall_epoch_s=time.time(), speed=1.0)
-    task = asyncio.create_task(outside.collector.keep_polling("pi", 0.001, poll))
-    await eventually(lambda: len(errors) >= 2)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with in_background(outside.collector.keep_polling("pi", 0.001, poll)):
+        await eventually(lambda: len(errors) >= 2)
     assert "PI answered 401" in str(errors[1])
 
 
@@ -334,9 +331,7 @@ async def test_forecasts_are_stored_and_told_once_an_issue(outside: Outside, bus
     ]
     await eventually(lambda: len(heard) == 3)
     assert {f.source for f in heard} == {"hydroforecast-short-term"}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end(*tasks)
     health = await outside.health("hydroforecast")
     assert (health.error, health.lag_s) == (None, 2.5 * 3600)
 
@@ -415,9 +410,7 @@ async def test_todays_award_is_fetched_and_tomorrows_when_it_is_due(
     assert await outside.poll("caiso") is None
     assert await outside.poll("caiso") is None
     await eventually(lambda: [a.trade_date for a in heard] == [date(2026, 2, 17), date(2026, 2, 18)])
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end(*tasks)
     assert (await outside.health("caiso")).lag_s == 0
 
 

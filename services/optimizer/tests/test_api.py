@@ -1,7 +1,6 @@
 """The API: closed without a caller, a run from its order to its result, what is wrong named by field, value and what is right."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from headworks.common.database import Database
 from headworks.common.messages import RunFinished, RunProgress, RunStage, RunStatus, SolveJob
 from headworks.common.settings import ServiceSettings
 from headworks.common.subjects import RUN_PROGRESS
+from headworks.common.tasks import in_background
 from headworks.optimizer.api import create_api
 from headworks.optimizer.case import Case, IntegerOptions, Options, Solution
 from headworks.optimizer.example_cases import calm_winter, spilling_storm
@@ -75,11 +75,8 @@ async def watch(site: Site, store: RunStore, bus: Bus, clock: Clock, tmp_path: P
 @pytest.fixture
 async def relayed(store: RunStore, database: Database, bus: Bus) -> AsyncIterator[None]:
     """The outbox goes out to the bus."""
-    relay = asyncio.create_task(store.outbox.relay(database, bus))
-    yield
-    relay.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await relay
+    async with in_background(store.outbox.relay(database, bus)):
+        yield
 
 
 async def ended_run(

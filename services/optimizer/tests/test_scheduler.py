@@ -17,6 +17,7 @@ from headworks.common.embedded.postgres import PostgresServer
 from headworks.common.embedded.process import free_port
 from headworks.common.handling import Delivery
 from headworks.common.messages import Award, AwardInterval, Forecast, ForecastStep
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.store import RunStore
@@ -37,13 +38,8 @@ async def queued(store: RunStore) -> list[tuple[str, str]]:
 
 @asynccontextmanager
 async def scheduling(scheduler: Scheduler) -> AsyncIterator[None]:
-    task = asyncio.create_task(scheduler.every_period())
-    try:
+    async with in_background(scheduler.every_period()):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 def award(known_at: datetime, day: date = date(2026, 2, 18)) -> Award:

@@ -36,6 +36,7 @@ from headworks.common.messages import (
     SolveJob,
 )
 from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS, SOLVE_JOB, Subject
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.optimizer.case import Hour, Replay, Solution, Status
 from headworks.optimizer.gather import IngestClient
@@ -105,12 +106,11 @@ async def worker(
     ingest: Ingest, day_text: str, store: RunStore, bus: Bus, clock: Clock, database: Database
 ) -> AsyncIterator[Worker]:
     """A worker with its outbox relayed."""
-    async with httpx.AsyncClient(transport=httpx.MockTransport(ingest.answer), base_url="http://ingest") as client:
-        relay = asyncio.create_task(store.outbox.relay(database, bus))
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(ingest.answer), base_url="http://ingest") as client,
+        in_background(store.outbox.relay(database, bus)),
+    ):
         yield Worker({"abay": parse_site(day_text)}, {"abay": day_text}, store, IngestClient(client), bus, clock)
-        relay.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await relay
 
 
 @pytest.fixture(autouse=True)
@@ -123,15 +123,9 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def working(worker: Worker) -> AsyncIterator[None]:
     """The worker on the queue, as main.py puts it there."""
-    task = asyncio.create_task(
-        worker.bus.consume(SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1)
-    )
-    try:
+    consuming = worker.bus.consume(SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1)
+    async with in_background(consuming):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def end_of(store: RunStore, run_id: str = "abay-1") -> Run:

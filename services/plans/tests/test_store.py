@@ -25,6 +25,7 @@ from headworks.common.messages import (
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.sites import read_sites
 from headworks.common.subjects import PLAN_REPLY
+from headworks.common.tasks import in_background
 from headworks.plans.actuators import actuators_of
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
@@ -109,10 +110,8 @@ async def test_a_submission_sent_again_over_the_bus_is_answered_again(
         delivery = Delivery("plans.submit.optimizer.abay", f"m{sequence}", sequence, 1, NOW)
         await desk.on_submission(submission("s1", [interval(0, 1, power_mw)]), delivery)
     database = Database(database_url)
-    relay = asyncio.create_task(store.outbox.relay(database, bus))
-    replies = [reply async for reply in first_replies(bus, 3)]
-    relay.cancel()
-    await asyncio.wait({relay})
+    async with in_background(store.outbox.relay(database, bus)):
+        replies = [reply async for reply in first_replies(bus, 3)]
     await database.close()
     assert [reply.accepted for reply in replies] == [True, True, False]
     assert replies[0] == replies[1]

@@ -5,7 +5,6 @@ order, and marks it. A crash in between publishes twice with one message id, whi
 """
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from headworks.common.bus import Bus, BusUnavailable
 from headworks.common.database import Database, is_away
 from headworks.common.messages import Message
 from headworks.common.subjects import Subject
+from headworks.common.tasks import wait_at_most
 from headworks.common.telemetry import outgoing_headers
 
 M = TypeVar("M", bound=Message)
@@ -82,8 +82,7 @@ class Outbox:
                 log.warning("outbox waits for the database", error=repr(error))
                 sent = 0
             if sent < BATCH:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                await wait_at_most(self._wake, POLL_S)
 
     async def _send_batch(self, database: Database, bus: Bus) -> int:
         """Publish up to BATCH messages in order; those before a failure are marked for good. Raises BusUnavailable."""

@@ -6,7 +6,7 @@ A dead consumer is a dead process, not a healthy-looking one. SIGTERM ends the t
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import structlog
@@ -20,13 +20,12 @@ from headworks.common.auth import Authenticator, authenticated
 from headworks.common.logs import configure_logs
 from headworks.common.problems import ProblemDetails, install_problem_handlers
 from headworks.common.settings import ServiceSettings
+from headworks.common.tasks import end
 from headworks.common.telemetry import configure_telemetry
 
 log = structlog.get_logger(__name__)
 Ready = Callable[[], Awaitable[bool]]
 Task = Callable[[], Awaitable[None]]
-CANCEL_AGAIN_S = 5.0
-"""Longer than a task needs to end what it handles."""
 
 _ERRORS: dict[int | str, dict[str, object]] = {
     401: {"model": ProblemDetails, "description": "Not signed in"},
@@ -126,16 +125,8 @@ async def run(
             for server in servers:
                 server.should_exit = True
             stopping.cancel()
-            await _end(working)
+            await end(*working)
     log.info("service stopped", service=name)
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: Python 3.11's wait_for can lose a cancellation that comes with its outcome."""
-    while waiting := [task for task in tasks if not task.done()]:
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
 
 
 async def _until_it_ends(name: str, task: Task) -> None:

@@ -1,7 +1,6 @@
 """Watches one site: learns facts from the bus, and lets every alarm see them at once and at a steady beat."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,6 +28,7 @@ from headworks.common.subjects import (
     TELEMETRY,
     Subject,
 )
+from headworks.common.tasks import wait_at_most
 from headworks.waterway.site import Site
 
 M = TypeVar("M", bound=Message)
@@ -124,5 +124,4 @@ class Monitor:
                 if not is_away(error):
                     raise
                 log.warning("alarms wait for the database", site=self.site.site, error=repr(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), EVALUATE_EVERY_S)
+            await wait_at_most(self._wake, EVALUATE_EVERY_S)

@@ -1,7 +1,6 @@
 """The control loop: every tick, and at once when a plan arrives, each actuator is read, decided on, and written."""
 
 import asyncio
-import contextlib
 import math
 import time
 import uuid
@@ -23,6 +22,7 @@ from headworks.common.messages import (
     TargetType,
 )
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
+from headworks.common.tasks import wait_at_most
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, Plc
@@ -106,8 +106,7 @@ class ControlLoop:
                     await self._tick(actuator, plc)
                 self._ticked_s[name] = time.monotonic()
                 rest_s = max(0.0, self.tick_s - (time.monotonic() - started_s))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), rest_s)
+                await wait_at_most(wake, rest_s)
         finally:
             plc.close()
 

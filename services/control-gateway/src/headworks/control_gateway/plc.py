@@ -75,7 +75,8 @@ class Plc:
         host, port = self._address
         client = AsyncModbusTcpClient(host, port=port, timeout=self._timeout_s, retries=0, reconnect_delay=0)
         try:
-            connected = await asyncio.wait_for(client.connect(), self._timeout_s * 2)
+            async with asyncio.timeout(self._timeout_s * 2):
+                connected = await client.connect()
         except (OSError, TimeoutError, ModbusException) as error:
             client.close()
             return LinkFault(f"cannot connect: {error!r}")
@@ -88,7 +89,8 @@ class Plc:
     async def _guard(self, call: Awaitable[ModbusPDU], function: int) -> ModbusPDU | LinkFault:
         """The reply, or why there is none; after a time-out the connection is dropped, as a late reply would mislead."""
         try:
-            reply = await asyncio.wait_for(call, self._timeout_s * 2)
+            async with asyncio.timeout(self._timeout_s * 2):
+                reply = await call
         except (ModbusException, OSError, TimeoutError) as error:
             self.close()
             return LinkFault(f"no answer: {error!r}")

@@ -12,6 +12,7 @@ from headworks.common.database import Database, is_away
 from headworks.common.messages import Setpoint
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import CONTROL_STATE, SETPOINT
+from headworks.common.tasks import wait_at_most
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.tables import journal as journal_table
@@ -40,8 +41,7 @@ class Shipper:
                 if not is_away(error):
                     raise
                 log.warning("journal waits for the database", error=repr(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._journal.appended.wait(), SHIP_EVERY_S)
+            await wait_at_most(self._journal.appended, SHIP_EVERY_S)
 
     async def _ship_batch(self) -> bool:
         """Ship what is next; False when nothing was. A crash after the commit ships again, which the id makes harmless."""
@@ -88,6 +88,5 @@ async def publish_state(loop: ControlLoop, bus: Bus) -> None:
         loop.changed.clear()
         with contextlib.suppress(BusUnavailable):
             await bus.publish(CONTROL_STATE, loop.state(), site=loop.site)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(loop.changed.wait(), STATE_EVERY_S)
+        await wait_at_most(loop.changed, STATE_EVERY_S)
         await asyncio.sleep(0.05)

@@ -5,7 +5,7 @@ A page that cannot keep up is let go; it comes back and asks for the whole view 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -36,6 +36,7 @@ from headworks.common.subjects import (
     TELEMETRY,
     Subject,
 )
+from headworks.common.tasks import end
 from headworks.dashboard import shapes
 from headworks.dashboard.display import Display, alarm_of, control_of, input_of, setpoint_of
 from headworks.waterway.site import Site
@@ -105,7 +106,7 @@ class Live:
         finally:
             for watcher in list(self._watchers):
                 watcher.let_go()
-            await _end(hearing)
+            await end(*hearing)
 
     async def _hear(self, subject: Subject[M], read: Callable[[M], Iterator[shapes.News]]) -> None:
         async for message, _delivery in self._bus.follow(subject):
@@ -141,7 +142,8 @@ class Live:
             yield self.beat()
             while not watcher.gone:
                 try:
-                    item = await asyncio.wait_for(watcher.queue.get(), BEAT_S)
+                    async with asyncio.timeout(BEAT_S):
+                        item = await watcher.queue.get()
                 except TimeoutError:
                     if not welcome():
                         return
@@ -178,15 +180,6 @@ def _forecast_changed(message: Forecast) -> Iterator[shapes.News]:
 
 def _award_changed(message: Award) -> Iterator[shapes.News]:
     yield shapes.ChangedNews(part="award", at=message.known_at)
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: before Python 3.12 a cancellation can be lost in wait_for as its wait is over."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 def _control(message: ControlState) -> Iterator[shapes.News]:

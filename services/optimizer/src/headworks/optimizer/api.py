@@ -17,6 +17,7 @@ from headworks.common.messages import Message, Override, RunFinished, RunStage, 
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.common.subjects import RUN_FINISHED, RUN_PROGRESS, Subject
+from headworks.common.tasks import end
 from headworks.optimizer.case import Form, Hour, Solution
 from headworks.optimizer.orders import override_faults, setpoint_faults
 from headworks.optimizer.solve import lp_text, recalculated
@@ -207,5 +208,4 @@ async def _events(run: Run, store: RunStore, bus: Bus) -> AsyncIterator[ServerSe
             if event.event == "finished":
                 return
     finally:
-        for task in hearing:
-            task.cancel()
+        await end(*hearing)

@@ -92,7 +92,8 @@ async def _listen(process: Process, silent_s: float, on_gap: OnGap) -> Solution:
     while True:
         line = b""
         try:
-            line = await asyncio.wait_for(process.stdout.readline(), silent_s)
+            async with asyncio.timeout(silent_s):
+                line = await process.stdout.readline()
             if not line:
                 code = await process.wait()
                 return Solution(status=Status.FAILED, reason=f"the solver's process ended with {code}")

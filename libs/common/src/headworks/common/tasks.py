@@ -1,0 +1,40 @@
+"""Tasks: jobs that run beside others, a wait that loses no cancellation, and an end that is one.
+
+Python 3.11's `asyncio.wait_for` can lose a cancellation that comes together with its outcome, and libraries use it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+CANCEL_AGAIN_S = 6.0
+"""Longer than a consumer needs to end what it handles."""
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel until all have ended. What they raised stays in them."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+
+
+@contextlib.asynccontextmanager
+async def in_background(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run jobs while the body runs, then end them. Raises what one of them raised."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        await end(*tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,58 @@
+"""Tasks end when told to, whatever a library does with a cancellation, and what they raised is heard."""
+
+import asyncio
+import time
+
+import pytest
+
+from headworks.common import tasks
+from headworks.common.tasks import end, in_background, wait_at_most
+
+
+async def loses_one_cancellation() -> None:
+    """As Python 3.11's wait_for does when its wait is over in the same moment."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        await asyncio.Event().wait()
+
+
+async def test_a_lost_cancellation_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "CANCEL_AGAIN_S", 0.01)
+    task = asyncio.create_task(loses_one_cancellation())
+    await asyncio.sleep(0)
+    await end(task)
+    assert task.cancelled()
+
+
+async def test_what_a_job_raised_is_heard() -> None:
+    async def fails() -> None:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        async with in_background(fails(), loses_nothing()):
+            await asyncio.sleep(0.01)
+
+
+async def loses_nothing() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_wait_ends_with_its_event_or_its_time() -> None:
+    event = asyncio.Event()
+    began_s = time.monotonic()
+    await wait_at_most(event, 0.05)
+    assert time.monotonic() - began_s >= 0.04
+    event.set()
+    await wait_at_most(event, 60.0)
+    assert time.monotonic() - began_s < 30
+
+
+async def test_a_cancellation_that_comes_with_the_event_is_kept() -> None:
+    event = asyncio.Event()
+    waiting = asyncio.create_task(wait_at_most(event, 60.0))
+    await asyncio.sleep(0)
+    event.set()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
