@@ -17,14 +17,15 @@ import harness
 import pulp
 
 from headworks.optimizer import solver
-from headworks.optimizer.case import Case, Form, IntegerOptions, Options
-from headworks.optimizer.example_cases import EXAMPLES
+from headworks.optimizer.afterbay.case import Case, Form, IntegerOptions, Options
+from headworks.optimizer.afterbay.example_cases import EXAMPLES
+from headworks.optimizer.afterbay.solve import recalculate, solve_case
 from headworks.optimizer.models.afterbay import Problem, build
 from headworks.optimizer.models.cost import cost_by_term
 from headworks.optimizer.models.data import DAM3, Data, limits_cannot_hold, prepare
-from headworks.optimizer.solve import recalculate, solve_case
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.site_file import parse_site
 
 SITE_FILE = Path(__file__).parents[1] / "sites" / "abay.yaml"
 INTEGERS = IntegerOptions(spill_above_power_only=True, max_setpoint_changes=40, min_hours_between_changes=3)
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--peer-seconds", type=float, default=60, help="time limit of the peer; 0 leaves it out")
     arguments = parser.parse_args()
     site = parse_site(SITE_FILE.read_text(encoding="utf-8"))
+    assert isinstance(site, AfterbaySite)
     linear = [week(site, name, None, arguments.repeats) for name in EXAMPLES]
     harness.show("linear form, 168 h: build + solve + replay", linear)
     integer = [week(site, name, INTEGERS, arguments.integer_repeats) for name in EXAMPLES]
@@ -54,7 +56,7 @@ def main() -> None:
     harness.write("solve", ("highspy", "pulp", "numpy"), results)
 
 
-def week(site: Site, name: str, integers: IntegerOptions | None, repeats: int) -> dict[str, object]:
+def week(site: AfterbaySite, name: str, integers: IntegerOptions | None, repeats: int) -> dict[str, object]:
     """One example week, solved again and again."""
     case = EXAMPLES[name](options=Options(integer_options=integers or IntegerOptions()))
     solution = solve_case(site, case)
@@ -80,7 +82,7 @@ def week(site: Site, name: str, integers: IntegerOptions | None, repeats: int) -
     }
 
 
-def undisturbed(site: Site, case: Case) -> tuple[float, float]:
+def undisturbed(site: AfterbaySite, case: Case) -> tuple[float, float]:
     """Wall-clock and CPU seconds of one solve as the service's own solve process does it: without the garbage collector."""
     gc.collect()
     gc.disable()
@@ -92,7 +94,7 @@ def undisturbed(site: Site, case: Case) -> tuple[float, float]:
         gc.enable()
 
 
-def beside(site: Site, name: str, hours: int, limit_s: float) -> dict[str, object]:
+def beside(site: AfterbaySite, name: str, hours: int, limit_s: float) -> dict[str, object]:
     """Ours and the peer on the same hours of an example: seconds, and the true cost of both schedules."""
     case = EXAMPLES[name](hours=hours)
     data = prepare(site, case)
@@ -114,7 +116,7 @@ def beside(site: Site, name: str, hours: int, limit_s: float) -> dict[str, objec
     }
 
 
-def true_cost(site: Site, case: Case, data: Data, power_mw: Sequence[float]) -> float | None:
+def true_cost(site: AfterbaySite, case: Case, data: Data, power_mw: Sequence[float]) -> float | None:
     """The cost of a schedule by the forward simulation; None where it leaves the surveyed range."""
     low_mw, high_mw = data.min_power_mw, data.max_power_mw
     try:
@@ -124,7 +126,7 @@ def true_cost(site: Site, case: Case, data: Data, power_mw: Sequence[float]) -> 
     return sum(cost_by_term(data, trajectory).values())
 
 
-def segment_problem(site: Site, case: Case, data: Data) -> Problem:
+def segment_problem(site: AfterbaySite, case: Case, data: Data) -> Problem:
     """The same problem with elevation as a piecewise function of storage: a binary a segment and hour, head limit on it."""
     form = Form.MPC if limits_cannot_hold(data) else Form.MILP
     problem = build(data, form)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import parse_site
 
 SITE_FILE = Path(__file__).parents[3] / "sites" / "abay.yaml"
 
@@ -15,5 +16,7 @@ def site_text() -> str:
 
 
 @pytest.fixture(scope="session")
-def site(site_text: str) -> Site:
-    return parse_site(site_text)
+def site(site_text: str) -> AfterbaySite:
+    parsed = parse_site(site_text)
+    assert isinstance(parsed, AfterbaySite)
+    return parsed

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange, StageStorage
 from headworks.waterway.quantities import from_si, in_unit
-from headworks.waterway.site import Site
 
 FT = 0.3048
 
 
 @pytest.fixture(scope="module")
-def curve(site: Site) -> StageStorage:
+def curve(site: AfterbaySite) -> StageStorage:
     return site.afterbay.reservoir.stage_storage.curve
 
 
@@ -27,14 +27,14 @@ def test_the_facts_numbers_hold(curve: StageStorage) -> None:
 
 
 @given(feet=st.floats(1150, 1180))
-def test_there_and_back_is_the_same(site: Site, feet: float) -> None:
+def test_there_and_back_is_the_same(site: AfterbaySite, feet: float) -> None:
     curve = site.afterbay.reservoir.stage_storage.curve
     elevation_m = min(max(feet * FT, curve.lowest_m), curve.highest_m)
     assert curve.elevation_at(curve.storage_at(elevation_m)) == pytest.approx(elevation_m, abs=1e-9)
 
 
 @given(low=st.floats(1150, 1179.99), rise=st.floats(0.001, 30))
-def test_storage_rises_with_elevation(site: Site, low: float, rise: float) -> None:
+def test_storage_rises_with_elevation(site: AfterbaySite, low: float, rise: float) -> None:
     curve = site.afterbay.reservoir.stage_storage.curve
     low_m, high_m = max(curve.lowest_m, low * FT), min(curve.highest_m, (low + rise) * FT)
     if low_m < high_m:

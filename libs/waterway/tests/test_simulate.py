@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headworks.waterway.afterbay import head_limit_mw, unit_flow_m3s
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.simulate import Trajectory, simulate
-from headworks.waterway.site import Site
 
 FT, CFS = 0.3048, 0.3048**3
 FLOAT_M = 1173 * FT
@@ -17,7 +17,7 @@ DAY = st.integers(1, 24)
 
 
 def run(
-    site: Site,
+    site: AfterbaySite,
     setpoint_mw: list[float],
     inflow_cfs: list[float],
     start_ft: float = 1170,
@@ -35,13 +35,13 @@ def run(
     )
 
 
-def test_a_steady_state_stays(site: Site) -> None:
+def test_a_steady_state_stays(site: AfterbaySite) -> None:
     steady = run(site, [3.0] * 24, [163.73 * 3 + 83] * 24)
     assert steady.elevation_m == pytest.approx([1170 * FT] * 24)
     assert steady.spill_m3s == (0.0,) * 24
 
 
-def test_a_hundredth_of_a_foot_is_about_nine_cfs_hours(site: Site) -> None:
+def test_a_hundredth_of_a_foot_is_about_nine_cfs_hours(site: AfterbaySite) -> None:
     risen = run(site, [3.0], [163.73 * 3 + 83 + 9])
     assert (risen.elevation_m[0] / FT - 1170) == pytest.approx(0.01, rel=0.06)
 
@@ -52,7 +52,7 @@ hours = st.lists(st.tuples(st.floats(0.8, 5.8), st.floats(0, 3000)), min_size=1,
 @settings(max_examples=60, deadline=None)
 @given(hours=hours, start_ft=st.floats(1165, 1174), power_mw=st.floats(0.8, 5.0))
 def test_the_rules_hold_for_any_schedule(
-    site: Site, hours: list[tuple[float, float]], start_ft: float, power_mw: float
+    site: AfterbaySite, hours: list[tuple[float, float]], start_ft: float, power_mw: float
 ) -> None:
     curve, unit = site.afterbay.reservoir.stage_storage.curve, site.afterbay.unit
     try:
@@ -74,21 +74,21 @@ def test_the_rules_hold_for_any_schedule(
         assert after - before <= 2.52 + 1e-9
 
 
-def test_the_ramp_holds_the_generation_back(site: Site) -> None:
+def test_the_ramp_holds_the_generation_back(site: AfterbaySite) -> None:
     path = run(site, [5.0, 5.0, 0.8, 0.8], [700] * 4, power_mw=1.0)
     assert path.power_mw == pytest.approx([3.52, 5.0, 2.48, 0.8])
 
 
-def test_a_reported_power_outside_the_unit_is_brought_into_its_range(site: Site) -> None:
+def test_a_reported_power_outside_the_unit_is_brought_into_its_range(site: AfterbaySite) -> None:
     assert run(site, [5.0], [700], power_mw=0.0).power_mw == pytest.approx([0.8 + 2.52])
 
 
-def test_the_head_holds_the_generation_back(site: Site) -> None:
+def test_the_head_holds_the_generation_back(site: AfterbaySite) -> None:
     path = run(site, [5.8] * 3, [163.73 * 5.1 + 83] * 3, start_ft=1168)
     assert path.power_mw[0] == pytest.approx(5.10, abs=0.005)
 
 
-def test_a_start_above_float_spills_at_once(site: Site) -> None:
+def test_a_start_above_float_spills_at_once(site: AfterbaySite) -> None:
     path = run(site, [3.0], [163.73 * 3 + 83], start_ft=1173.5)
     curve = site.afterbay.reservoir.stage_storage.curve
     assert path.elevation_m[0] == pytest.approx(FLOAT_M)
@@ -96,11 +96,11 @@ def test_a_start_above_float_spills_at_once(site: Site) -> None:
     assert path.spill_m3s[0] * 3600 == pytest.approx(carried_m3)
 
 
-def test_a_reservoir_that_runs_dry_is_an_error(site: Site) -> None:
+def test_a_reservoir_that_runs_dry_is_an_error(site: AfterbaySite) -> None:
     with pytest.raises(OutOfRange, match="outside the curve"):
         run(site, [4.0] * 100, [0.0] * 100, start_ft=1151)
 
 
-def test_unequal_lengths_are_refused(site: Site) -> None:
+def test_unequal_lengths_are_refused(site: AfterbaySite) -> None:
     with pytest.raises(ValueError, match="2 steps and inflow_m3s 1"):
         run(site, [1.0, 1.0], [500])

@@ -2,11 +2,12 @@
 
 import pytest
 
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.series import si_series, unit_of
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.site_file import parse_site
 
 
-def test_the_repository_site_reads_into_si(site: Site) -> None:
+def test_the_repository_site_reads_into_si(site: AfterbaySite) -> None:
     assert site.afterbay.reservoir.minimum_elevation == pytest.approx(356.0064)
     assert site.afterbay.unit.ramp_rate == 0.042
     assert site.afterbay.inflow.bias_window == 86400
@@ -15,7 +16,7 @@ def test_the_repository_site_reads_into_si(site: Site) -> None:
     assert site.section("schedule")["horizon"] == "168 h"
 
 
-def test_a_missing_section_is_named(site: Site) -> None:
+def test_a_missing_section_is_named(site: AfterbaySite) -> None:
     with pytest.raises(ValueError, match="section 'tides' is missing"):
         site.section("tides")
 

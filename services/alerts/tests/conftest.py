@@ -11,19 +11,19 @@ from headworks.alerts.sections import Alarm, alarms_of
 from headworks.alerts.store import Addressees, AlarmStore
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
-from headworks.common.sites import read_sites
-from headworks.waterway.site import Site
+from headworks.common.sites import afterbays, read_sites
+from headworks.waterway.afterbay_site import AfterbaySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def site(sites_folder: Path) -> Site:
-    return read_sites(sites_folder)["abay"]
+def site(sites_folder: Path) -> AfterbaySite:
+    return afterbays(read_sites(sites_folder))["abay"]
 
 
 @pytest.fixture(scope="session")
-def alarms(site: Site) -> dict[str, Alarm]:
+def alarms(site: AfterbaySite) -> dict[str, Alarm]:
     return alarms_of(site)
 
 

@@ -19,7 +19,7 @@ from headworks.alerts.store import AlarmStore
 from headworks.common.auth import Authenticator, Issuer, Role
 from headworks.common.clock import Clock
 from headworks.common.settings import ServiceSettings
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
@@ -43,7 +43,7 @@ class Caller:
 
 
 @pytest.fixture
-def monitor(site: Site, alarms: dict[str, Alarm], store: AlarmStore) -> Monitor:
+def monitor(site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore) -> Monitor:
     return Monitor(site, alarms, store, CLOCK)
 
 

@@ -7,7 +7,7 @@ import pytest
 from headworks.alerts.conditions import Cause, Facts, Reading, read
 from headworks.alerts.sections import Alarm
 from headworks.common.messages import Basis, Quality, Sample
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 FT = 0.3048
@@ -25,7 +25,7 @@ def facts(*samples: Sample) -> Facts:
 
 
 def elevation_reading(
-    site: Site, alarm: Alarm, elevation_ft: float, *, held: bool = False, float_ft: float | None = None
+    site: AfterbaySite, alarm: Alarm, elevation_ft: float, *, held: bool = False, float_ft: float | None = None
 ) -> Reading:
     known = facts(sample("elevation_m", elevation_ft * FT))
     if float_ft is not None:
@@ -47,7 +47,7 @@ def elevation_reading(
     ],
 )
 def test_a_low_level_holds_below_its_limit_and_goes_beyond_the_deadband(
-    site: Site, alarms: dict[str, Alarm], elevation_ft: float, held: bool, holds: bool
+    site: AfterbaySite, alarms: dict[str, Alarm], elevation_ft: float, held: bool, holds: bool
 ) -> None:
     assert elevation_reading(site, alarms["reservoir_low"], elevation_ft, held=held).holds is holds
 
@@ -57,12 +57,12 @@ def test_a_low_level_holds_below_its_limit_and_goes_beyond_the_deadband(
     [(1172.49, None, False), (1172.51, None, True), (1171.51, 1172.0, True), (1171.49, 1172.0, False)],
 )
 def test_a_high_level_follows_the_measured_float(
-    site: Site, alarms: dict[str, Alarm], elevation_ft: float, float_ft: float | None, holds: bool
+    site: AfterbaySite, alarms: dict[str, Alarm], elevation_ft: float, float_ft: float | None, holds: bool
 ) -> None:
     assert elevation_reading(site, alarms["reservoir_high"], elevation_ft, float_ft=float_ft).holds is holds
 
 
-def test_a_reading_speaks_in_the_sites_units(site: Site, alarms: dict[str, Alarm]) -> None:
+def test_a_reading_speaks_in_the_sites_units(site: AfterbaySite, alarms: dict[str, Alarm]) -> None:
     reading = elevation_reading(site, alarms["reservoir_low"], 1167.5)
     assert reading.text == "1167.50 ft is below 1168.00 ft"
     assert reading.value == pytest.approx(1167.5)
@@ -70,13 +70,13 @@ def test_a_reading_speaks_in_the_sites_units(site: Site, alarms: dict[str, Alarm
 
 
 @pytest.mark.parametrize("quality", [Quality.BAD, Quality.SUSPECT, Quality.MISSING])
-def test_only_good_values_speak(site: Site, alarms: dict[str, Alarm], quality: Quality) -> None:
+def test_only_good_values_speak(site: AfterbaySite, alarms: dict[str, Alarm], quality: Quality) -> None:
     value = None if quality is Quality.MISSING else 300.0
     known = facts(sample("elevation_m", value, quality=quality))
     assert read(alarms["reservoir_low"], site, known, {}, NOW, held=False) is None
 
 
-def test_an_old_value_says_nothing_of_the_level(site: Site, alarms: dict[str, Alarm]) -> None:
+def test_an_old_value_says_nothing_of_the_level(site: AfterbaySite, alarms: dict[str, Alarm]) -> None:
     known = facts(sample("elevation_m", 300.0))
     young, old = NOW + timedelta(hours=2), NOW + timedelta(hours=2, seconds=1)
     assert read(alarms["reservoir_low"], site, known, {}, young, held=False) is not None
@@ -90,7 +90,7 @@ def test_a_late_old_value_does_not_replace_a_newer_one() -> None:
 
 @pytest.mark.parametrize(("minutes", "holds"), [(29, False), (30, False), (30.1, True)])
 def test_staleness_counts_from_the_last_good_value(
-    site: Site, alarms: dict[str, Alarm], minutes: float, holds: bool
+    site: AfterbaySite, alarms: dict[str, Alarm], minutes: float, holds: bool
 ) -> None:
     known = facts(sample("elevation_m", 357.0))
     reading = read(alarms["elevation_stale"], site, known, {}, NOW + timedelta(minutes=minutes), held=False)
@@ -103,7 +103,9 @@ def test_an_hourly_mean_speaks_up_to_the_end_of_its_hour() -> None:
     assert facts(mean).latest["r4_flow_m3s"].until == NOW + timedelta(hours=1)
 
 
-def test_a_series_never_heard_is_stale_only_after_a_while_of_listening(site: Site, alarms: dict[str, Alarm]) -> None:
+def test_a_series_never_heard_is_stale_only_after_a_while_of_listening(
+    site: AfterbaySite, alarms: dict[str, Alarm]
+) -> None:
     readings = [
         read(alarms["elevation_stale"], site, Facts(NOW), {}, NOW + timedelta(minutes=m), held=False) for m in (1, 31)
     ]
@@ -123,7 +125,7 @@ def test_a_series_never_heard_is_stale_only_after_a_while_of_listening(site: Sit
     ],
 )
 def test_an_award_is_missing_from_the_hour_on_and_until_it_is_known(
-    site: Site, alarms: dict[str, Alarm], local_hour: int, known: str, missing: str | None
+    site: AfterbaySite, alarms: dict[str, Alarm], local_hour: int, known: str, missing: str | None
 ) -> None:
     heard = Facts(NOW, award_dates={date.fromisoformat(known)})
     now = datetime(2026, 2, 17, 8, tzinfo=UTC) + timedelta(hours=local_hour)  # midnight in California is 08:00 UTC
@@ -133,7 +135,7 @@ def test_an_award_is_missing_from_the_hour_on_and_until_it_is_known(
     assert missing is None or reading.text == f"the award of {missing} is not known"
 
 
-def test_an_event_holds_while_it_has_causes(site: Site, alarms: dict[str, Alarm]) -> None:
+def test_an_event_holds_while_it_has_causes(site: AfterbaySite, alarms: dict[str, Alarm]) -> None:
     causes = {"b": Cause("second", NOW), "a": Cause("first", NOW)}
     both = read(alarms["plc_lost"], site, Facts(NOW), causes, NOW, held=False)
     none = read(alarms["plc_lost"], site, Facts(NOW), {}, NOW, held=True)

@@ -11,7 +11,7 @@ from headworks.alerts.conditions import Facts, Reading, read
 from headworks.alerts.lifecycle import Changed, Denied, Record, Transition, acknowledge, observe, shelve, unshelve
 from headworks.alerts.sections import Alarm, EventAlarm, LevelAlarm
 from headworks.common.messages import AlarmState, Quality, Sample, Severity
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -120,7 +120,7 @@ def test_it_can_be_taken_back_before_its_time_but_only_when_shelved() -> None:
 
 
 @given(st.lists(st.floats(-0.02, 0.02), min_size=1, max_size=120))
-def test_noise_about_a_threshold_raises_at_most_one_alarm(site: Site, noise_ft: list[float]) -> None:
+def test_noise_about_a_threshold_raises_at_most_one_alarm(site: AfterbaySite, noise_ft: list[float]) -> None:
     """A peer without a deadband fired 20 times in 10 h on such a signal."""
     alarm = LevelAlarm(title="Low", severity=Severity.CRITICAL, series="elevation", below="1168 ft", deadband="0.05 ft")
     known, record, raised = Facts(NOW), Record.new(NOW), 0

@@ -14,7 +14,7 @@ from headworks.common.service import Task
 from headworks.common.subjects import PLAN_REPLY, TELEMETRY
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
@@ -36,7 +36,7 @@ def elevation(value_m: float) -> Measurements:
 
 
 async def test_a_low_reservoir_is_raised_and_returns(
-    site: Site, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+    site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
 ) -> None:
     async with watching(Monitor(site, alarms, store, CLOCK), bus):
         await bus.publish(TELEMETRY, elevation(355.0), site="abay", source="pi")
@@ -46,7 +46,7 @@ async def test_a_low_reservoir_is_raised_and_returns(
 
 
 async def test_what_was_measured_before_the_start_is_known(
-    site: Site, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+    site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
 ) -> None:
     await bus.publish(TELEMETRY, elevation(355.0), site="abay", source="pi")
     async with watching(Monitor(site, alarms, store, CLOCK), bus):
@@ -54,7 +54,7 @@ async def test_what_was_measured_before_the_start_is_known(
 
 
 async def test_a_refusal_while_the_alerts_were_down_is_not_lost(
-    site: Site, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+    site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
 ) -> None:
     refusal = Refusal(field="intervals.0.targets.target_value", value=9.0, expected="at most 5.8 MW")
     refused = PlanReply(

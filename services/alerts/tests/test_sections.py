@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from headworks.alerts.sections import Alarm, EventAlarm, LevelAlarm, StaleAlarm, alarms_of
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 
-def site_with(sites_folder: Path, **alarms: dict[str, Any]) -> Site:
+def site_with(sites_folder: Path, **alarms: dict[str, Any]) -> AfterbaySite:
     raw = yaml.safe_load((sites_folder / "abay.yaml").read_text())
-    return parse_site(yaml.safe_dump(raw | {"alarms": alarms}))
+    return AfterbaySite.model_validate(raw | {"alarms": alarms})
 
 
 def level(**changes: Any) -> dict[str, Any]:

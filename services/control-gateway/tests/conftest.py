@@ -7,14 +7,14 @@ import pytest
 from gateway_rig import NOW, HandClock, PlcServer
 
 from headworks.common.messages import Outcome, Setpoint
-from headworks.common.sites import read_sites
+from headworks.common.sites import afterbays, read_sites
 from headworks.control_gateway.limits import Actuator, ControlSection, actuators_of, control_section
 from headworks.waterway.site import Site
 
 
 @pytest.fixture(scope="session")
 def site(sites_folder: Path) -> Site:
-    return read_sites(sites_folder)["abay"]
+    return afterbays(read_sites(sites_folder))["abay"]
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock
 from headworks.common.settings import ServiceSettings
-from headworks.common.sites import read_sites
+from headworks.common.sites import afterbays, read_sites
 from headworks.common.tasks import in_background
 from headworks.dashboard.answers import Services
 from headworks.dashboard.api import Desk, create_api
@@ -37,7 +37,7 @@ from headworks.dashboard.orders import Orders
 from headworks.dashboard.sessions import Sessions
 from headworks.dashboard.throttle import Throttle
 from headworks.dashboard.users import User
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 SERVICES = ("ingest", "optimizer", "plans", "control_gateway", "alerts")
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
@@ -61,8 +61,8 @@ def recorded() -> Recorded:
 
 
 @pytest.fixture(scope="session")
-def site(sites_folder: Path) -> Site:
-    return read_sites(sites_folder)["abay"]
+def site(sites_folder: Path) -> AfterbaySite:
+    return afterbays(read_sites(sites_folder))["abay"]
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +161,7 @@ def nowhere() -> Iterator[str]:
 
 @pytest.fixture
 async def dashboard(
-    addresses: dict[str, str], recorded: Recorded, site: Site, users: dict[str, User], bus: Bus, tmp_path: Path
+    addresses: dict[str, str], recorded: Recorded, site: AfterbaySite, users: dict[str, User], bus: Bus, tmp_path: Path
 ) -> AsyncIterator[Dashboard]:
     secret = tmp_path / "secret"
     secret.write_text(SECRET)

@@ -12,7 +12,7 @@ from headworks.dashboard.answers import AlarmRecord, Answers, Away, LatestRun, R
 from headworks.dashboard.display import Display, input_of, label, points
 from headworks.dashboard.shapes import View
 from headworks.dashboard.view import PARTS, build, releases
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 STALE_AFTER = timedelta(minutes=30)
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
@@ -43,11 +43,11 @@ def answers(recorded: Any) -> Answers:
     )
 
 
-def made(site: Site, answers: Answers, now: datetime) -> View:
+def made(site: AfterbaySite, answers: Answers, now: datetime) -> View:
     return build(site, answers, now, 144.0, STALE_AFTER)
 
 
-def test_values_are_in_display_units(site: Site, answers: Answers, recorded: Any) -> None:
+def test_values_are_in_display_units(site: AfterbaySite, answers: Answers, recorded: Any) -> None:
     view = made(site, answers, recorded.now)
     inside = recorded.answers["/sites/abay/series/elevation_m/latest"]["value"]
     shown = {i.series: i for i in view.inputs or []}
@@ -65,7 +65,7 @@ def test_values_are_in_display_units(site: Site, answers: Answers, recorded: Any
     assert view.not_known == []
 
 
-def test_the_whole_view_is_there_when_all_answer(site: Site, answers: Answers, recorded: Any) -> None:
+def test_the_whole_view_is_there_when_all_answer(site: AfterbaySite, answers: Answers, recorded: Any) -> None:
     view = made(site, answers, recorded.now)
     dumped = view.model_dump()
     assert [name for name, value in dumped.items() if value is None] == []
@@ -79,7 +79,7 @@ def test_the_whole_view_is_there_when_all_answer(site: Site, answers: Answers, r
 
 @pytest.mark.parametrize("part", sorted(PARTS))
 def test_a_part_that_is_away_is_null_and_named_and_the_rest_stands(
-    site: Site, answers: Answers, recorded: Any, part: str
+    site: AfterbaySite, answers: Answers, recorded: Any, part: str
 ) -> None:
     whole = made(site, answers, recorded.now).model_dump()
     view = made(site, replace(answers, **{part: Away("ingest", "ingest does not answer (ConnectError)")}), recorded.now)
@@ -93,7 +93,7 @@ def test_a_part_that_is_away_is_null_and_named_and_the_rest_stands(
 
 
 def test_without_the_operators_tag_the_float_is_the_site_files_and_says_so(
-    site: Site, answers: Answers, recorded: Any
+    site: AfterbaySite, answers: Answers, recorded: Any
 ) -> None:
     assert isinstance(answers.latest, list)
     without = [pair for pair in answers.latest if pair[0].series != "float_elevation_m"]
@@ -102,7 +102,7 @@ def test_without_the_operators_tag_the_float_is_the_site_files_and_says_so(
 
 
 def test_the_float_tag_moves_the_maximum_and_a_bad_tag_stands_on_its_last_good_value(
-    site: Site, answers: Answers, recorded: Any
+    site: AfterbaySite, answers: Answers, recorded: Any
 ) -> None:
     good = Sample(series="float_elevation_m", valid_at=NOW, value=1171 * FT, quality=Quality.GOOD)
     bad = Sample(series="float_elevation_m", valid_at=NOW, value=None, quality=Quality.BAD)
@@ -111,7 +111,7 @@ def test_the_float_tag_moves_the_maximum_and_a_bad_tag_stands_on_its_last_good_v
         assert (limits.float_elevation, limits.maximum_elevation, limits.float_source) == (1171.0, 1170.5, "pi")
 
 
-def test_a_bad_value_is_null_never_zero_and_brings_the_last_good_one(site: Site) -> None:
+def test_a_bad_value_is_null_never_zero_and_brings_the_last_good_one(site: AfterbaySite) -> None:
     bad = Sample(series="elevation_m", valid_at=NOW, value=None, quality=Quality.MISSING)
     good = Sample(series="elevation_m", valid_at=NOW - timedelta(hours=1), value=1170 * FT, quality=Quality.GOOD)
     shown = input_of(Display(site), bad, STALE_AFTER, good)
@@ -120,14 +120,14 @@ def test_a_bad_value_is_null_never_zero_and_brings_the_last_good_one(site: Site)
     assert shown.last_good.value == 1170.0
 
 
-def test_the_mean_of_an_hour_grows_old_from_that_hours_end_on(site: Site) -> None:
+def test_the_mean_of_an_hour_grows_old_from_that_hours_end_on(site: AfterbaySite) -> None:
     instant = Sample(series="r4_flow_m3s", valid_at=NOW, value=1.0, quality=Quality.GOOD)
     mean = instant.model_copy(update={"basis": Basis.HOUR_MEAN})
     assert input_of(Display(site), instant, STALE_AFTER).stale_at == NOW + STALE_AFTER
     assert input_of(Display(site), mean, STALE_AFTER).stale_at == NOW + timedelta(hours=1) + STALE_AFTER
 
 
-def test_means_of_hours_are_drawn_only_before_the_first_instant(site: Site) -> None:
+def test_means_of_hours_are_drawn_only_before_the_first_instant(site: AfterbaySite) -> None:
     def sample(hours: float, basis: Basis) -> Sample:
         at = NOW + timedelta(hours=hours)
         return Sample(series="oxph_power_mw", valid_at=at, value=hours, quality=Quality.GOOD, basis=basis)
@@ -155,7 +155,7 @@ def test_series_are_called_as_people_call_them(series: str, called: str) -> None
     assert label(series) == called
 
 
-def test_releases_say_when_the_ramp_must_begin(site: Site) -> None:
+def test_releases_say_when_the_ramp_must_begin(site: AfterbaySite) -> None:
     friday = datetime(2025, 7, 11, 16, tzinfo=UTC)  # 09:00 local
     [first, saturday, *_] = releases(site, 5.8, friday - timedelta(hours=2))
     assert (first.start, first.end) == (friday, friday + timedelta(hours=3))

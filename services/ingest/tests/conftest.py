@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
-from headworks.common.sites import read_sites
+from headworks.common.sites import afterbays, read_sites
 from headworks.ingest.sections import SourcesSection, sources_of
 from headworks.ingest.store import SeriesStore
 from headworks.simulators.awards import PublishedAwards
@@ -28,7 +28,7 @@ Serve = Callable[..., Awaitable[WebServer]]
 
 @pytest.fixture(scope="session")
 def site(sites_folder: Path) -> Site:
-    return read_sites(sites_folder)["abay"]
+    return afterbays(read_sites(sites_folder))["abay"]
 
 
 @pytest.fixture(scope="session")

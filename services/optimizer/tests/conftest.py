@@ -12,7 +12,8 @@ from headworks.common.database import Database
 from headworks.common.messages import SolveJob
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.optimizer.store import RunStore
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import parse_site
 
 SITE_FILE = Path(__file__).parents[3] / "sites" / "abay.yaml"
 NOW = datetime(2026, 2, 17, 18, 20, tzinfo=UTC)
@@ -29,8 +30,10 @@ def site_file_text() -> str:
 
 
 @pytest.fixture(scope="session")
-def site(site_file_text: str) -> Site:
-    return parse_site(site_file_text)
+def site(site_file_text: str) -> AfterbaySite:
+    parsed = parse_site(site_file_text)
+    assert isinstance(parsed, AfterbaySite)
+    return parsed
 
 
 @pytest.fixture(scope="session")

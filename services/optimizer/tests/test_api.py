@@ -20,13 +20,13 @@ from headworks.common.messages import RunFinished, RunProgress, RunStage, RunSta
 from headworks.common.settings import ServiceSettings
 from headworks.common.subjects import RUN_PROGRESS
 from headworks.common.tasks import in_background
+from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution
+from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
+from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.api import create_api
-from headworks.optimizer.case import Case, IntegerOptions, Options, Solution
-from headworks.optimizer.example_cases import calm_winter, spilling_storm
 from headworks.optimizer.main import documented_api
-from headworks.optimizer.solve import solve_case
 from headworks.optimizer.store import Run, RunStore
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
 
@@ -47,7 +47,7 @@ class Client:
         return await self._client.request(method, path, headers=headers, json=json)
 
 
-def app(site: Site, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> FastAPI:
+def app(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> FastAPI:
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     other = site.model_copy(update={"site": "other"})
@@ -57,7 +57,7 @@ def app(site: Site, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> 
 
 
 @pytest.fixture
-async def call(site: Site, store: RunStore, clock: Clock, tmp_path: Path) -> AsyncIterator[Client]:
+async def call(site: AfterbaySite, store: RunStore, clock: Clock, tmp_path: Path) -> AsyncIterator[Client]:
     """The API with the bus away: only watching a run needs it."""
     transport = httpx.ASGITransport(app(site, store, Bus(nats.aio.client.Client(), "test"), clock, tmp_path))
     async with httpx.AsyncClient(transport=transport, base_url="http://optimizer") as client:
@@ -65,7 +65,7 @@ async def call(site: Site, store: RunStore, clock: Clock, tmp_path: Path) -> Asy
 
 
 @pytest.fixture
-async def watch(site: Site, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> AsyncIterator[Client]:
+async def watch(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> AsyncIterator[Client]:
     """The API with a bus."""
     transport = httpx.ASGITransport(app(site, store, bus, clock, tmp_path))
     async with httpx.AsyncClient(transport=transport, base_url="http://optimizer") as client:
@@ -80,7 +80,7 @@ async def relayed(store: RunStore, database: Database, bus: Bus) -> AsyncIterato
 
 
 async def ended_run(
-    store: RunStore, site: Site, job: SolveJob, case: Case | None, *, submitted: bool = True
+    store: RunStore, site: AfterbaySite, job: SolveJob, case: Case | None, *, submitted: bool = True
 ) -> Solution | None:
     """A run as a worker leaves it."""
     await store.queue(job)
@@ -254,7 +254,7 @@ async def test_a_watcher_sees_the_steps_that_were_and_those_that_come_until_the_
 
 
 async def test_a_run_that_ended_long_ago_gives_its_end_without_the_bus(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     case = spilling_storm(hours=72)
     solution = await ended_run(store, site, job, case)
@@ -268,7 +268,7 @@ async def test_a_run_that_ended_long_ago_gives_its_end_without_the_bus(
 
 
 async def test_a_result_is_the_record_the_answer_and_where_it_began(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     case = calm_winter(hours=6)
     solution = await ended_run(store, site, job, case)
@@ -280,7 +280,7 @@ async def test_a_result_is_the_record_the_answer_and_where_it_began(
 
 
 async def test_the_latest_is_the_last_plan_not_a_trial_or_a_failure(
-    call: Client, store: RunStore, site: Site, job: SolveJob, now: datetime
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob, now: datetime
 ) -> None:
     await ended_run(store, site, job, calm_winter(hours=3))
     for minutes, (run_id, case) in enumerate({"abay-2": calm_winter(hours=2), "abay-3": None}.items(), start=1):
@@ -294,7 +294,7 @@ async def test_the_latest_is_the_last_plan_not_a_trial_or_a_failure(
 
 
 async def test_the_model_is_there_to_download_in_both_forms(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     options = Options(integer_options=IntegerOptions(max_setpoint_changes=2))
     await ended_run(store, site, job, calm_winter(hours=2, options=options))
@@ -309,7 +309,7 @@ async def test_the_model_is_there_to_download_in_both_forms(
 
 
 async def test_a_run_without_a_case_says_why_it_has_no_model(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     await ended_run(store, site, job, None)
     for answer in (
@@ -323,7 +323,7 @@ async def test_a_run_without_a_case_says_why_it_has_no_model(
 
 
 async def test_an_edited_schedule_is_simulated_without_a_solve(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     solution = await ended_run(store, site, job, calm_winter(hours=4))
     assert solution is not None
@@ -336,7 +336,7 @@ async def test_an_edited_schedule_is_simulated_without_a_solve(
 
 
 async def test_every_setpoint_outside_the_unit_is_named_by_its_hour(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     await ended_run(store, site, job, calm_winter(hours=4))
     edited = {"run_id": "abay-1", "setpoint_mw": [0.8, 5.81, 5.8, 0.79]}
@@ -356,7 +356,7 @@ WRONG_EDITS: list[tuple[dict[str, object], str]] = [
 ]
 
 
-async def test_a_wrong_edit_is_named(call: Client, store: RunStore, site: Site, job: SolveJob) -> None:
+async def test_a_wrong_edit_is_named(call: Client, store: RunStore, site: AfterbaySite, job: SolveJob) -> None:
     await ended_run(store, site, job, calm_winter(hours=4))
     for edited, field in WRONG_EDITS:
         answer = await call("POST", "/sites/abay/recalculate", json={"run_id": "abay-1"} | edited)
@@ -364,7 +364,7 @@ async def test_a_wrong_edit_is_named(call: Client, store: RunStore, site: Site, 
 
 
 async def test_a_run_of_another_site_is_not_simulated_with_this_sites_physics(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     await ended_run(store, site, job, calm_winter(hours=2))
     answer = await call("POST", "/sites/other/recalculate", json={"run_id": "abay-1", "setpoint_mw": [1.0, 1.0]})
@@ -372,7 +372,7 @@ async def test_a_run_of_another_site_is_not_simulated_with_this_sites_physics(
 
 
 async def test_an_edit_that_empties_the_reservoir_says_where_it_ends(
-    call: Client, store: RunStore, site: Site, job: SolveJob
+    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     case = calm_winter(hours=168)
     dry = tuple(f.model_copy(update={"r30_flow_m3s": 0.0, "mfra_power_mw": 0.0}) for f in case.forcing)

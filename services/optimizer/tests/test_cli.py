@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from headworks.optimizer.case import Solution
+from headworks.optimizer.afterbay.case import Solution
+from headworks.optimizer.afterbay.example_cases import calm_winter
 from headworks.optimizer.cli import Exit, app
-from headworks.optimizer.example_cases import calm_winter
 
 runner = CliRunner()
 

@@ -21,13 +21,13 @@ from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.store import RunStore
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 DELIVERY = Delivery("market.abay.EN", "m1", 1, 1, datetime(2026, 2, 17, tzinfo=UTC))
 
 
 @pytest.fixture
-def scheduler(site: Site, store: RunStore, clock: Clock) -> Scheduler:
+def scheduler(site: AfterbaySite, store: RunStore, clock: Clock) -> Scheduler:
     return Scheduler(site, store, clock)
 
 
@@ -75,7 +75,9 @@ def test_a_run_is_due_two_minutes_after_the_hour(scheduler: Scheduler, at: str, 
     assert scheduler.period_begun(datetime.fromisoformat(at)) == datetime.fromisoformat(due)
 
 
-async def test_every_hour_of_plant_time_gets_one_run_however_many_schedulers(site: Site, store: RunStore) -> None:
+async def test_every_hour_of_plant_time_gets_one_run_however_many_schedulers(
+    site: AfterbaySite, store: RunStore
+) -> None:
     # An hour of plant time a second, from a minute past six.
     clock = Clock(datetime(2026, 2, 17, 18, 30, tzinfo=UTC), wall_epoch_s=time.time(), speed=3600)
     async with scheduling(Scheduler(site, store, clock)), scheduling(Scheduler(site, store, clock)):
@@ -126,7 +128,7 @@ async def test_what_a_scheduled_run_has_used_already_is_no_news(
 
 
 async def test_without_the_database_the_scheduler_waits(
-    site: Site, store: RunStore, clock: Clock, database_url: str, postgres_server: PostgresServer
+    site: AfterbaySite, store: RunStore, clock: Clock, database_url: str, postgres_server: PostgresServer
 ) -> None:
     port = free_port()
     beyond = Database(re.sub(r":\d+/", f":{port}/", database_url))

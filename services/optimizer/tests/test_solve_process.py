@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from headworks.common.testing import eventually
-from headworks.optimizer.case import Case, IntegerOptions, Options, Solution, Status
-from headworks.optimizer.example_cases import calm_winter, spilling_storm
-from headworks.optimizer.solve import solve_case
+from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution, Status
+from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
+from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.solve_process import COMMAND, Patience, Throttled, solve_apart
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 PATIENT = Patience(total_s=60, silent_s=30)
 HARD = Options(
@@ -46,7 +46,7 @@ async def apart(
     return await solve_apart(text, case, patience, on_gap, cancelled, command), gaps
 
 
-async def test_the_answer_is_the_solvers_own(site: Site, site_file_text: str) -> None:
+async def test_the_answer_is_the_solvers_own(site: AfterbaySite, site_file_text: str) -> None:
     case = calm_winter(hours=24)
     found, _ = await apart(site_file_text, case)
     here = solve_case(site, case)
@@ -149,7 +149,7 @@ async def test_a_solver_does_not_outlive_the_worker_that_asked(site_file_text: s
 
 async def test_what_a_library_prints_does_not_spoil_the_answer(site_file_text: str) -> None:
     program = (
-        "import os, sys, headworks.optimizer.solve as s\n"
+        "import os, sys, headworks.optimizer.afterbay.solve as s\n"
         "real = s.solve_case\n"
         "def noisy(*a):\n    print('banner'); os.write(1, b'native banner\\n'); return real(*a)\n"
         "s.solve_case = noisy\n"

@@ -7,11 +7,11 @@ import pulp
 import pytest
 
 from headworks.optimizer import solver
-from headworks.optimizer.case import Form, IntegerOptions
-from headworks.optimizer.example_cases import calm_winter, spilling_storm, start_above_head_limit
+from headworks.optimizer.afterbay.case import Form, IntegerOptions
+from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm, start_above_head_limit
 from headworks.optimizer.models.afterbay import build
 from headworks.optimizer.models.data import prepare
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 ALL_INTEGERS = IntegerOptions(spill_above_power_only=True, max_setpoint_changes=6, min_hours_between_changes=3)
 OPTIONS = solver.SolverOptions(mip_gap=1e-6)
@@ -25,7 +25,7 @@ def test_highspy_and_ortools_load_in_either_order(first: str) -> None:
 
 
 @pytest.mark.parametrize("integers", [None, ALL_INTEGERS])
-def test_cbc_agrees_with_highs(site: Site, integers: IntegerOptions | None) -> None:
+def test_cbc_agrees_with_highs(site: AfterbaySite, integers: IntegerOptions | None) -> None:
     data = prepare(site, start_above_head_limit(hours=12))
     ours = solver.solve_with_highs(build(data, Form.MILP, integers=integers).lp, OPTIONS)
     theirs = solver.solve_with_cbc(build(data, Form.MILP, integers=integers).lp, OPTIONS)
@@ -66,7 +66,7 @@ def test_a_hint_is_no_limit() -> None:
     assert result.values["x"] == 3.0
 
 
-def test_a_cancelled_solve_says_so(site: Site) -> None:
+def test_a_cancelled_solve_says_so(site: AfterbaySite) -> None:
     for integers in (None, ALL_INTEGERS):
         problem = build(prepare(site, spilling_storm()), Form.MPC, integers=integers)
         result = solver.solve_with_highs(problem.lp, OPTIONS, lambda _gap: True)
@@ -74,7 +74,7 @@ def test_a_cancelled_solve_says_so(site: Site) -> None:
         assert result.cancelled
 
 
-def test_a_late_solve_says_so(site: Site) -> None:
+def test_a_late_solve_says_so(site: AfterbaySite) -> None:
     problem = build(prepare(site, spilling_storm()), Form.MPC, integers=ALL_INTEGERS)
     result = solver.solve_with_highs(problem.lp, solver.SolverOptions(time_limit_s=0.01, mip_gap=0.0))
     assert isinstance(result, solver.TimedOut)
@@ -82,7 +82,7 @@ def test_a_late_solve_says_so(site: Site) -> None:
     assert result.best is None
 
 
-def test_the_lp_text_reads_as_the_model(site: Site) -> None:
+def test_the_lp_text_reads_as_the_model(site: AfterbaySite) -> None:
     text = solver.write_lp(build(prepare(site, calm_winter(hours=2)), Form.MILP).lp)
     assert "water_balance_abay_001: " in text
     assert text.startswith("\\* abay_milp *\\")

@@ -19,13 +19,13 @@ from headworks.common.messages import (
     SolveJob,
     TargetType,
 )
-from headworks.optimizer.case import Solution, Status
-from headworks.optimizer.example_cases import calm_winter
-from headworks.optimizer.inputs import InputUse
-from headworks.optimizer.solve import solve_case
+from headworks.optimizer.afterbay.case import Solution, Status
+from headworks.optimizer.afterbay.example_cases import calm_winter
+from headworks.optimizer.afterbay.inputs import InputUse
+from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.tables import outbox
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 
 async def sent(database: Database) -> list[tuple[str, str]]:
@@ -127,7 +127,7 @@ async def test_an_overtaken_worker_stores_nothing_more(store: RunStore, job: Sol
 
 
 async def test_a_case_its_inputs_and_its_answer_come_back_as_they_were(
-    store: RunStore, site: Site, job: SolveJob, now: datetime
+    store: RunStore, site: AfterbaySite, job: SolveJob, now: datetime
 ) -> None:
     case = calm_winter(hours=6)
     solution = solve_case(site, case)

@@ -16,6 +16,7 @@ import httpx
 import nats
 import psutil
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -38,12 +39,18 @@ from headworks.common.messages import (
 from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS, SOLVE_JOB, Subject
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.optimizer.case import Hour, Replay, Solution, Status
-from headworks.optimizer.gather import IngestClient
+from headworks.optimizer.afterbay.case import Hour, Replay, Solution, Status
+from headworks.optimizer.afterbay.gather import IngestClient
 from headworks.optimizer.store import Run, RunStore
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker, plan_submission
 from headworks.waterway import series as names
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.afterbay_site import AfterbaySite
+
+
+def afterbay(text: str) -> AfterbaySite:
+    """The site of a changed site file."""
+    return AfterbaySite.model_validate(yaml.safe_load(text))
+
 
 HOUR = timedelta(hours=1)
 M = TypeVar("M", bound=Message)
@@ -110,7 +117,7 @@ async def worker(
         httpx.AsyncClient(transport=httpx.MockTransport(ingest.answer), base_url="http://ingest") as client,
         in_background(store.outbox.relay(database, bus)),
     ):
-        yield Worker({"abay": parse_site(day_text)}, {"abay": day_text}, store, IngestClient(client), bus, clock)
+        yield Worker({"abay": afterbay(day_text)}, {"abay": day_text}, store, IngestClient(client), bus, clock)
 
 
 @pytest.fixture(autouse=True)
@@ -338,7 +345,7 @@ async def test_a_solver_without_an_answer_is_given_up_in_time(
     worker: Worker, store: RunStore, job: SolveJob, tmp_path: Path, day_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headworks.optimizer.worker.PROCESS_START_S", 0.1)
-    hasty = parse_site(day_text.replace("time_limit: 20 s", "time_limit: 0.1 s"))
+    hasty = afterbay(day_text.replace("time_limit: 20 s", "time_limit: 0.1 s"))
     await store.queue(job)
     async with working(replace(worker, sites={"abay": hasty}, command=stuck(tmp_path / "pid"))):
         run = await end_of(store)
@@ -415,7 +422,7 @@ def solution_of(start: datetime, setpoints_mw: Sequence[float]) -> Solution:
     return Solution(status=Status.SOLVED, hours=hours)
 
 
-def test_a_plan_begins_now_and_ends_with_the_last_hour(site: Site, job: SolveJob, now: datetime) -> None:
+def test_a_plan_begins_now_and_ends_with_the_last_hour(site: AfterbaySite, job: SolveJob, now: datetime) -> None:
     at = now + timedelta(seconds=42)
     start = now.replace(minute=0)
     plan = plan_submission(site, job, solution_of(start, [1.0, 2.0, 3.0]), at)
@@ -429,7 +436,7 @@ def test_a_plan_begins_now_and_ends_with_the_last_hour(site: Site, job: SolveJob
 
 @given(st.lists(st.floats(0.8, 5.8), min_size=2, max_size=20))
 def test_no_setpoint_is_more_than_was_solved_or_outside_the_unit(
-    site: Site, job: SolveJob, now: datetime, setpoints: list[float]
+    site: AfterbaySite, job: SolveJob, now: datetime, setpoints: list[float]
 ) -> None:
     plan = plan_submission(site, job, solution_of(now.replace(minute=0), setpoints), now)
     for interval, setpoint in zip(plan.intervals, setpoints, strict=True):

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from headworks.optimizer import solver
-from headworks.optimizer.case import Form, IntegerOptions, Options
-from headworks.optimizer.example_cases import EXAMPLES, spilling_storm, summer_rafting
+from headworks.optimizer.afterbay.case import Form, IntegerOptions, Options
+from headworks.optimizer.afterbay.example_cases import EXAMPLES, spilling_storm, summer_rafting
+from headworks.optimizer.afterbay.solve import recalculate, solve_case
 from headworks.optimizer.models.afterbay import build
 from headworks.optimizer.models.cost import cost_by_term
 from headworks.optimizer.models.data import prepare
-from headworks.optimizer.solve import recalculate, solve_case
 from headworks.waterway.afterbay import head_limit_mw
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 GOLDEN = Path(__file__).parent / "golden"
 ALL_INTEGERS = IntegerOptions(spill_above_power_only=True, max_setpoint_changes=1, min_hours_between_changes=2)
 
 
-def golden_text(site: Site, name: str) -> str:
+def golden_text(site: AfterbaySite, name: str) -> str:
     """A three-hour model of each kind: strict in a rafting window, and soft at float with every integer option."""
     if name == "milp":
         case = summer_rafting(hours=36)
@@ -34,7 +34,7 @@ def golden_text(site: Site, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["milp", "mpc"])
-def test_the_model_is_its_golden_file(site: Site, name: str) -> None:
+def test_the_model_is_its_golden_file(site: AfterbaySite, name: str) -> None:
     """To accept a meant change: HEADWORKS_WRITE_GOLDEN=1 pytest, and read the difference."""
     text, path = golden_text(site, name), GOLDEN / f"{name}.lp"
     if os.environ.get("HEADWORKS_WRITE_GOLDEN"):
@@ -42,13 +42,13 @@ def test_the_model_is_its_golden_file(site: Site, name: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-def test_the_same_case_gives_the_same_model_in_any_process(site: Site, site_file: Path) -> None:
+def test_the_same_case_gives_the_same_model_in_any_process(site: AfterbaySite, site_file: Path) -> None:
     program = (
         "import hashlib, pathlib, sys\n"
-        "from headworks.optimizer.case import Form\n"
-        "from headworks.optimizer.example_cases import summer_rafting\n"
-        "from headworks.optimizer.solve import lp_text\n"
-        "from headworks.waterway.site import parse_site\n"
+        "from headworks.optimizer.afterbay.case import Form\n"
+        "from headworks.optimizer.afterbay.example_cases import summer_rafting\n"
+        "from headworks.optimizer.afterbay.solve import lp_text\n"
+        "from headworks.waterway.site_file import parse_site\n"
         "site = parse_site(pathlib.Path(sys.argv[1]).read_text(encoding='utf-8'))\n"
         "text = lp_text(site, summer_rafting(hours=48), Form.MPC)\n"
         "sys.stdout.write(hashlib.sha256(text.encode()).hexdigest())\n"
@@ -68,7 +68,7 @@ def test_the_same_case_gives_the_same_model_in_any_process(site: Site, site_file
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_objective_is_what_the_simulation_costs(site: Site, name: str) -> None:
+def test_the_objective_is_what_the_simulation_costs(site: AfterbaySite, name: str) -> None:
     case = EXAMPLES[name](hours=120)
     solution = solve_case(site, case)
     trajectory = recalculate(site, case, [hour.setpoint_mw for hour in solution.hours])
@@ -79,7 +79,7 @@ def test_the_objective_is_what_the_simulation_costs(site: Site, name: str) -> No
     assert sum(solution.objective_by_term.values()) == pytest.approx(solution.objective, rel=1e-9)
 
 
-def test_the_chords_lie_just_under_the_head_limit(site: Site) -> None:
+def test_the_chords_lie_just_under_the_head_limit(site: AfterbaySite) -> None:
     case = summer_rafting(hours=1)
     data, curve = prepare(site, case), site.afterbay.reservoir.stage_storage.curve
     for lines, most_under_mw in ((data.head_lines.fine, 0.0001), (data.head_lines.coarse, 0.0014)):
@@ -90,7 +90,7 @@ def test_the_chords_lie_just_under_the_head_limit(site: Site) -> None:
             assert -1e-9 <= under_mw <= most_under_mw
 
 
-def test_prices_keep_the_ranks(site: Site) -> None:
+def test_prices_keep_the_ranks(site: AfterbaySite) -> None:
     for ranks in ({}, {"summer_rafting": 1}, {"smooth_operation": 1, "avoid_spill": 5}):
         options = Options.model_validate({"ranks": ranks})
         data = prepare(site, summer_rafting(options=options))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headworks.waterway.site import Inflow, Unit, Upstream
+from headworks.waterway.afterbay_site import Inflow, Unit, Upstream
 
 
 class Mode(StrEnum):

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 _registry: pint.UnitRegistry[float] = pint.UnitRegistry()
 _registry.define("cfs = foot ** 3 / second")
 _registry.define("acre_ft = 43560 * foot ** 3")
+_registry.define("EUR = [currency] = euro")
 
 
 def in_unit(text: object, unit: str) -> float:
@@ -58,6 +59,10 @@ Megawatts = Annotated[float, _quantity("MW")]
 MegawattsPerMinute = Annotated[float, _quantity("MW/min")]
 MegawattsPerMetre = Annotated[float, _quantity("MW/m")]
 MegawattsPerFlow = Annotated[float, _quantity("MW/(m**3/s)")]
+MegawattsPerFlowSquared = Annotated[float, _quantity("MW/(m**3/s)**2")]
+MetresPerFlow = Annotated[float, _quantity("m/(m**3/s)")]
+MetresPerFlowSquared = Annotated[float, _quantity("m/(m**3/s)**2")]
+Hertz = Annotated[float, _quantity("Hz")]
 FlowPerMegawatt = Annotated[float, _quantity("m**3/s/MW")]
 FlowPerMegawattSquared = Annotated[float, _quantity("m**3/s/MW**2")]
 SquareMetres = Annotated[float, _quantity("m**2")]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from headworks.waterway.site import WEEKDAYS, Rafting, Unit
+from headworks.waterway.afterbay_site import WEEKDAYS, Rafting, Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,20 @@
 
 from dataclasses import dataclass
 
-SI_SUFFIX = {"elevation": "m", "power": "mw", "setpoint": "mw", "flow": "m3s"}
-SI_UNITS = {"m": "m", "mw": "MW", "m3s": "m**3/s"}
+SI_SUFFIX = {
+    "elevation": "m",
+    "level": "m",
+    "volume": "m3",
+    "power": "mw",
+    "setpoint": "mw",
+    "flow": "m3s",
+    "inflow": "m3s",
+    "outflow": "m3s",
+    "frequency": "hz",
+    "price": "eur_per_mwh",
+}
+SI_UNITS = {"m": "m", "m3": "m**3", "mw": "MW", "m3s": "m**3/s", "hz": "Hz", "eur_per_mwh": "EUR/MWh"}
+"""The unit a series' name ends in; EUR is a unit of the registry."""
 
 ELEVATION = "elevation_m"
 FLOAT_ELEVATION = "float_elevation_m"
@@ -17,6 +29,11 @@ R5L_FLOW = "r5l_flow_m3s"
 R26_FLOW = "r26_flow_m3s"
 R11_FLOW = "r11_flow_m3s"
 R30_FLOW = "r30_flow_m3s"
+TUNNEL_LEVEL = "tunnel_level_m"
+TUNNEL_VOLUME = "tunnel_volume_m3"
+TUNNEL_INFLOW = "tunnel_inflow_m3s"
+STATION_OUTFLOW = "station_outflow_m3s"
+PRICE = "day_ahead_price_eur_per_mwh"
 GAUGES = (R30_FLOW, R4_FLOW, R20_FLOW, R5L_FLOW, R26_FLOW)
 
 
@@ -40,4 +57,9 @@ def si_series(base: str) -> SeriesName:
 
 def unit_of(name: str) -> str:
     """The SI unit that an inside name ends in ('' for an enumeration)."""
-    return SI_UNITS.get(name.rsplit("_", 1)[-1], "")
+    return next((unit for suffix, unit in SI_UNITS.items() if name.endswith(f"_{suffix}")), "")
+
+
+def pump_series(resource: str, quantity: str) -> str:
+    """The inside name of a pump's frequency, flow or power: P1_1 and frequency → p1_1_frequency_hz."""
+    return si_series(f"{resource.lower()}_{quantity}").name

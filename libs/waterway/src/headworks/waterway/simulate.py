@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headworks.waterway.afterbay import head_limit_mw, unit_flow_m3s
+from headworks.waterway.afterbay_site import Unit
 from headworks.waterway.curves import StageStorage
-from headworks.waterway.site import Unit
 
 TOLERANCE_MW = 1e-10
 MAX_ROUNDS = 60

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from headworks.alerts.sections import Alarm, AwardAlarm, EventAlarm, LevelAlarm, StaleAlarm
 from headworks.common.messages import Basis, Quality, Sample
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
 from headworks.waterway.series import FLOAT_ELEVATION, si_series
-from headworks.waterway.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Reading:
 
 
 def read(
-    alarm: Alarm, site: Site, facts: Facts, causes: Mapping[str, Cause], now: datetime, *, held: bool
+    alarm: Alarm, site: AfterbaySite, facts: Facts, causes: Mapping[str, Cause], now: datetime, *, held: bool
 ) -> Reading | None:
     """The condition now. `held` says whether it held before, for the deadband."""
     match alarm:
@@ -78,7 +78,7 @@ def read(
             assert_never(alarm)
 
 
-def _level(alarm: LevelAlarm, site: Site, facts: Facts, now: datetime, held: bool) -> Reading | None:
+def _level(alarm: LevelAlarm, site: AfterbaySite, facts: Facts, now: datetime, held: bool) -> Reading | None:
     known = facts.latest.get(alarm.name.name)
     if known is None or now - known.until > timedelta(seconds=alarm.valid_for):
         return None
@@ -93,7 +93,7 @@ def _level(alarm: LevelAlarm, site: Site, facts: Facts, now: datetime, held: boo
     return Reading(holds, f"{value:.{digits}f} {unit} is {side} {shown_limit:.{digits}f} {unit}", value, unit)
 
 
-def _limit(alarm: LevelAlarm, site: Site, facts: Facts) -> tuple[float, bool]:
+def _limit(alarm: LevelAlarm, site: AfterbaySite, facts: Facts) -> tuple[float, bool]:
     """The limit [SI], and whether it is an upper one."""
     if alarm.below is not None:
         return alarm.si(alarm.below), False
@@ -104,7 +104,7 @@ def _limit(alarm: LevelAlarm, site: Site, facts: Facts) -> tuple[float, bool]:
     return float_m - alarm.si(alarm.above_float_less or "0 m"), True
 
 
-def _display_unit(site: Site, si_unit: str) -> str:
+def _display_unit(site: AfterbaySite, si_unit: str) -> str:
     units = site.display_units
     return {"m": units.elevation, "m**3/s": units.flow, "MW": units.power}.get(si_unit, si_unit)
 
@@ -118,7 +118,7 @@ def _staleness(alarm: StaleAlarm, facts: Facts, now: datetime) -> Reading:
     return Reading(holds, f"{last}, {max(0.0, age.total_seconds()) / 60:.0f} min ago" if known else last)
 
 
-def _award(alarm: AwardAlarm, site: Site, facts: Facts, now: datetime) -> Reading:
+def _award(alarm: AwardAlarm, site: AfterbaySite, facts: Facts, now: datetime) -> Reading:
     local = now.astimezone(ZoneInfo(site.time_zone))
     due = local.date() + timedelta(days=1 if local.hour >= alarm.from_local_hour else 0)
     known = due in facts.award_dates

@@ -29,7 +29,7 @@ from headworks.common.subjects import (
     Subject,
 )
 from headworks.common.tasks import wait_at_most
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 M = TypeVar("M", bound=Message)
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ EVALUATE_EVERY_S = 1.0
 class Monitor:
     """The alarms of one site."""
 
-    def __init__(self, site: Site, alarms: Mapping[str, Alarm], store: AlarmStore, clock: Clock) -> None:
+    def __init__(self, site: AfterbaySite, alarms: Mapping[str, Alarm], store: AlarmStore, clock: Clock) -> None:
         self.site, self.alarms = site, alarms
         self._store, self._clock = store, clock
         self.facts = Facts(clock.now())

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic.types import Discriminator, Tag
 
 from headworks.common.messages import Name, Severity
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import Seconds, in_unit
 from headworks.waterway.series import SeriesName, si_series
-from headworks.waterway.site import Site, explain
+from headworks.waterway.site import explain
 
 
 def _known_series(base: str) -> str:
@@ -122,7 +123,7 @@ _Tagged = Annotated[
 _SECTION: TypeAdapter[dict[Name, Alarm]] = TypeAdapter(dict[Name, _Tagged])
 
 
-def alarms_of(site: Site) -> dict[str, Alarm]:
+def alarms_of(site: AfterbaySite) -> dict[str, Alarm]:
     """The site's alarms by name. Raises ValueError naming the alarm, the field and what would be right."""
     try:
         return dict(_SECTION.validate_python(site.section("alarms")))

@@ -22,7 +22,7 @@ from headworks.common.messages import (
     Severity,
 )
 from headworks.waterway import series as names
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.timegrid import local_date
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ class Services:
 
     clients: Mapping[str, httpx.AsyncClient]
 
-    async def ask(self, site: Site, now: datetime) -> Answers:
+    async def ask(self, site: AfterbaySite, now: datetime) -> Answers:
         """Everything at once; one that is away does not keep the others."""
         name, at = site.site, f"/sites/{site.site}"
         window = {"start": (now - PAST).isoformat(), "end": now.isoformat()}
@@ -247,7 +247,7 @@ class Services:
             return None if sample is None else (sample, None)
         return sample, await self._get("ingest", path, _SAMPLE, {"good_only": "true"})
 
-    async def _awards(self, site: Site, now: datetime) -> list[Award] | Away:
+    async def _awards(self, site: AfterbaySite, now: datetime) -> list[Award] | Away:
         """From yesterday to the day after tomorrow."""
         today = local_date(now, site.zone)
         paths = [f"/sites/{site.site}/awards/{today + timedelta(days=days)}" for days in range(-1, 3)]

@@ -26,7 +26,7 @@ from headworks.dashboard.orders import Orders
 from headworks.dashboard.pages import add_pages
 from headworks.dashboard.sessions import COOKIE, Sessions, SignedIn, TooMany, Wrong
 from headworks.dashboard.view import build
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 VIEW_LIVES_S = 2.0
 AWAY: dict[int | str, dict[str, Any]] = {
@@ -78,7 +78,7 @@ class Queued(BaseModel):
 class Desk:
     """What the routes work with."""
 
-    sites: Mapping[str, Site]
+    sites: Mapping[str, AfterbaySite]
     services: Services
     orders: Orders
     live: Live
@@ -90,7 +90,7 @@ class Desk:
     _views: dict[str, tuple[float, int, shapes.View]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def view(self, site: Site) -> shapes.View:
+    async def view(self, site: AfterbaySite) -> shapes.View:
         """The view; pages that ask at the same moment share one."""
         async with self._locks.setdefault(site.site, asyncio.Lock()):
             kept = self._views.get(site.site)
@@ -188,15 +188,15 @@ def _add_session(app: FastAPI, desk: Desk) -> None:
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
-def _known_site(site: Name, request: Request) -> Site:
-    sites: Mapping[str, Site] = request.app.state.desk.sites
+def _known_site(site: Name, request: Request) -> AfterbaySite:
+    sites: Mapping[str, AfterbaySite] = request.app.state.desk.sites
     if site not in sites:
         wrong = FieldProblem(field="site", value=site, expected=f"one of {sorted(sites)}")
         raise Problem(404, "No such site", errors=[wrong])
     return sites[site]
 
 
-KnownSite = Annotated[Site, Depends(_known_site)]
+KnownSite = Annotated[AfterbaySite, Depends(_known_site)]
 
 
 def _add_views(app: FastAPI, desk: Desk) -> None:
@@ -233,7 +233,7 @@ def _add_orders(app: FastAPI, desk: Desk) -> None:
         desk.changed(site.site)
         return shapes.Alarm.model_validate(AlarmRecord.model_validate(answer).model_dump())
 
-    async def control(site: Site, caller: Caller, order: str, body: BaseModel) -> shapes.Control:
+    async def control(site: AfterbaySite, caller: Caller, order: str, body: BaseModel) -> shapes.Control:
         path = f"/sites/{site.site}/{order}"
         answer = await desk.orders.give(caller, "control_gateway", path, body.model_dump(mode="json"))
         desk.changed(site.site)

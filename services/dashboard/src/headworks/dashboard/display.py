@@ -14,8 +14,8 @@ from headworks.common.messages import (
 )
 from headworks.dashboard import shapes
 from headworks.waterway import series as names
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
-from headworks.waterway.site import Site
 
 HOUR = timedelta(hours=1)
 LABELS = {
@@ -31,7 +31,7 @@ LABELS = {
 class Display:
     """A site's display units."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: AfterbaySite) -> None:
         units = site.display_units
         self._unit_of = {"m": units.elevation, "m**3/s": units.flow, "MW": units.power}
         self._modes = site.afterbay.inflow.modes

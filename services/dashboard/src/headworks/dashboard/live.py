@@ -39,7 +39,7 @@ from headworks.common.subjects import (
 from headworks.common.tasks import end
 from headworks.dashboard import shapes
 from headworks.dashboard.display import Display, alarm_of, control_of, input_of, setpoint_of
-from headworks.waterway.site import Site
+from headworks.waterway.afterbay_site import AfterbaySite
 
 M = TypeVar("M", bound=Message)
 BEAT_S = 5.0
@@ -72,7 +72,7 @@ class Watcher:
 class Live:
     """The bus's news as the pages read them."""
 
-    def __init__(self, sites: Mapping[str, Site], bus: Bus, clock: Clock, stale_after: timedelta) -> None:
+    def __init__(self, sites: Mapping[str, AfterbaySite], bus: Bus, clock: Clock, stale_after: timedelta) -> None:
         self._displays = {name: Display(site) for name, site in sites.items()}
         self._bus, self._clock, self._stale_after = bus, clock, stale_after
         self._watchers: set[Watcher] = set()

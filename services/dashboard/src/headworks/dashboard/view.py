@@ -18,8 +18,8 @@ from headworks.dashboard.display import (
     setpoint_of,
 )
 from headworks.waterway import series as names
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.rafting import ramp_start, windows
-from headworks.waterway.site import Site
 
 T = TypeVar("T")
 AHEAD = timedelta(days=8)
@@ -38,7 +38,9 @@ PARTS = {
 }
 
 
-def build(site: Site, answers: Answers, now: datetime, clock_speed: float, stale_after: timedelta) -> shapes.View:
+def build(
+    site: AfterbaySite, answers: Answers, now: datetime, clock_speed: float, stale_after: timedelta
+) -> shapes.View:
     """Everything the page shows at `now`, in the site's display units."""
     display, units = Display(site), site.display_units
     inputs = _known(answers.latest)
@@ -90,7 +92,7 @@ def _not_known(answers: Answers) -> Iterator[shapes.NotKnown]:
             yield shapes.NotKnown(part=text, service=part.service, reason=part.reason)
 
 
-def limits(site: Site, display: Display, inputs: list[shapes.Input]) -> shapes.Limits:
+def limits(site: AfterbaySite, display: Display, inputs: list[shapes.Input]) -> shapes.Limits:
     """The limits; the float is the operator's tag where it is known, else the site file's, and says which."""
     reservoir, unit = site.afterbay.reservoir, site.afterbay.unit
     tag = next((i for i in inputs if i.series == names.FLOAT_ELEVATION), None)
@@ -166,7 +168,7 @@ def _power_now(control: ControlState | None) -> float | None:
     return resource.setpoint if resource.setpoint is not None else resource.read_back
 
 
-def releases(site: Site, setpoint_mw: float | None, now: datetime) -> Iterator[shapes.Release]:
+def releases(site: AfterbaySite, setpoint_mw: float | None, now: datetime) -> Iterator[shapes.Release]:
     """The rafting releases of the days ahead; from an unknown setpoint the ramp is as long as it can be."""
     unit = site.afterbay.unit
     from_mw = setpoint_mw if setpoint_mw is not None else unit.min_power

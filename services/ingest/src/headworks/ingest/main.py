@@ -13,7 +13,7 @@ from headworks.common.bus import Bus
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
 from headworks.common.service import Task, prepare, run
-from headworks.common.sites import read_sites
+from headworks.common.sites import afterbays, read_sites
 from headworks.ingest.api import create_api
 from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector
 from headworks.ingest.sections import SourcesSection, sources_of
@@ -28,7 +28,7 @@ async def main() -> None:
     """Collect and serve until told to stop."""
     settings = IngestSettings()
     prepare("ingest", settings)
-    clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
+    clock, sites = clock_from_environment(os.environ), afterbays(read_sites(settings.sites))
     database = Database(settings.database_url)
     store = SeriesStore(database)
     async with AsyncExitStack() as stack:

@@ -18,12 +18,12 @@ from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.common.subjects import RUN_FINISHED, RUN_PROGRESS, Subject
 from headworks.common.tasks import end
-from headworks.optimizer.case import Form, Hour, Solution
-from headworks.optimizer.orders import override_faults, setpoint_faults
-from headworks.optimizer.solve import lp_text, recalculated
+from headworks.optimizer.afterbay.case import Form, Hour, Solution
+from headworks.optimizer.afterbay.orders import override_faults, setpoint_faults
+from headworks.optimizer.afterbay.solve import lp_text, recalculated
 from headworks.optimizer.store import Run, RunStore
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
-from headworks.waterway.site import Site
 
 M = TypeVar("M", bound=Message)
 
@@ -59,11 +59,11 @@ class EditedSchedule(BaseModel):
     setpoint_mw: list[Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]] = Field(min_length=1, max_length=744)
 
 
-def create_api(sites: Mapping[str, Site], store: RunStore, bus: Bus, clock: Clock) -> FastAPI:
+def create_api(sites: Mapping[str, AfterbaySite], store: RunStore, bus: Bus, clock: Clock) -> FastAPI:
     """The API over the runs."""
     app = create_app("optimizer", "Schedules: solved, replayed, explained.")
 
-    def known_site(name: str) -> Site:
+    def known_site(name: str) -> AfterbaySite:
         if name not in sites:
             wrong = FieldProblem(field="site", value=name, expected=f"one of {sorted(sites)}")
             raise Problem(404, "No such site", errors=[wrong])

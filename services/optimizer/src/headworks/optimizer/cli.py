@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headworks.optimizer.case import Case, Form, Solution, Status, case_from_text
-from headworks.optimizer.example_cases import EXAMPLES
-from headworks.optimizer.solve import lp_text, solve_case
+from headworks.optimizer.afterbay.case import Case, Form, Solution, Status, case_from_text
+from headworks.optimizer.afterbay.example_cases import EXAMPLES
+from headworks.optimizer.afterbay.solve import lp_text, solve_case
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.site_file import parse_site
 
 
 class Exit(IntEnum):
@@ -35,7 +36,7 @@ def solve(
     """Solve one case from files, with no services running."""
     console = Console(stderr=True)
     try:
-        model = parse_site(site.read_text(encoding="utf-8"))
+        model = _afterbay(site)
         case = _case(input, example)
     except (ValueError, OSError) as error:
         console.print(str(error), style="red", markup=False)
@@ -49,6 +50,13 @@ def solve(
     raise typer.Exit(Exit.SOLVED if solution.publishable else Exit.NO_SCHEDULE)
 
 
+def _afterbay(file: Path) -> AfterbaySite:
+    site = parse_site(file.read_text(encoding="utf-8"))
+    if not isinstance(site, AfterbaySite):
+        raise ValueError(f"{file.name}: model={site.model!r}; this command solves sites of model afterbay")
+    return site
+
+
 def _case(file: Path | None, example: str | None) -> Case:
     if (file is None) == (example is None):
         raise ValueError("give either --input FILE or --example NAME")
@@ -59,7 +67,7 @@ def _case(file: Path | None, example: str | None) -> Case:
     return EXAMPLES[example]()
 
 
-def _solve(site: Site, case: Case, console: Console) -> Solution:
+def _solve(site: AfterbaySite, case: Case, console: Console) -> Solution:
     """Solve with a line of progress; a gap once the solver has one."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -73,7 +81,7 @@ def _solve(site: Site, case: Case, console: Console) -> Solution:
         return solve_case(site, case, tell)
 
 
-def _show(site: Site, solution: Solution, console: Console) -> None:
+def _show(site: AfterbaySite, solution: Solution, console: Console) -> None:
     """The answer in the site's display units and local time."""
     units = site.display_units
     style = {Status.SOLVED: "green", Status.RELAXED: "yellow"}.get(solution.status, "red")

@@ -12,22 +12,23 @@ from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database, is_away
 from headworks.common.service import Task, prepare, run
-from headworks.common.sites import read_sites
+from headworks.common.sites import afterbays, read_sites
 from headworks.common.subjects import FORECAST, MARKET, SOLVE_JOB
+from headworks.optimizer.afterbay.gather import IngestClient
 from headworks.optimizer.api import create_api
-from headworks.optimizer.gather import IngestClient
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.settings import OptimizerSettings
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import parse_site
 
 
 async def main() -> None:
     """Serve and solve until told to stop."""
     settings = OptimizerSettings()
     prepare("optimizer", settings)
-    clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
+    clock, sites = clock_from_environment(os.environ), afterbays(read_sites(settings.sites))
     database = Database(settings.database_url)
     store = RunStore(database)
     async with (
@@ -53,7 +54,7 @@ async def main() -> None:
     await database.close()
 
 
-def _scheduling(site: Site, store: RunStore, bus: Bus, clock: Clock) -> dict[str, Task]:
+def _scheduling(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock) -> dict[str, Task]:
     scheduler = Scheduler(site, store, clock)
     return {
         f"schedule-{site.site}": scheduler.every_period,

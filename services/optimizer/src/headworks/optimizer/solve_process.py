@@ -18,8 +18,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from headworks.optimizer.case import Case, Solution, Status
-from headworks.waterway.site import Site, parse_site
+from headworks.optimizer.afterbay.case import Case, Solution, Status
+from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import parse_site
 
 LINE_LIMIT = 16 << 20
 CANCEL_EVERY_S = 0.5
@@ -125,9 +126,10 @@ def main() -> None:
     gc.disable()
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    from headworks.optimizer.solve import solve_case
+    from headworks.optimizer.afterbay.solve import solve_case
 
-    site: Site = parse_site(asked["site"])
+    site = parse_site(asked["site"])
+    assert isinstance(site, AfterbaySite), "the worker has none of another kind"
 
     def progress(gap: float | None) -> bool:
         _say(answers, {"gap": gap})

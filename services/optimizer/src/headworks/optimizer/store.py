@@ -20,8 +20,8 @@ from headworks.common.messages import (
 )
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, SOLVE_JOB
-from headworks.optimizer.case import Case, Solution
-from headworks.optimizer.inputs import InputUse
+from headworks.optimizer.afterbay.case import Case, Solution
+from headworks.optimizer.afterbay.inputs import InputUse
 from headworks.optimizer.tables import outbox, runs
 
 

@@ -25,13 +25,13 @@ from headworks.common.messages import (
     TargetType,
 )
 from headworks.common.subjects import RUN_PROGRESS
-from headworks.optimizer.case import Solution, Status, options_of
-from headworks.optimizer.gather import IngestAway, IngestClient
-from headworks.optimizer.inputs import Assembled, Unknown, assemble
+from headworks.optimizer.afterbay.case import Solution, Status, options_of
+from headworks.optimizer.afterbay.gather import IngestAway, IngestClient
+from headworks.optimizer.afterbay.inputs import Assembled, Unknown, assemble
 from headworks.optimizer.solve_process import COMMAND, Patience, solve_apart
 from headworks.optimizer.store import RunStore
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import in_unit
-from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
 PUBLISHER = "optimizer"
@@ -47,7 +47,7 @@ SOLVE_SECONDS = Histogram("headworks_solve_seconds", "build, solve and replay of
 class Worker:
     """Solves jobs, one at a time."""
 
-    sites: Mapping[str, Site]
+    sites: Mapping[str, AfterbaySite]
     site_texts: Mapping[str, str]
     store: RunStore
     ingest: IngestClient
@@ -85,7 +85,7 @@ class Worker:
         status = Status.CANCELLED if cancelled else Status.FAILED
         await self._finish(job, attempt, Solution(status=status, reason=reason), None)
 
-    async def _assembled(self, site: Site, job: SolveJob, now: datetime) -> Assembled | Unknown:
+    async def _assembled(self, site: AfterbaySite, job: SolveJob, now: datetime) -> Assembled | Unknown:
         """The case of this moment, or what is not known of it."""
         try:
             known = await self.ingest.known(site, now)
@@ -159,7 +159,7 @@ class Worker:
             log.warning("progress not told", run_id=job.run_id, error=str(error))
 
 
-def plan_submission(site: Site, job: SolveJob, solution: Solution, now: datetime) -> PlanSubmission:
+def plan_submission(site: AfterbaySite, job: SolveJob, solution: Solution, now: datetime) -> PlanSubmission:
     """The schedule as a plan from this minute on: one interval an hour, setpoints in whole hundredths of a MW.
 
     A setpoint is rounded down: what head or ramp cannot give is not asked.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pulp
 
-from headworks.optimizer.case import Form, IntegerOptions
+from headworks.optimizer.afterbay.case import Form, IntegerOptions
 from headworks.optimizer.models.data import RANK_PRICE, Data
 
 LE, EQ, GE = pulp.LpConstraintLE, pulp.LpConstraintEQ, pulp.LpConstraintGE

@@ -7,10 +7,10 @@ a step is an hour. Every price and its reason is listed in docs/models/afterbay.
 from dataclasses import dataclass
 from itertools import pairwise
 
-from headworks.optimizer.case import Case
+from headworks.optimizer.afterbay.case import Case
 from headworks.waterway.afterbay import head_limit_mw
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.rafting import windows
-from headworks.waterway.site import Site
 
 DAM3 = 1000.0
 RANK_PRICE = {1: 1000.0, 2: 100.0, 3: 10.0, 4: 1.0, 5: 0.1}
@@ -89,7 +89,7 @@ class Data:
     prices: Prices
 
 
-def prepare(site: Site, case: Case) -> Data:
+def prepare(site: AfterbaySite, case: Case) -> Data:
     """The case in the model's units."""
     abay, step_s = site.afterbay, case.grid.step_s
     unit, curve = abay.unit, abay.reservoir.stage_storage.curve
@@ -171,12 +171,12 @@ def _spill_at(
     return tuple(spill)
 
 
-def _rafting_hours(site: Site, case: Case) -> tuple[bool, ...]:
+def _rafting_hours(site: AfterbaySite, case: Case) -> tuple[bool, ...]:
     releases = windows(site.afterbay.rafting, site.zone, case.grid.start, case.grid.end)
     return tuple(any(window.start <= start < window.end for window in releases) for start in case.grid.starts)
 
 
-def _head_lines(site: Site, case: Case, origin_m3: float) -> HeadLines:
+def _head_lines(site: AfterbaySite, case: Case, origin_m3: float) -> HeadLines:
     low_m, high_m = site.afterbay.reservoir.minimum_elevation, case.float_elevation_m
     curve, unit = site.afterbay.reservoir.stage_storage.curve, site.afterbay.unit
 
@@ -193,7 +193,7 @@ def _head_lines(site: Site, case: Case, origin_m3: float) -> HeadLines:
     )
 
 
-def _prices(site: Site, case: Case, water_per_mw_dam3: float) -> Prices:
+def _prices(site: AfterbaySite, case: Case, water_per_mw_dam3: float) -> Prices:
     """The ranks as prices: a rank is a factor of ten; the elevation limits cost more than any objective can gain by them."""
     ranks, night = case.options.ranks, case.options.night
     locals_ = [start.astimezone(site.zone) for start in case.grid.starts]

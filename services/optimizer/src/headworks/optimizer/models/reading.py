@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from headworks.optimizer.case import IntegerOptions
+from headworks.optimizer.afterbay.case import IntegerOptions
 from headworks.optimizer.models.afterbay import Problem, inside_release
 from headworks.optimizer.models.data import Data
 

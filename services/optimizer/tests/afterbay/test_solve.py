@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks.optimizer.case import Case, Forcing, Form, IntegerOptions, Options, Solution, Status
-from headworks.optimizer.example_cases import EXAMPLES, spilling_storm, summer_rafting
+from headworks.optimizer.afterbay.case import Case, Forcing, Form, IntegerOptions, Options, Solution, Status
+from headworks.optimizer.afterbay.example_cases import EXAMPLES, spilling_storm, summer_rafting
+from headworks.optimizer.afterbay.solve import recalculate, recalculated, solve_case
 from headworks.optimizer.models.cost import cost_by_term
 from headworks.optimizer.models.data import prepare
-from headworks.optimizer.solve import recalculate, recalculated, solve_case
 from headworks.waterway.afterbay import Mode
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
-from headworks.waterway.site import Site
 
 FT, CFS = 0.3048, 0.3048**3
 WINTER = datetime(2026, 1, 20, 18, tzinfo=UTC)
@@ -69,7 +69,7 @@ def powers(solution: Solution) -> list[float]:
 # ---------------------------------------------------------------- by hand
 
 
-def test_at_the_midpoint_with_inflow_for_the_present_power_nothing_changes(site: Site) -> None:
+def test_at_the_midpoint_with_inflow_for_the_present_power_nothing_changes(site: AfterbaySite) -> None:
     solution = solve_case(site, case_of([water_cfs(3)] * 24))
     assert solution.status is Status.SOLVED
     assert powers(solution) == pytest.approx([3.0] * 24, abs=1e-6)
@@ -77,7 +77,7 @@ def test_at_the_midpoint_with_inflow_for_the_present_power_nothing_changes(site:
     assert solution.next_action == "hold 3.00 MW"
 
 
-def test_at_the_maximum_just_the_inflow_is_passed(site: Site) -> None:
+def test_at_the_maximum_just_the_inflow_is_passed(site: AfterbaySite) -> None:
     solution = solve_case(site, case_of([water_cfs(4)], elevation_ft=1172.5))
     assert powers(solution) == pytest.approx([4.0], abs=1e-6)
     # One MW of change by day at rank 3, and an hour at 2.25 ft over the midpoint.
@@ -86,7 +86,7 @@ def test_at_the_maximum_just_the_inflow_is_passed(site: Site) -> None:
     assert solution.next_action == "raise to 4.00 MW at Tue 10:00"
 
 
-def test_a_release_out_of_the_blue_ramps_as_fast_as_it_may(site: Site) -> None:
+def test_a_release_out_of_the_blue_ramps_as_fast_as_it_may(site: AfterbaySite) -> None:
     solution = solve_case(site, case_of([water_cfs(4)] * 3, start=IN_WINDOW, power_mw=0.8, elevation_ft=1172))
     assert [hour.setpoint_mw for hour in solution.hours] == [5.8] * 3
     assert powers(solution)[0] == pytest.approx(0.8 + 2.52)
@@ -94,7 +94,7 @@ def test_a_release_out_of_the_blue_ramps_as_fast_as_it_may(site: Site) -> None:
     assert {binding.limit for binding in solution.bindings} == {"ramp rate", "head limit"}
 
 
-def test_dear_hours_get_the_water(site: Site) -> None:
+def test_dear_hours_get_the_water(site: AfterbaySite) -> None:
     ranks = {"revenue": 1, "midpoint_elevation": 5}
     prices = [10.0] * 12 + [200.0] * 12
     case = case_of([water_cfs(3)] * 24, prices=prices, options=Options.model_validate({"ranks": ranks}))
@@ -102,7 +102,7 @@ def test_dear_hours_get_the_water(site: Site) -> None:
     assert sum(found[12:]) > sum(found[:12]) + 10
 
 
-def test_changes_are_made_by_day(site: Site) -> None:
+def test_changes_are_made_by_day(site: AfterbaySite) -> None:
     # From 02:00 Pacific the inflow is more; there is room to wait for 08:00.
     case = case_of([water_cfs(2)] * 4 + [water_cfs(2.8)] * 20, start=datetime(2026, 1, 20, 6, tzinfo=UTC), power_mw=2.0)
     solution = solve_case(site, case)
@@ -124,7 +124,7 @@ def test_changes_are_made_by_day(site: Site) -> None:
     [([4.0, 1.0, 3.0], 1170.0, WINTER), ([5.0, 5.2, 1.0], 1172.4, WINTER), ([2.0, 2.0, 2.0], 1168.1, IN_WINDOW)],
 )
 def test_no_schedule_on_a_grid_is_better(
-    site: Site, inflow_mw: list[float], elevation_ft: float, start: datetime
+    site: AfterbaySite, inflow_mw: list[float], elevation_ft: float, start: datetime
 ) -> None:
     case = case_of([water_cfs(p) for p in inflow_mw], elevation_ft=elevation_ft, start=start, prices=[30.0, 80.0, None])
     data, solution = prepare(site, case), solve_case(site, case)
@@ -155,7 +155,7 @@ flows = st.floats(20, 4000)
     ),
 )
 def test_whatever_is_published_passed_its_replay_and_keeps_the_units_limits(
-    site: Site, inflow_cfs: list[float], elevation_ft: float, power_mw: float, start: datetime
+    site: AfterbaySite, inflow_cfs: list[float], elevation_ft: float, power_mw: float, start: datetime
 ) -> None:
     case = case_of(inflow_cfs, elevation_ft=elevation_ft, power_mw=power_mw, start=start)
     solution = solve_case(site, case)
@@ -169,7 +169,7 @@ def test_whatever_is_published_passed_its_replay_and_keeps_the_units_limits(
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_example_week_is_answered(site: Site, name: str) -> None:
+def test_every_example_week_is_answered(site: AfterbaySite, name: str) -> None:
     solution = solve_case(site, EXAMPLES[name]())
     assert solution.publishable
     assert len(solution.hours) == 168
@@ -180,7 +180,7 @@ def test_every_example_week_is_answered(site: Site, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["calm-winter", "summer-rafting", "start-below-minimum"])
-def test_integer_options_hold(site: Site, name: str) -> None:
+def test_integer_options_hold(site: AfterbaySite, name: str) -> None:
     solution = solve_case(site, EXAMPLES[name](hours=72, options=Options(integer_options=ALL_INTEGERS)))
     assert solution.publishable
     assert solution.gap is not None
@@ -191,7 +191,7 @@ def test_integer_options_hold(site: Site, name: str) -> None:
     assert all(b - a >= 3 for a, b in pairwise(changed))
 
 
-def test_where_spill_grows_dearer_it_is_still_only_at_float(site: Site) -> None:
+def test_where_spill_grows_dearer_it_is_still_only_at_float(site: AfterbaySite) -> None:
     # Summer begins on 15 May: the linear prices alone would spill on the 14th, from a reservoir that is not full.
     start = datetime(2026, 5, 14, 20, tzinfo=UTC)
     solution = solve_case(site, case_of([1100.0] * 24, start=start, elevation_ft=1171.5, power_mw=5.0))
@@ -202,7 +202,7 @@ def test_where_spill_grows_dearer_it_is_still_only_at_float(site: Site) -> None:
 # ---------------------------------------------------------------- what cannot hold
 
 
-def test_a_storm_never_drains_the_reservoir_below_its_minimum(site: Site) -> None:
+def test_a_storm_never_drains_the_reservoir_below_its_minimum(site: AfterbaySite) -> None:
     solution = solve_case(site, spilling_storm())
     assert min(hour.elevation_m for hour in solution.hours) >= 1168 * FT - 0.0006
     assert solution.form is Form.MPC
@@ -211,7 +211,7 @@ def test_a_storm_never_drains_the_reservoir_below_its_minimum(site: Site) -> Non
     assert "by up to 0.50 ft" in texts
 
 
-def test_a_start_below_minimum_is_named_with_when_and_how_much(site: Site) -> None:
+def test_a_start_below_minimum_is_named_with_when_and_how_much(site: AfterbaySite) -> None:
     solution = solve_case(site, case_of([500.0] * 24, elevation_ft=1167.5))
     (relaxation,) = solution.relaxations
     assert (relaxation.limit, relaxation.start, relaxation.unit) == ("minimum elevation", WINTER, "ft")
@@ -219,14 +219,14 @@ def test_a_start_below_minimum_is_named_with_when_and_how_much(site: Site) -> No
     assert powers(solution)[1] == pytest.approx(0.8)
 
 
-def test_a_broken_integer_option_is_named(site: Site) -> None:
+def test_a_broken_integer_option_is_named(site: AfterbaySite) -> None:
     options = Options(integer_options=IntegerOptions(max_setpoint_changes=0))
     solution = solve_case(site, case_of([water_cfs(5.0)] * 12, elevation_ft=1172.3, power_mw=1.0, options=options))
     assert solution.status is Status.RELAXED
     assert "at most 0 setpoint changes" in {relaxation.limit for relaxation in solution.relaxations}
 
 
-def test_a_reservoir_that_must_run_dry_is_infeasible(site: Site) -> None:
+def test_a_reservoir_that_must_run_dry_is_infeasible(site: AfterbaySite) -> None:
     solution = solve_case(site, case_of([0.0] * 168, elevation_ft=1151))
     assert solution.status is Status.INFEASIBLE
     assert solution.hours == ()
@@ -243,19 +243,19 @@ def test_a_reservoir_that_must_run_dry_is_infeasible(site: Site) -> None:
         ({"site": "elsewhere"}, "site='elsewhere' is not the site 'abay'"),
     ],
 )
-def test_an_unfit_case_says_why(site: Site, change: dict[str, object], message: str) -> None:
+def test_an_unfit_case_says_why(site: AfterbaySite, change: dict[str, object], message: str) -> None:
     solution = solve_case(site, case_of([500.0]).model_copy(update=change))
     assert solution.status is Status.INFEASIBLE
     assert message in solution.reason
 
 
-def test_a_cancelled_solve_is_cancelled(site: Site) -> None:
+def test_a_cancelled_solve_is_cancelled(site: AfterbaySite) -> None:
     solution = solve_case(site, spilling_storm(), lambda _gap: True)
     assert solution.status is Status.CANCELLED
     assert not solution.publishable
 
 
-def test_a_late_solve_answers_with_what_it_has_or_says_so(site: Site) -> None:
+def test_a_late_solve_answers_with_what_it_has_or_says_so(site: AfterbaySite) -> None:
     options = Options(integer_options=ALL_INTEGERS, time_limit_s=0.05, mip_gap=0.0)
     solution = solve_case(site, spilling_storm(options=options))
     if solution.status is Status.FAILED:
@@ -268,7 +268,7 @@ def test_a_late_solve_answers_with_what_it_has_or_says_so(site: Site) -> None:
 # ---------------------------------------------------------------- what if
 
 
-def test_an_edited_schedule_is_followed_as_far_as_nature_allows(site: Site) -> None:
+def test_an_edited_schedule_is_followed_as_far_as_nature_allows(site: AfterbaySite) -> None:
     case = case_of([water_cfs(3)] * 4, power_mw=1.0)
     hours = recalculated(site, case, [5.0, 5.0, 3.0, 3.0])
     assert [hour.power_mw for hour in hours] == pytest.approx([3.52, 5.0, 3.0, 3.0])
@@ -276,17 +276,17 @@ def test_an_edited_schedule_is_followed_as_far_as_nature_allows(site: Site) -> N
 
 
 @pytest.mark.parametrize("setpoint", [0.79, 5.81, float("nan")])
-def test_an_edit_outside_the_unit_is_refused(site: Site, setpoint: float) -> None:
+def test_an_edit_outside_the_unit_is_refused(site: AfterbaySite, setpoint: float) -> None:
     with pytest.raises(ValueError, match=r"outside the unit's 0.8 to 5.8 MW"):
         recalculate(site, case_of([500.0]), [setpoint])
 
 
-def test_an_edit_that_runs_the_reservoir_dry_is_refused(site: Site) -> None:
+def test_an_edit_that_runs_the_reservoir_dry_is_refused(site: AfterbaySite) -> None:
     with pytest.raises(OutOfRange):
         recalculate(site, case_of([0.0] * 168), [5.0] * 168)
 
 
-def test_the_early_release_saturday_begins_at_four(site: Site) -> None:
+def test_the_early_release_saturday_begins_at_four(site: AfterbaySite) -> None:
     case = summer_rafting()
     hours = solve_case(site, case).hours
     flags = prepare(site, case).rafting_hours

@@ -6,15 +6,22 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks.common.messages import Award, AwardInterval, Forecast, ForecastStep, Override, Quality, Sample
-from headworks.optimizer.case import Case, Options, options_of
-from headworks.optimizer.inputs import Assembled, InputUse, Known, Unknown, assemble, required_ages
+from headworks.optimizer.afterbay.case import Case, Options, options_of
+from headworks.optimizer.afterbay.inputs import Assembled, InputUse, Known, Unknown, assemble, required_ages
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Mode
-from headworks.waterway.site import Site, parse_site
+from headworks.waterway.afterbay_site import AfterbaySite
+
+
+def afterbay(text: str) -> AfterbaySite:
+    """The site of a changed site file."""
+    return AfterbaySite.model_validate(yaml.safe_load(text))
+
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 2, 17, 18, 20, tzinfo=UTC)
@@ -69,7 +76,7 @@ def without(column: Mapping[str, T], *series: str) -> dict[str, T]:
     return {name: value for name, value in column.items() if name not in series}
 
 
-def made(site: Site, what: Known, *overrides: Override) -> Assembled:
+def made(site: AfterbaySite, what: Known, *overrides: Override) -> Assembled:
     found = assemble(site, what, options_of(site), overrides, NOW, HOURS)
     assert isinstance(found, Assembled), found
     return found
@@ -87,7 +94,7 @@ def column(case: Case, name: str) -> list[float]:
 # ---------------------------------------------------------------- all is known
 
 
-def test_every_input_has_its_source_and_age(site: Site) -> None:
+def test_every_input_has_its_source_and_age(site: AfterbaySite) -> None:
     found = made(site, known())
     seen = {use.series: (use.source, use.age_s, use.stale, use.substituted) for use in found.inputs}
     assert seen[names.ELEVATION] == ("pi", 1200.0, False, None)
@@ -104,7 +111,7 @@ def test_every_input_has_its_source_and_age(site: Site) -> None:
     }  # fmt: skip
 
 
-def test_the_case_begins_with_the_hour_and_its_own_elevation(site: Site) -> None:
+def test_the_case_begins_with_the_hour_and_its_own_elevation(site: AfterbaySite) -> None:
     case = made(site, known()).case
     assert (case.start, len(case.forcing)) == (START, HOURS)
     assert (case.initial_elevation_m, case.initial_power_mw, case.float_elevation_m) == (356.5, 3.1, 357.6)
@@ -113,7 +120,7 @@ def test_the_case_begins_with_the_hour_and_its_own_elevation(site: Site) -> None
     assert {hour.mode for hour in case.forcing} == {Mode.GEN}
 
 
-def test_a_small_negative_reading_of_the_unit_is_no_power(site: Site) -> None:
+def test_a_small_negative_reading_of_the_unit_is_no_power(site: AfterbaySite) -> None:
     latest = {**known().latest, names.OXPH_POWER: sample(names.OXPH_POWER, -0.02)}
     assert made(site, known(latest=latest)).case.initial_power_mw == 0.0
 
@@ -122,7 +129,7 @@ def test_a_small_negative_reading_of_the_unit_is_no_power(site: Site) -> None:
 
 
 @pytest.mark.parametrize("series", FLOWS)
-def test_a_stream_that_nobody_knows_is_refused_by_name(site: Site, series: str) -> None:
+def test_a_stream_that_nobody_knows_is_refused_by_name(site: AfterbaySite, series: str) -> None:
     base = known()
     what = known(latest=without(base.latest, series), forecasts=without(base.forecasts, series))
     found = assemble(site, what, Options(), [], NOW, HOURS)
@@ -131,7 +138,7 @@ def test_a_stream_that_nobody_knows_is_refused_by_name(site: Site, series: str) 
     assert (use_of(found, series).source, use_of(found, series).age_s) == ("none", None)
 
 
-def test_all_that_is_missing_is_named_at_once(site: Site) -> None:
+def test_all_that_is_missing_is_named_at_once(site: AfterbaySite) -> None:
     found = assemble(site, Known({}, {}, {}, []), Options(), [], NOW, HOURS)
     assert isinstance(found, Unknown)
     assert set(found.reasons) == {
@@ -139,7 +146,7 @@ def test_all_that_is_missing_is_named_at_once(site: Site) -> None:
     }  # fmt: skip
 
 
-def test_an_elevation_at_the_required_age_serves_and_a_second_older_is_refused(site: Site) -> None:
+def test_an_elevation_at_the_required_age_serves_and_a_second_older_is_refused(site: AfterbaySite) -> None:
     limit = required_ages(site)[names.ELEVATION]
     assert limit == 2 * HOUR
 
@@ -156,7 +163,7 @@ def test_an_elevation_at_the_required_age_serves_and_a_second_older_is_refused(s
     assert use_of(late, names.ELEVATION).stale
 
 
-def test_a_bad_value_of_the_hour_is_not_planned_from(site: Site) -> None:
+def test_a_bad_value_of_the_hour_is_not_planned_from(site: AfterbaySite) -> None:
     bad = {names.ELEVATION: [sample(names.ELEVATION, 356.5, START, Quality.SUSPECT)]}
     assert made(site, known(hourly=bad)).case.initial_elevation_m == 356.7
 
@@ -170,7 +177,7 @@ def test_a_bad_value_of_the_hour_is_not_planned_from(site: Site) -> None:
     ],
 )
 @pytest.mark.parametrize("how", ["absent", "without a value"])
-def test_what_the_site_file_stands_in_for_is_marked(site: Site, series: str, text: str, how: str) -> None:
+def test_what_the_site_file_stands_in_for_is_marked(site: AfterbaySite, series: str, text: str, how: str) -> None:
     latest = without(known().latest, series)
     if how == "without a value":
         latest[series] = sample(series, None, quality=Quality.MISSING)
@@ -183,12 +190,12 @@ def test_what_the_site_file_stands_in_for_is_marked(site: Site, series: str, tex
 
 
 @pytest.mark.parametrize("code", [7.0, 0.5])
-def test_an_unknown_mode_is_named(site: Site, code: float) -> None:
+def test_an_unknown_mode_is_named(site: AfterbaySite, code: float) -> None:
     found = made(site, known(latest={**known().latest, names.MODE: sample(names.MODE, code)}))
     assert use_of(found, names.MODE).substituted == f"mode {code:g} is none of [0, 1]; GEN"
 
 
-def test_the_spill_mode_is_read(site: Site) -> None:
+def test_the_spill_mode_is_read(site: AfterbaySite) -> None:
     found = made(site, known(latest={**known().latest, names.MODE: sample(names.MODE, 1.0)}))
     assert {hour.mode for hour in found.case.forcing} == {Mode.SPILL}
 
@@ -196,21 +203,21 @@ def test_the_spill_mode_is_read(site: Site) -> None:
 # ---------------------------------------------------------------- forecasts
 
 
-def test_the_fallbacks_own_mark_is_kept(site: Site) -> None:
+def test_the_fallbacks_own_mark_is_kept(site: AfterbaySite) -> None:
     held = forecast(names.R4_FLOW, source="cnrfc", substituted="HydroForecast had none; CNRFC")
     found = made(site, known(forecasts={**known().forecasts, names.R4_FLOW: held}))
     use = use_of(found, names.R4_FLOW)
     assert (use.source, use.substituted) == ("cnrfc", "HydroForecast had none; CNRFC")
 
 
-def test_without_any_forecast_the_last_observation_is_held_and_marked(site: Site) -> None:
+def test_without_any_forecast_the_last_observation_is_held_and_marked(site: AfterbaySite) -> None:
     found = made(site, known(forecasts={}))
     for name in FLOWS:
         assert use_of(found, name).source == "persistence"
         assert column(found.case, name) == [1.5] * HOURS
 
 
-def test_a_forecast_that_has_ended_is_said_to_have_ended(site: Site) -> None:
+def test_a_forecast_that_has_ended_is_said_to_have_ended(site: AfterbaySite) -> None:
     old = forecast(names.R4_FLOW, first=START - 96 * HOUR, hours=48, issued_at=START - 97 * HOUR)
     found = made(site, known(forecasts={**known().forecasts, names.R4_FLOW: old}))
     use = use_of(found, names.R4_FLOW)
@@ -218,7 +225,7 @@ def test_a_forecast_that_has_ended_is_said_to_have_ended(site: Site) -> None:
     assert (use.source, use.substituted) == ("persistence", text)
 
 
-def test_a_forecast_older_than_required_is_stale(site: Site) -> None:
+def test_a_forecast_older_than_required_is_stale(site: AfterbaySite) -> None:
     limit = required_ages(site)[names.R4_FLOW]
     ages = {limit: False, limit + timedelta(seconds=1): True}
     for age, stale in ages.items():
@@ -226,14 +233,14 @@ def test_a_forecast_older_than_required_is_stale(site: Site) -> None:
         assert use_of(made(site, what), names.R4_FLOW).stale is stale
 
 
-def test_beyond_a_forecasts_end_its_last_value_is_held(site: Site) -> None:
+def test_beyond_a_forecasts_end_its_last_value_is_held(site: AfterbaySite) -> None:
     short = forecast(names.R4_FLOW, hours=6)
     found = made(site, known(forecasts={**known().forecasts, names.R4_FLOW: short}))
     assert column(found.case, names.R4_FLOW) == [5.0, 6.0, 7.0, 8.0, 9.0] + [10.0] * (HOURS - 5)
     assert use_of(found, names.R4_FLOW).substituted == "42 h without a forecast hold the value before them"
 
 
-def test_before_a_forecast_begins_the_observation_is_held_not_the_forecasts_end(site: Site) -> None:
+def test_before_a_forecast_begins_the_observation_is_held_not_the_forecasts_end(site: AfterbaySite) -> None:
     later = forecast(names.R4_FLOW, first=START + 3 * HOUR, hours=72)
     what = known(forecasts={**known().forecasts, names.R4_FLOW: later})
     assert column(made(site, what).case, names.R4_FLOW)[:5] == [1.5, 1.5, 1.5, 5.0, 6.0]
@@ -241,7 +248,7 @@ def test_before_a_forecast_begins_the_observation_is_held_not_the_forecasts_end(
     assert column(made(site, unobserved).case, names.R4_FLOW)[:5] == [5.0, 5.0, 5.0, 5.0, 6.0]
 
 
-def test_a_gap_inside_a_forecast_holds_the_value_before_it(site: Site) -> None:
+def test_a_gap_inside_a_forecast_holds_the_value_before_it(site: AfterbaySite) -> None:
     whole = forecast(names.R4_FLOW)
     gap = whole.model_copy(update={"steps": whole.steps[:2] + whole.steps[5:]})
     found = made(site, known(forecasts={**known().forecasts, names.R4_FLOW: gap}))
@@ -249,7 +256,7 @@ def test_a_gap_inside_a_forecast_holds_the_value_before_it(site: Site) -> None:
     assert use_of(found, names.R4_FLOW).substituted == "3 h without a forecast hold the value before them"
 
 
-def test_steps_of_six_hours_and_of_a_quarter_are_read_as_the_means_they_are(site: Site) -> None:
+def test_steps_of_six_hours_and_of_a_quarter_are_read_as_the_means_they_are(site: AfterbaySite) -> None:
     long = forecast(names.R4_FLOW, first=START - 2 * HOUR, step_s=6 * 3600)
     short = forecast(names.R20_FLOW, step_s=900)
     found = made(site, known(forecasts={**known().forecasts, names.R4_FLOW: long, names.R20_FLOW: short}))
@@ -263,7 +270,7 @@ def test_steps_of_six_hours_and_of_a_quarter_are_read_as_the_means_they_are(site
     missing=st.sets(st.integers(0, 100), max_size=30),
 )  # fmt: skip
 def test_whatever_a_forecast_covers_no_value_lies_outside_what_was_given(
-    site: Site, first_h: int, hours: int, step_h: float, missing: set[int]
+    site: AfterbaySite, first_h: int, hours: int, step_h: float, missing: set[int]
 ) -> None:
     whole = forecast(names.R4_FLOW, first=START + first_h * HOUR, hours=max(hours, 6), step_s=step_h * 3600)
     steps = tuple(step for i, step in enumerate(whole.steps) if i not in missing) or whole.steps
@@ -277,7 +284,7 @@ def test_whatever_a_forecast_covers_no_value_lies_outside_what_was_given(
 # ---------------------------------------------------------------- awards and MFRA
 
 
-def test_awarded_hours_are_the_awards_and_the_rest_is_said(site: Site) -> None:
+def test_awarded_hours_are_the_awards_and_the_rest_is_said(site: AfterbaySite) -> None:
     found = made(site, known(awards=[award(), award(date(2026, 2, 18), power_mw=55.0)]))
     assert column(found.case, "mfra_power_mw")[:14] == [40.0] * 14
     assert column(found.case, "mfra_power_mw")[14:38] == [55.0] * 24
@@ -285,7 +292,7 @@ def test_awarded_hours_are_the_awards_and_the_rest_is_said(site: Site) -> None:
     assert use_of(found, names.MFRA_POWER).substituted == found.mfra_summary
 
 
-def test_an_award_not_yet_published_is_marked_and_the_pattern_or_persistence_stands_in(site: Site) -> None:
+def test_an_award_not_yet_published_is_marked_and_the_pattern_or_persistence_stands_in(site: AfterbaySite) -> None:
     persisted = made(site, known(awards=[]))
     assert persisted.mfra_summary == "persistence 48 h"
     use = use_of(persisted, "award")
@@ -300,7 +307,7 @@ def test_an_award_not_yet_published_is_marked_and_the_pattern_or_persistence_sta
 # ---------------------------------------------------------------- overrides
 
 
-def test_a_persons_values_take_their_hours_and_are_marked(site: Site) -> None:
+def test_a_persons_values_take_their_hours_and_are_marked(site: AfterbaySite) -> None:
     overrides = [
         Override(series=names.R4_FLOW, valid_at=START + 2 * HOUR, value=60.0),
         Override(series=names.R4_FLOW, valid_at=START + 3 * HOUR, value=0.0),
@@ -319,7 +326,7 @@ def test_a_persons_values_take_their_hours_and_are_marked(site: Site) -> None:
 # ---------------------------------------------------------------- bias
 
 
-def day_of_history(site: Site, rise_m3s: float, hours: int = 24) -> dict[str, list[Sample]]:
+def day_of_history(site: AfterbaySite, rise_m3s: float, hours: int = 24) -> dict[str, list[Sample]]:
     """Whole hours in which the reservoir gained what no stream explains; the unit takes 3 MW's water all the while."""
     curve, first = site.afterbay.reservoir.stage_storage.curve, START - hours * HOUR
     unit, flow = site.afterbay.unit, 0.0
@@ -334,20 +341,20 @@ def day_of_history(site: Site, rise_m3s: float, hours: int = 24) -> dict[str, li
     return hourly
 
 
-def test_what_no_stream_explains_is_the_bias(site: Site) -> None:
+def test_what_no_stream_explains_is_the_bias(site: AfterbaySite) -> None:
     found = made(site, known(hourly=day_of_history(site, 12.0)))
     assert found.case.bias_m3s == pytest.approx(12.0, abs=1e-6)
     assert (use_of(found, "bias").substituted or "").startswith("mean of 23 h, +12.00 m³/s")
 
 
-def test_without_a_whole_hour_there_is_no_bias_and_it_is_said(site: Site) -> None:
+def test_without_a_whole_hour_there_is_no_bias_and_it_is_said(site: AfterbaySite) -> None:
     found = made(site, known(hourly={}))
     assert found.case.bias_m3s == 0.0
     assert use_of(found, "bias").substituted == "no whole hour of the window is known; 0"
 
 
 @pytest.mark.parametrize("spoiled", [names.ELEVATION, names.OXPH_POWER, names.R26_FLOW])
-def test_hours_with_a_value_in_doubt_are_left_out_of_the_bias(site: Site, spoiled: str) -> None:
+def test_hours_with_a_value_in_doubt_are_left_out_of_the_bias(site: AfterbaySite, spoiled: str) -> None:
     hourly = day_of_history(site, 12.0)
     doubtful = [
         s.model_copy(update={"quality": Quality.SUSPECT, "value": (s.value or 0) + 0.5}) for s in hourly[spoiled]
@@ -359,6 +366,6 @@ def test_hours_with_a_value_in_doubt_are_left_out_of_the_bias(site: Site, spoile
 
 
 def test_required_ages_name_series_of_the_site_file(site_file_text: str) -> None:
-    wrong = parse_site(site_file_text.replace("required_age: {elevation:", "required_age: {elevatoin:"))
+    wrong = afterbay(site_file_text.replace("required_age: {elevation:", "required_age: {elevatoin:"))
     with pytest.raises(ValueError, match="elevatoin"):
         required_ages(wrong)

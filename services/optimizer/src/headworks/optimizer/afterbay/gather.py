@@ -8,10 +8,10 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from headworks.common.messages import Award, Forecast, Sample
-from headworks.optimizer.inputs import FORECAST_SERIES, HELD_SERIES, Known
+from headworks.optimizer.afterbay.inputs import FORECAST_SERIES, HELD_SERIES, Known
 from headworks.waterway import series as names
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.mfra import PATTERN_DAYS
-from headworks.waterway.site import Site
 from headworks.waterway.timegrid import local_date
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,7 +30,7 @@ class IngestClient:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def known(self, site: Site, now: datetime) -> Known:
+    async def known(self, site: AfterbaySite, now: datetime) -> Known:
         """All that is known at `now`. Raises IngestAway."""
         hourly_names = (names.ELEVATION, names.OXPH_POWER, names.MFRA_POWER, *names.GAUGES)
         today = local_date(now, site.zone)

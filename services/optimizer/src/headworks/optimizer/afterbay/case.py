@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from headworks.common.messages import Instant
 from headworks.waterway.afterbay import Conditions, Mode, inflow_m3s
+from headworks.waterway.afterbay_site import Afterbay, AfterbaySite
 from headworks.waterway.quantities import in_unit
-from headworks.waterway.site import Afterbay, Site, explain
+from headworks.waterway.site import explain
 from headworks.waterway.timegrid import TimeGrid
 
 Rank = Annotated[int, Field(ge=1, le=5)]
@@ -235,7 +236,7 @@ def case_from_text(text: str) -> Case:
         raise ValueError(explain(error)) from error
 
 
-def options_of(site: Site) -> Options:
+def options_of(site: AfterbaySite) -> Options:
     """The options that a site file's `schedule` section states. Raises ValueError naming the field."""
     section: dict[str, Any] = site.section("schedule")
     names = ("ranks", "integer_options", "night")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from headworks.optimizer import solver
-from headworks.optimizer.case import Form, IntegerOptions
+from headworks.optimizer.afterbay.case import Form, IntegerOptions
 from headworks.optimizer.models.afterbay import Problem, build
 from headworks.optimizer.models.data import Data
 from headworks.optimizer.models.reading import change_hints, partial_releases, spills_below_float

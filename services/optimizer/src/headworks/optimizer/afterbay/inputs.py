@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from headworks.common.messages import Award, Forecast, Override, Quality, Sample
-from headworks.optimizer.case import Case, Forcing, Options, Value
+from headworks.optimizer.afterbay.case import Case, Forcing, Options, Value
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Conditions, Mode, bias_m3s, inflow_m3s, unit_flow_m3s
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.mfra import MfraHour, mfra_forecast, summary
 from headworks.waterway.quantities import in_unit
-from headworks.waterway.site import Site
 from headworks.waterway.timegrid import TimeGrid, hourly_grid
 
 HOUR = timedelta(hours=1)
@@ -83,14 +83,14 @@ class _Uses:
         return stale
 
 
-def required_ages(site: Site) -> dict[str, timedelta]:
+def required_ages(site: AfterbaySite) -> dict[str, timedelta]:
     """The greatest age of each series that a run may rely on, from the site's `schedule` section."""
     section = site.section("schedule").get("required_age", {})
     return {names.si_series(base).name: timedelta(seconds=in_unit(text, "s")) for base, text in dict(section).items()}
 
 
 def assemble(
-    site: Site, known: Known, options: Options, overrides: Sequence[Override], now: datetime, hours: int
+    site: AfterbaySite, known: Known, options: Options, overrides: Sequence[Override], now: datetime, hours: int
 ) -> Assembled | Unknown:
     """The case of a site at `now`, or why there is none."""
     grid = hourly_grid(now, hours)
@@ -122,7 +122,7 @@ def assemble(
     return Assembled(case, tuple(uses.uses), mfra, summary(mfra))
 
 
-def _state(site: Site, known: Known, uses: _Uses, grid: TimeGrid) -> tuple[float, float, float] | list[str]:
+def _state(site: AfterbaySite, known: Known, uses: _Uses, grid: TimeGrid) -> tuple[float, float, float] | list[str]:
     """Elevation and power at the grid's start and the float level; or what is missing."""
     reasons: list[str] = []
     elevation = _at_or_latest(known, names.ELEVATION, grid.start)
@@ -215,7 +215,7 @@ def _held_over(values: Sequence[float | None], before: float) -> list[float]:
     return filled
 
 
-def _mode(site: Site, known: Known, uses: _Uses) -> Mode:
+def _mode(site: AfterbaySite, known: Known, uses: _Uses) -> Mode:
     sample = known.latest.get(names.MODE)
     if sample is None or sample.value is None:
         uses.note(names.MODE, "site file", None, "mode is not known; GEN")
@@ -230,7 +230,7 @@ def _mode(site: Site, known: Known, uses: _Uses) -> Mode:
 
 
 def _mfra(
-    site: Site, known: Known, uses: _Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
+    site: AfterbaySite, known: Known, uses: _Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
 ) -> tuple[MfraHour, ...] | None:
     awards_mw = {i.start: i.power_mw for award in known.awards for i in award.intervals}
     history = {s.valid_at: s.value for s in known.hourly.get(names.MFRA_POWER, ()) if s.value is not None}
@@ -250,7 +250,7 @@ def _mfra(
     return hours
 
 
-def _bias(site: Site, known: Known, uses: _Uses, now: datetime, mode: Mode) -> float:
+def _bias(site: AfterbaySite, known: Known, uses: _Uses, now: datetime, mode: Mode) -> float:
     """The mean clipped residual of net inflow over the window; 0, marked, where no hour of it is whole."""
     abay, settings = site.afterbay, site.afterbay.inflow
     start = now - timedelta(seconds=settings.bias_window)

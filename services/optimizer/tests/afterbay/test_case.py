@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from headworks.optimizer.case import Case, IntegerOptions, Options, case_from_text, options_of
-from headworks.optimizer.example_cases import EXAMPLES, calm_winter
-from headworks.waterway.site import Site
+from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, case_from_text, options_of
+from headworks.optimizer.afterbay.example_cases import EXAMPLES, calm_winter
+from headworks.waterway.afterbay_site import AfterbaySite
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -48,7 +48,7 @@ def test_garbage_is_no_case(text: str) -> None:
         case_from_text(text)
 
 
-def test_the_site_files_options_are_read(site: Site) -> None:
+def test_the_site_files_options_are_read(site: AfterbaySite) -> None:
     options = options_of(site)
     assert options.time_limit_s == 20
     assert options.mip_gap == 0.001

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from headworks.optimizer.case import Case, Forcing, Options
+from headworks.optimizer.afterbay.case import Case, Forcing, Options
 from headworks.waterway.afterbay import Mode
 
 FT, CFS = 0.3048, 0.3048**3

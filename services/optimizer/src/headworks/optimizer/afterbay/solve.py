@@ -9,21 +9,21 @@ from dataclasses import replace
 from typing import assert_never
 
 from headworks.optimizer import solver
-from headworks.optimizer.attempt import LEAST_TIME_SHARE, Attempt, Stage, attempt
-from headworks.optimizer.case import Case, Form, Hour, Replay, Solution, Status, Timing
-from headworks.optimizer.explain import bindings, dry_text, next_action, relaxations
+from headworks.optimizer.afterbay.attempt import LEAST_TIME_SHARE, Attempt, Stage, attempt
+from headworks.optimizer.afterbay.case import Case, Form, Hour, Replay, Solution, Status, Timing
+from headworks.optimizer.afterbay.explain import bindings, dry_text, next_action, relaxations
 from headworks.optimizer.models.afterbay import Problem, build
 from headworks.optimizer.models.data import DAM3, Data, first_dry_hour, limits_cannot_hold, prepare
 from headworks.optimizer.models.reading import whole_releases
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.simulate import Trajectory, simulate
-from headworks.waterway.site import Site
 
 MAX_ELEVATION_ERROR_M = 0.001 * 0.3048
 MAX_POWER_ERROR_MW = 0.001
 
 
-def solve_case(site: Site, case: Case, progress: solver.Progress | None = None) -> Solution:
+def solve_case(site: AfterbaySite, case: Case, progress: solver.Progress | None = None) -> Solution:
     """The best schedule of a case, replayed. Expected failures are statuses; nothing is raised for them."""
     started = time.perf_counter()
     unfit = _unfit(site, case)
@@ -75,7 +75,7 @@ def _no_answer(tried: Sequence[Attempt]) -> Solution:
     assert_never(result)
 
 
-def _unfit(site: Site, case: Case) -> str | None:
+def _unfit(site: AfterbaySite, case: Case) -> str | None:
     """Why no schedule can be made of this case at all, or None."""
     reservoir = site.afterbay.reservoir
     curve = reservoir.stage_storage.curve
@@ -91,7 +91,7 @@ def _unfit(site: Site, case: Case) -> str | None:
     return None
 
 
-def _answer(site: Site, case: Case, tried: Sequence[Attempt], solved: solver.Solved) -> Solution:
+def _answer(site: AfterbaySite, case: Case, tried: Sequence[Attempt], solved: solver.Solved) -> Solution:
     """Replay the model's schedule and say what it means."""
     started = time.perf_counter()
     problem, values = tried[-1].problem, solved.values
@@ -141,7 +141,7 @@ def _setpoints(problem: Problem, values: dict[str, float]) -> list[float]:
     ]
 
 
-def recalculate(site: Site, case: Case, setpoint_mw: Sequence[float]) -> Trajectory:
+def recalculate(site: AfterbaySite, case: Case, setpoint_mw: Sequence[float]) -> Trajectory:
     """What a schedule leads to, without solving, shape (hours,).
 
     Raises OutOfRange when the reservoir leaves its surveyed range, ValueError for a setpoint outside the unit's range.
@@ -165,12 +165,12 @@ def recalculate(site: Site, case: Case, setpoint_mw: Sequence[float]) -> Traject
     )
 
 
-def recalculated(site: Site, case: Case, setpoint_mw: Sequence[float]) -> tuple[Hour, ...]:
+def recalculated(site: AfterbaySite, case: Case, setpoint_mw: Sequence[float]) -> tuple[Hour, ...]:
     """The hours of an edited schedule; raises as `recalculate` does."""
     return _hours(case, setpoint_mw, recalculate(site, case, setpoint_mw))
 
 
-def _compare(site: Site, problem: Problem, values: dict[str, float], trajectory: Trajectory) -> Replay:
+def _compare(site: AfterbaySite, problem: Problem, values: dict[str, float], trajectory: Trajectory) -> Replay:
     """The greatest differences between the model and the forward simulation, in elevation and in power."""
     curve = site.afterbay.reservoir.stage_storage.curve
     modelled_m = [curve.elevation_at(values[v.name] * DAM3 + problem.data.origin_m3) for v in problem.storage]
@@ -211,7 +211,7 @@ def _timing(tried: Sequence[Attempt], replay_s: float = 0.0) -> Timing:
     )
 
 
-def lp_text(site: Site, case: Case, form: Form) -> str:
+def lp_text(site: AfterbaySite, case: Case, form: Form) -> str:
     """The case's problem in the LP format, with its integer options."""
     options = case.options.integer_options
     return solver.write_lp(build(prepare(site, case), form, integers=options if options.any else None).lp)

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 from headworks.common.messages import Override
 from headworks.common.problems import FieldProblem
-from headworks.optimizer.case import Case
-from headworks.optimizer.inputs import OVERRIDABLE
+from headworks.optimizer.afterbay.case import Case
+from headworks.optimizer.afterbay.inputs import OVERRIDABLE
 from headworks.waterway import series as names
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import in_unit
-from headworks.waterway.site import Site
 from headworks.waterway.timegrid import TimeGrid, hourly_grid
 
 
-def override_faults(site: Site, overrides: Sequence[Override], now: datetime) -> list[FieldProblem]:
+def override_faults(site: AfterbaySite, overrides: Sequence[Override], now: datetime) -> list[FieldProblem]:
     """The faults of a person's values: a series of the site, an hour of the horizon, a value that can be."""
     grid = hourly_grid(now, round(in_unit(site.section("schedule")["horizon"], "hour")))
     return [
@@ -23,7 +23,7 @@ def override_faults(site: Site, overrides: Sequence[Override], now: datetime) ->
     ]
 
 
-def _override_faults(site: Site, override: Override, grid: TimeGrid) -> Iterator[tuple[str, str | float, str]]:
+def _override_faults(site: AfterbaySite, override: Override, grid: TimeGrid) -> Iterator[tuple[str, str | float, str]]:
     at, value = override.valid_at, override.value
     if override.series not in OVERRIDABLE:
         yield "series", override.series, f"one of {sorted(OVERRIDABLE)}"
@@ -36,7 +36,7 @@ def _override_faults(site: Site, override: Override, grid: TimeGrid) -> Iterator
         yield "value", value, "0 m³/s or more"
 
 
-def setpoint_faults(site: Site, case: Case, setpoint_mw: Sequence[float]) -> list[FieldProblem]:
+def setpoint_faults(site: AfterbaySite, case: Case, setpoint_mw: Sequence[float]) -> list[FieldProblem]:
     """The faults of an edited schedule: one setpoint for each hour of the run, each within the unit's range."""
     hours, unit = case.grid.count, site.afterbay.unit
     if len(setpoint_mw) != hours:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
-from headworks.optimizer.case import Binding, Case, Relaxation
+from headworks.optimizer.afterbay.case import Binding, Case, Relaxation
 from headworks.waterway.afterbay import head_limit_mw
+from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
 from headworks.waterway.rafting import ramp_start, windows
 from headworks.waterway.simulate import Trajectory
-from headworks.waterway.site import Site
 
 TOLERANCE_M = 0.0005
 TOLERANCE_MW = 0.002
@@ -33,7 +33,7 @@ def _hour(case: Case, t: int) -> datetime:
     return case.start + timedelta(hours=t)
 
 
-def dry_text(site: Site, case: Case, hour: int, short_dam3: float) -> str:
+def dry_text(site: AfterbaySite, case: Case, hour: int, short_dam3: float) -> str:
     """What to say when the water itself runs out: what cannot hold, when, by how much."""
     unit, units = site.afterbay.unit, site.display_units
     lowest_m = site.afterbay.reservoir.stage_storage.lowest
@@ -46,7 +46,9 @@ def dry_text(site: Site, case: Case, hour: int, short_dam3: float) -> str:
     )
 
 
-def relaxations(site: Site, case: Case, trajectory: Trajectory, setpoint_mw: Sequence[float]) -> tuple[Relaxation, ...]:
+def relaxations(
+    site: AfterbaySite, case: Case, trajectory: Trajectory, setpoint_mw: Sequence[float]
+) -> tuple[Relaxation, ...]:
     """Each limit that the schedule breaks: from when to when, and the worst of it in the site's display units."""
     minimum_m = site.afterbay.reservoir.minimum_elevation
     maximum_m = case.float_elevation_m - site.afterbay.reservoir.float_buffer
@@ -62,7 +64,7 @@ def relaxations(site: Site, case: Case, trajectory: Trajectory, setpoint_mw: Seq
 
 
 def _broken_options(
-    site: Site, case: Case, trajectory: Trajectory, setpoint_mw: Sequence[float]
+    site: AfterbaySite, case: Case, trajectory: Trajectory, setpoint_mw: Sequence[float]
 ) -> Iterator[Relaxation]:
     """The integer options that the schedule does not keep."""
     options, needed_mw = case.options.integer_options, site.afterbay.spill.preferable_above_power
@@ -99,7 +101,7 @@ def _broken(
         yield Relaxation(limit=limit, start=start, end=end, worst=worst, unit=unit, text=text)
 
 
-def bindings(site: Site, case: Case, trajectory: Trajectory) -> tuple[Binding, ...]:
+def bindings(site: AfterbaySite, case: Case, trajectory: Trajectory) -> tuple[Binding, ...]:
     """The limits that the schedule touches, with when."""
     abay, unit = site.afterbay, site.afterbay.unit
     minimum_m = abay.reservoir.minimum_elevation
@@ -125,7 +127,7 @@ def bindings(site: Site, case: Case, trajectory: Trajectory) -> tuple[Binding, .
     )
 
 
-def next_action(site: Site, case: Case, setpoint_mw: Sequence[float]) -> str:
+def next_action(site: AfterbaySite, case: Case, setpoint_mw: Sequence[float]) -> str:
     """The next change of setpoint in words, local time: "raise to 4.20 MW at Tue 06:40".
 
     A rise for a rafting release is due a ramp earlier, so that the unit is there when the window begins.
