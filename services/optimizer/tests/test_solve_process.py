@@ -12,10 +12,11 @@ import psutil
 import pytest
 
 from headworks.common.testing import eventually
-from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution, Status
+from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution
 from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
 from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.solve_process import COMMAND, Patience, Throttled, solve_apart
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 
 PATIENT = Patience(total_s=60, silent_s=30)

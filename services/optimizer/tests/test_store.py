@@ -19,12 +19,13 @@ from headworks.common.messages import (
     SolveJob,
     TargetType,
 )
-from headworks.optimizer.afterbay.case import Solution, Status
+from headworks.optimizer.afterbay.case import Solution
 from headworks.optimizer.afterbay.example_cases import calm_winter
 from headworks.optimizer.afterbay.inputs import InputUse
 from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.tables import outbox
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 
 

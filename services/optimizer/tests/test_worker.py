@@ -39,9 +39,10 @@ from headworks.common.messages import (
 from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS, SOLVE_JOB, Subject
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.optimizer.afterbay.case import Hour, Replay, Solution, Status
+from headworks.optimizer.afterbay.case import Hour, Replay, Solution
 from headworks.optimizer.afterbay.gather import IngestClient
 from headworks.optimizer.store import Run, RunStore
+from headworks.optimizer.values import Status
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker, plan_submission
 from headworks.waterway import series as names
 from headworks.waterway.afterbay_site import AfterbaySite

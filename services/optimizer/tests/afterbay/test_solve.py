@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks.optimizer.afterbay.case import Case, Forcing, Form, IntegerOptions, Options, Solution, Status
+from headworks.optimizer.afterbay.case import Case, Forcing, Form, IntegerOptions, Options, Solution
 from headworks.optimizer.afterbay.example_cases import EXAMPLES, spilling_storm, summer_rafting
 from headworks.optimizer.afterbay.solve import recalculate, recalculated, solve_case
 from headworks.optimizer.models.cost import cost_by_term
 from headworks.optimizer.models.data import prepare
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay import Mode
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange

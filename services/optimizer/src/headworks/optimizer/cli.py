@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headworks.optimizer.afterbay.case import Case, Form, Solution, Status, case_from_text
+from headworks.optimizer.afterbay.case import Case, Form, Solution, case_from_text
 from headworks.optimizer.afterbay.example_cases import EXAMPLES
 from headworks.optimizer.afterbay.solve import lp_text, solve_case
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
 from headworks.waterway.site_file import parse_site

@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from headworks.optimizer.afterbay.case import Case, Solution, Status
+from headworks.optimizer.afterbay.case import Case, Solution
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.site_file import parse_site
 

@@ -25,11 +25,12 @@ from headworks.common.messages import (
     TargetType,
 )
 from headworks.common.subjects import RUN_PROGRESS
-from headworks.optimizer.afterbay.case import Solution, Status, options_of
+from headworks.optimizer.afterbay.case import Solution, options_of
 from headworks.optimizer.afterbay.gather import IngestAway, IngestClient
 from headworks.optimizer.afterbay.inputs import Assembled, Unknown, assemble
 from headworks.optimizer.solve_process import COMMAND, Patience, solve_apart
 from headworks.optimizer.store import RunStore
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import in_unit
 

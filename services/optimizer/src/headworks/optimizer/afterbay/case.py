@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from headworks.common.messages import Instant
+from headworks.optimizer.values import Status, Value
 from headworks.waterway.afterbay import Conditions, Mode, inflow_m3s
 from headworks.waterway.afterbay_site import Afterbay, AfterbaySite
 from headworks.waterway.quantities import in_unit
@@ -15,12 +16,6 @@ from headworks.waterway.site import explain
 from headworks.waterway.timegrid import TimeGrid
 
 Rank = Annotated[int, Field(ge=1, le=5)]
-
-
-class Value(BaseModel):
-    """The base of everything here: frozen, no unknown key, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Night(Value):
@@ -127,16 +122,6 @@ class Case(Value):
             )
             for f in self.forcing
         )
-
-
-class Status(StrEnum):
-    """How a solve ended."""
-
-    SOLVED = "SOLVED"
-    RELAXED = "RELAXED"
-    INFEASIBLE = "INFEASIBLE"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
 
 
 class Form(StrEnum):

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from headworks.common.messages import Award, Forecast, Override, Quality, Sample
-from headworks.optimizer.afterbay.case import Case, Forcing, Options, Value
+from headworks.optimizer.afterbay.case import Case, Forcing, Options
+from headworks.optimizer.values import Value
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Conditions, Mode, bias_m3s, inflow_m3s, unit_flow_m3s
 from headworks.waterway.afterbay_site import AfterbaySite

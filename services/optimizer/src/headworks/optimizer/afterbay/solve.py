@@ -10,11 +10,12 @@ from typing import assert_never
 
 from headworks.optimizer import solver
 from headworks.optimizer.afterbay.attempt import LEAST_TIME_SHARE, Attempt, Stage, attempt
-from headworks.optimizer.afterbay.case import Case, Form, Hour, Replay, Solution, Status, Timing
+from headworks.optimizer.afterbay.case import Case, Form, Hour, Replay, Solution, Timing
 from headworks.optimizer.afterbay.explain import bindings, dry_text, next_action, relaxations
 from headworks.optimizer.models.afterbay import Problem, build
 from headworks.optimizer.models.data import DAM3, Data, first_dry_hour, limits_cannot_hold, prepare
 from headworks.optimizer.models.reading import whole_releases
+from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.simulate import Trajectory, simulate

@@ -1,0 +1,173 @@
+"""What a station's solve is asked (StationInputs) and what it answers (StationSolution): values that travel to a process and
+into a row.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from headworks.common.messages import Instant
+from headworks.optimizer.values import Status, Value
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PumpState(Value):
+    """How a pump stands when the schedule begins: on or off, and for how many steps."""
+
+    resource: str
+    on: bool
+    steps: int = Field(ge=0)
+
+
+class OutsideInflow(Value):
+    """A forecast of the inflow that somebody else made, from the schedule's start on [m³/s]."""
+
+    source: Text
+    issued_at: Instant
+    flow_m3s: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1)
+
+
+class Strategy(StrEnum):
+    """How to run the station for a while: what an outside planner may ask for a period."""
+
+    AGGRESSIVE = "aggressive"
+    MINIMAL = "minimal"
+    KEEP_BUFFER = "keep_buffer"
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+
+
+class StrategyPeriod(Value):
+    """One strategy over [start, end), and why."""
+
+    start: Instant
+    end: Instant
+    strategy: Strategy
+    reason: str = Field(default="", max_length=300)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"end={self.end.isoformat()} must lie after start={self.start.isoformat()}")
+        return self
+
+
+class StationInputs(Value):
+    """One problem of a station: how it stands at `start`, the record before, and what is known of the time ahead.
+
+    The record has one entry a step, oldest first, and ends at `start`; None is not known. Prices begin at `start` and end
+    where they are known.
+    """
+
+    site: str
+    start: Instant
+    step_s: float = Field(gt=0)
+    level_m: float = Field(ge=0)
+    pumps: tuple[PumpState, ...] = Field(min_length=1)
+    past_inflow_m3s: tuple[float | None, ...]
+    past_price_eur_per_mwh: tuple[float | None, ...] = ()
+    price_eur_per_mwh: tuple[float, ...] = Field(min_length=1)
+    outside_inflow: OutsideInflow | None = None
+    emptied_at: Instant | None = None
+    expected_level_m: float | None = Field(default=None, description="what the last plan had for now")
+    past_inflow_error: tuple[float, ...] = Field(
+        default=(),
+        description="relative errors of past forecasts of the next hours, newest last: what quality is judged by",
+    )
+    strategies: tuple[StrategyPeriod, ...] = ()
+
+
+class StationStep(Value):
+    """One step of a schedule: frequencies by resource (0: off), what they lead to, and what the step costs."""
+
+    start: Instant
+    frequency_hz: dict[str, float]
+    flow_m3s: dict[str, float]
+    level_m: float
+    volume_m3: float
+    outflow_m3s: float
+    inflow_m3s: float
+    inflow_low_m3s: float
+    inflow_high_m3s: float
+    power_mw: float
+    price_eur_per_mwh: float
+    price_known: bool
+    cost_eur: float
+
+
+class ForecastQuality(StrEnum):
+    """How well inflow was forecast of late."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    UNKNOWN = "unknown"
+
+
+class Risk(StrEnum):
+    """How near the tunnel is to trouble."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Tuning(Value):
+    """How the solve was tuned to the moment, and why."""
+
+    quality: ForecastQuality
+    inflow_error: float | None = Field(description="mean relative error of late; None while not known")
+    risk: Risk
+    emergency: bool
+    strategy: Strategy
+    maximum_level_m: float = Field(description="the maximum that the schedule aims to keep")
+    minimum_level_m: float
+    cost_factor: float
+    safety_factor: float
+    smooth_eur_per_dam3: float
+    reasons: tuple[str, ...]
+
+
+class StationRelaxation(Value):
+    """A rule that cannot hold: which, when, and by how much."""
+
+    rule: str
+    at: Instant
+    text: str
+
+
+class StationTiming(Value):
+    """How long it took [s]: to the first schedule, and in all."""
+
+    first_plan_s: float | None
+    total_s: float
+
+
+class StationSolution(Value):
+    """The answer to StationInputs. `steps` is empty unless a schedule was found; only `publishable` ones may be acted on."""
+
+    status: Status
+    reason: str = Field(default="", description="why there is no schedule, or why it is not what was asked for")
+    steps: tuple[StationStep, ...] = ()
+    energy_cost_eur: float | None = None
+    energy_mwh: float | None = None
+    objective: float | None = None
+    objective_by_term: dict[str, float] = Field(default_factory=dict)
+    gap: float | None = None
+    rounds: int = 0
+    starts: int = 0
+    relaxations: tuple[StationRelaxation, ...] = ()
+    inflow_source: str = ""
+    prices_known_until: Instant | None = None
+    emptied_at: tuple[Instant, ...] = Field(default=(), description="when the schedule empties the tunnel")
+    tuning: Tuning | None = None
+    timing: StationTiming | None = None
+    next_action: str = ""
+
+    @property
+    def publishable(self) -> bool:
+        """Whether there is a schedule; every one has been simulated with the true curves, which is what its steps hold."""
+        return self.status in {Status.SOLVED, Status.RELAXED} and bool(self.steps)
