@@ -1,4 +1,4 @@
-"""The afterbay site with its alarms, and a store on a real PostgreSQL."""
+"""Both sites with their alarms, and a store on a real PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,20 +11,30 @@ from headworks.alerts.sections import Alarm, alarms_of
 from headworks.alerts.store import Addressees, AlarmStore
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
-from headworks.common.sites import afterbays, read_sites
-from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.common.sites import read_sites
+from headworks.waterway.site_file import AnySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def site(sites_folder: Path) -> AfterbaySite:
-    return afterbays(read_sites(sites_folder))["abay"]
+def site(sites_folder: Path) -> AnySite:
+    return read_sites(sites_folder)["abay"]
 
 
 @pytest.fixture(scope="session")
-def alarms(site: AfterbaySite) -> dict[str, Alarm]:
+def alarms(site: AnySite) -> dict[str, Alarm]:
     return alarms_of(site)
+
+
+@pytest.fixture(scope="session")
+def station(sites_folder: Path) -> AnySite:
+    return read_sites(sites_folder)["blominmaki"]
+
+
+@pytest.fixture(scope="session")
+def station_alarms(station: AnySite) -> dict[str, Alarm]:
+    return alarms_of(station)
 
 
 @pytest.fixture

@@ -2,19 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from headworks.alerts.monitor import Monitor
 from headworks.alerts.sections import Alarm
 from headworks.alerts.store import AlarmStore
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
-from headworks.common.messages import AlarmState, Measurements, PlanReply, Quality, Refusal, Sample
+from headworks.common.messages import AlarmState, Basis, Measurements, PlanReply, Quality, Refusal, Sample
 from headworks.common.service import Task
 from headworks.common.subjects import PLAN_REPLY, TELEMETRY
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import AnySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
@@ -36,7 +36,7 @@ def elevation(value_m: float) -> Measurements:
 
 
 async def test_a_low_reservoir_is_raised_and_returns(
-    site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+    site: AnySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
 ) -> None:
     async with watching(Monitor(site, alarms, store, CLOCK), bus):
         await bus.publish(TELEMETRY, elevation(355.0), site="abay", source="pi")
@@ -45,8 +45,38 @@ async def test_a_low_reservoir_is_raised_and_returns(
         await eventually(lambda: is_in(store, "reservoir_low", AlarmState.RETURNED_UNACKNOWLEDGED))
 
 
+async def test_a_station_hears_of_its_level_and_its_prices(
+    station: AnySite, station_alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+) -> None:
+    level = Sample(series="tunnel_level_m", valid_at=NOW, value=7.5, quality=Quality.GOOD)
+    monitor = Monitor(station, station_alarms, store, CLOCK)
+    async with watching(monitor, bus):
+        told = Measurements(site="blominmaki", source="pi", known_at=NOW, samples=(level,))
+        await bus.publish(TELEMETRY, told, site="blominmaki", source="pi")
+        await eventually(lambda: is_in(store, "tunnel_high", AlarmState.ACTIVE_UNACKNOWLEDGED, "blominmaki"))
+        assert await holds(store, "price_missing", "blominmaki")
+        hours = [NOW + timedelta(hours=hour) for hour in range(24)]
+        prices = tuple(
+            Sample(
+                series="day_ahead_price_eur_per_mwh",
+                valid_at=hour,
+                value=9.0,
+                quality=Quality.GOOD,
+                basis=Basis.HOUR_MEAN,
+            )
+            for hour in hours
+        )
+        known = Measurements(site="blominmaki", source="entsoe", known_at=NOW, samples=prices)
+        await bus.publish(TELEMETRY, known, site="blominmaki", source="entsoe")
+
+        async def prices_are_known() -> bool:
+            return not await holds(store, "price_missing", "blominmaki")
+
+        await eventually(prices_are_known)
+
+
 async def test_what_was_measured_before_the_start_is_known(
-    site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+    site: AnySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
 ) -> None:
     await bus.publish(TELEMETRY, elevation(355.0), site="abay", source="pi")
     async with watching(Monitor(site, alarms, store, CLOCK), bus):
@@ -54,7 +84,7 @@ async def test_what_was_measured_before_the_start_is_known(
 
 
 async def test_a_refusal_while_the_alerts_were_down_is_not_lost(
-    site: AfterbaySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
+    site: AnySite, alarms: dict[str, Alarm], store: AlarmStore, bus: Bus
 ) -> None:
     refusal = Refusal(field="intervals.0.targets.target_value", value=9.0, expected="at most 5.8 MW")
     refused = PlanReply(
@@ -76,5 +106,9 @@ async def test_a_refusal_while_the_alerts_were_down_is_not_lost(
         await eventually(lambda: is_in(store, "plan_refused", AlarmState.ACTIVE_UNACKNOWLEDGED), timeout_s=20)
 
 
-async def is_in(store: AlarmStore, name: str, state: AlarmState) -> bool:
-    return (await store.records("abay", [name], NOW))[name].state is state
+async def is_in(store: AlarmStore, name: str, state: AlarmState, site: str = "abay") -> bool:
+    return (await store.records(site, [name], NOW))[name].state is state
+
+
+async def holds(store: AlarmStore, name: str, site: str) -> bool:
+    return (await store.records(site, [name], NOW))[name].holds

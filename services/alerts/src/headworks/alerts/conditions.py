@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
-from headworks.alerts.sections import Alarm, AwardAlarm, EventAlarm, LevelAlarm, StaleAlarm
+from headworks.alerts.sections import AheadAlarm, Alarm, AwardAlarm, EventAlarm, LevelAlarm, StaleAlarm
 from headworks.common.messages import Basis, Quality, Sample
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
 from headworks.waterway.series import FLOAT_ELEVATION, si_series
+from headworks.waterway.site_file import AnySite
+from headworks.waterway.timegrid import local_midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Reading:
 
 
 def read(
-    alarm: Alarm, site: AfterbaySite, facts: Facts, causes: Mapping[str, Cause], now: datetime, *, held: bool
+    alarm: Alarm, site: AnySite, facts: Facts, causes: Mapping[str, Cause], now: datetime, *, held: bool
 ) -> Reading | None:
     """The condition now. `held` says whether it held before, for the deadband."""
     match alarm:
@@ -70,6 +71,8 @@ def read(
             return _level(alarm, site, facts, now, held)
         case StaleAlarm():
             return _staleness(alarm, facts, now)
+        case AheadAlarm():
+            return _ahead(alarm, site, facts, now)
         case AwardAlarm():
             return _award(alarm, site, facts, now)
         case EventAlarm():
@@ -78,7 +81,7 @@ def read(
             assert_never(alarm)
 
 
-def _level(alarm: LevelAlarm, site: AfterbaySite, facts: Facts, now: datetime, held: bool) -> Reading | None:
+def _level(alarm: LevelAlarm, site: AnySite, facts: Facts, now: datetime, held: bool) -> Reading | None:
     known = facts.latest.get(alarm.name.name)
     if known is None or now - known.until > timedelta(seconds=alarm.valid_for):
         return None
@@ -93,20 +96,26 @@ def _level(alarm: LevelAlarm, site: AfterbaySite, facts: Facts, now: datetime, h
     return Reading(holds, f"{value:.{digits}f} {unit} is {side} {shown_limit:.{digits}f} {unit}", value, unit)
 
 
-def _limit(alarm: LevelAlarm, site: AfterbaySite, facts: Facts) -> tuple[float, bool]:
+def _limit(alarm: LevelAlarm, site: AnySite, facts: Facts) -> tuple[float, bool]:
     """The limit [SI], and whether it is an upper one."""
     if alarm.below is not None:
         return alarm.si(alarm.below), False
     if alarm.above is not None:
         return alarm.si(alarm.above), True
+    return _float_m(site, facts) - alarm.si(alarm.above_float_less or "0 m"), True
+
+
+def _float_m(site: AnySite, facts: Facts) -> float:
+    if not isinstance(site, AfterbaySite):
+        raise ValueError(f"site {site.site}: model={site.model} has no float; only an afterbay has")
     measured = facts.latest.get(FLOAT_ELEVATION)
-    float_m = measured.value if measured else site.afterbay.reservoir.float_elevation
-    return float_m - alarm.si(alarm.above_float_less or "0 m"), True
+    return measured.value if measured else site.afterbay.reservoir.float_elevation
 
 
-def _display_unit(site: AfterbaySite, si_unit: str) -> str:
+def _display_unit(site: AnySite, si_unit: str) -> str:
     units = site.display_units
-    return {"m": units.elevation, "m**3/s": units.flow, "MW": units.power}.get(si_unit, si_unit)
+    shown = {"m": units.elevation, "m**3/s": units.flow, "m**3": units.volume, "MW": units.power}
+    return shown.get(si_unit, si_unit)
 
 
 def _staleness(alarm: StaleAlarm, facts: Facts, now: datetime) -> Reading:
@@ -118,8 +127,21 @@ def _staleness(alarm: StaleAlarm, facts: Facts, now: datetime) -> Reading:
     return Reading(holds, f"{last}, {max(0.0, age.total_seconds()) / 60:.0f} min ago" if known else last)
 
 
-def _award(alarm: AwardAlarm, site: AfterbaySite, facts: Facts, now: datetime) -> Reading:
-    local = now.astimezone(ZoneInfo(site.time_zone))
-    due = local.date() + timedelta(days=1 if local.hour >= alarm.from_local_hour else 0)
+def _ahead(alarm: AheadAlarm, site: AnySite, facts: Facts, now: datetime) -> Reading:
+    due = _due(alarm, site, now)
+    known = facts.latest.get(si_series(alarm.series).name)
+    reaches = known is not None and known.until >= local_midnight(due + timedelta(days=1), site.zone)
+    reach = f"known up to {known.until:%Y-%m-%d %H:%M}Z" if known else "not known at all"
+    return Reading(not reaches, f"{alarm.series} is {reach}; it is wanted to the end of {due}")
+
+
+def _due(alarm: AheadAlarm | AwardAlarm, site: AnySite, now: datetime) -> date:
+    """The last local day that must be known now."""
+    local = now.astimezone(site.zone)
+    return local.date() + timedelta(days=1 if local.hour >= alarm.from_local_hour else 0)
+
+
+def _award(alarm: AwardAlarm, site: AnySite, facts: Facts, now: datetime) -> Reading:
+    due = _due(alarm, site, now)
     known = due in facts.award_dates
     return Reading(not known, f"the award of {due} is {'known' if known else 'not known'}")

@@ -19,7 +19,7 @@ from headworks.common.bus import Bus
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
 from headworks.common.service import Task, prepare, run
-from headworks.common.sites import afterbays, read_sites
+from headworks.common.sites import read_sites
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ async def main() -> None:
     """Watch and tell until told to stop."""
     settings = AlertsSettings()
     prepare("alerts", settings)
-    clock, sites = clock_from_environment(os.environ), afterbays(read_sites(settings.sites))
+    clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
     database, channels = Database(settings.database_url), channels_of(settings)
     addressees = Addressees(
         {name: channel.recipients for name, channel in channels.items()},

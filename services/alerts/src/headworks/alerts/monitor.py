@@ -30,6 +30,7 @@ from headworks.common.subjects import (
 )
 from headworks.common.tasks import wait_at_most
 from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import AnySite
 
 M = TypeVar("M", bound=Message)
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ EVALUATE_EVERY_S = 1.0
 class Monitor:
     """The alarms of one site."""
 
-    def __init__(self, site: AfterbaySite, alarms: Mapping[str, Alarm], store: AlarmStore, clock: Clock) -> None:
+    def __init__(self, site: AnySite, alarms: Mapping[str, Alarm], store: AlarmStore, clock: Clock) -> None:
         self.site, self.alarms = site, alarms
         self._store, self._clock = store, clock
         self.facts = Facts(clock.now())
@@ -55,9 +56,11 @@ class Monitor:
         }
         watching: dict[str, Task] = {
             "telemetry": lambda: self._watch_telemetry(bus),
-            "awards": lambda: self._watch_awards(bus),
             "evaluation": self._keep_evaluating,
         }
+        if isinstance(self.site, AfterbaySite):
+            resource = self.site.afterbay.upstream.market_resource
+            watching["awards"] = lambda: self._watch_awards(bus, resource)
         return {f"{name}-{self.site.site}": task for name, task in (events | watching).items()}
 
     async def _watch_telemetry(self, bus: Bus) -> None:
@@ -67,9 +70,9 @@ class Monitor:
                 self.facts.learn(sample)
             self._wake.set()
 
-    async def _watch_awards(self, bus: Bus) -> None:
+    async def _watch_awards(self, bus: Bus, resource: str) -> None:
         async for award, _ in bus.follow(MARKET, deliver=Deliver.ALL, site=self.site.site):
-            if award.resource == self.site.afterbay.upstream.market_resource:
+            if award.resource == resource:
                 self.facts.award_dates.add(award.trade_date)
 
     def _hearing(

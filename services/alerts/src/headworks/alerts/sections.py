@@ -1,6 +1,7 @@
 """The `alarms` section of a site file: which conditions are told to people, and how soon.
 
-Four kinds: a level beyond a limit, a series without a good value, an award that is missing, and an event on the bus.
+Five kinds: a level beyond a limit, a series without a good value, a series that is not yet known for tomorrow, an award that is
+missing, and an event on the bus.
 """
 
 from datetime import timedelta
@@ -14,6 +15,7 @@ from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import Seconds, in_unit
 from headworks.waterway.series import SeriesName, si_series
 from headworks.waterway.site import explain
+from headworks.waterway.site_file import AnySite
 
 
 def _known_series(base: str) -> str:
@@ -89,12 +91,23 @@ class StaleAlarm(_Alarm):
     stale_after: Seconds
 
 
-class AwardAlarm(_Alarm):
-    """The award of the next trade date is not known after an hour of the local day."""
+class _TomorrowAlarm(_Alarm):
+    """Something of tomorrow is not known after an hour of the local day; before it, of today."""
 
-    market: Literal["award"]
     missing_for: Literal["tomorrow"]
     from_local_hour: int = Field(ge=0, le=23)
+
+
+class AheadAlarm(_TomorrowAlarm):
+    """A series that is published ahead, such as prices, does not reach to the end of the day."""
+
+    series: Base
+
+
+class AwardAlarm(_TomorrowAlarm):
+    """The award of a trade date is not known."""
+
+    market: Literal["award"]
 
 
 class EventAlarm(_Alarm):
@@ -109,13 +122,16 @@ def _kind(raw: Any) -> str:
         return "event"
     if "market" in keys:
         return "award"
+    if "missing_for" in keys:
+        return "ahead"
     return "stale" if "stale_after" in keys else "level"
 
 
-Alarm = LevelAlarm | StaleAlarm | AwardAlarm | EventAlarm
+Alarm = LevelAlarm | StaleAlarm | AheadAlarm | AwardAlarm | EventAlarm
 _Tagged = Annotated[
     Annotated[LevelAlarm, Tag("level")]
     | Annotated[StaleAlarm, Tag("stale")]
+    | Annotated[AheadAlarm, Tag("ahead")]
     | Annotated[AwardAlarm, Tag("award")]
     | Annotated[EventAlarm, Tag("event")],
     Discriminator(_kind),
@@ -123,9 +139,23 @@ _Tagged = Annotated[
 _SECTION: TypeAdapter[dict[Name, Alarm]] = TypeAdapter(dict[Name, _Tagged])
 
 
-def alarms_of(site: AfterbaySite) -> dict[str, Alarm]:
+def alarms_of(site: AnySite) -> dict[str, Alarm]:
     """The site's alarms by name. Raises ValueError naming the alarm, the field and what would be right."""
     try:
-        return dict(_SECTION.validate_python(site.section("alarms")))
+        alarms = dict(_SECTION.validate_python(site.section("alarms")))
     except ValidationError as error:
         raise ValueError(f"site {site.site}: alarms: {explain(error)}") from error
+    if not isinstance(site, AfterbaySite):
+        for name, alarm in alarms.items():
+            if (field := _of_an_afterbay(alarm)) is not None:
+                raise ValueError(
+                    f"site {site.site}: alarms: {name}: {field}: model={site.model} has none; only an afterbay has"
+                )
+    return alarms
+
+
+def _of_an_afterbay(alarm: Alarm) -> str | None:
+    """The field that only an afterbay can have an alarm on, or None."""
+    if isinstance(alarm, AwardAlarm):
+        return "market"
+    return "above_float_less" if isinstance(alarm, LevelAlarm) and alarm.above_float_less is not None else None
