@@ -4,7 +4,7 @@ Values are SI (metres, cubic metres per second) and MW; a series' name ends in i
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -54,10 +54,23 @@ class Quality(StrEnum):
 
 
 class Basis(StrEnum):
-    """What a value stands for: the instant valid_at, or the mean of the hour that begins there."""
+    """What a value stands for: the instant valid_at, or the mean of the hour or quarter hour that begins there."""
 
     INSTANT = "instant"
     HOUR_MEAN = "hour_mean"
+    QUARTER_HOUR_MEAN = "15min_mean"
+
+    @property
+    def span(self) -> timedelta:
+        """How long a value of this basis holds from valid_at on; nothing for an instant."""
+        return _SPANS[self]
+
+
+_SPANS = {
+    Basis.INSTANT: timedelta(0),
+    Basis.HOUR_MEAN: timedelta(hours=1),
+    Basis.QUARTER_HOUR_MEAN: timedelta(minutes=15),
+}
 
 
 class Sample(Message):
