@@ -22,6 +22,7 @@ from headworks.common.subjects import RUN_PROGRESS
 from headworks.common.tasks import in_background
 from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution
 from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
+from headworks.optimizer.afterbay.kind import AfterbayKind
 from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.api import create_api
 from headworks.optimizer.main import documented_api
@@ -51,7 +52,7 @@ def app(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock, tmp_path: P
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     other = site.model_copy(update={"site": "other"})
-    api = create_api({"abay": site, "other": other}, store, bus, clock)
+    api = create_api({"abay": AfterbayKind(site), "other": AfterbayKind(other)}, store, bus, clock)
     api.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
     return api
 
@@ -350,6 +351,7 @@ WRONG_EDITS: list[tuple[dict[str, object], str]] = [
     ({"setpoint_mw": [1.0] * 3}, "setpoint_mw"),
     ({"setpoint_mw": [1.0] * 5}, "setpoint_mw"),
     ({"setpoint_mw": []}, "body.setpoint_mw"),
+    ({"frequency_hz": {"P1_1": [50.0] * 4}}, "setpoint_mw"),
     ({"setpoint_mw": [1.0, "much", 1.0, 1.0]}, "body.setpoint_mw.1"),
     ({"setpoint_mw": [1.0, None, 1.0, 1.0]}, "body.setpoint_mw.1"),
     ({"setpoint_mw": [1.0] * 4, "more": 1}, "body.more"),

@@ -15,7 +15,7 @@ from headworks.common.testing import eventually
 from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution
 from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
 from headworks.optimizer.afterbay.solve import solve_case
-from headworks.optimizer.solve_process import COMMAND, Patience, Throttled, solve_apart
+from headworks.optimizer.solve_process import COMMAND, Asked, Patience, Throttled, solve_apart
 from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 
@@ -44,7 +44,7 @@ async def apart(
     async def cancelled() -> bool:
         return cancel and bool(gaps)
 
-    return await solve_apart(text, case, patience, on_gap, cancelled, command), gaps
+    return await solve_apart(Asked(text, case, Solution), patience, on_gap, cancelled, command), gaps
 
 
 async def test_the_answer_is_the_solvers_own(site: AfterbaySite, site_file_text: str) -> None:
@@ -72,7 +72,9 @@ async def test_a_silent_child_is_cancelled_too(site_file_text: str, tmp_path: Pa
     async def cancelled() -> bool:
         return pid_file.exists() and bool(pid_file.read_text())
 
-    found = await solve_apart(site_file_text, calm_winter(hours=1), PATIENT, on_gap, cancelled, command)
+    found = await solve_apart(
+        Asked(site_file_text, calm_winter(hours=1), Solution), PATIENT, on_gap, cancelled, command
+    )
     assert found.status is Status.CANCELLED
     assert not psutil.pid_exists(int(pid_file.read_text()))
 

@@ -19,10 +19,10 @@ from headworks.common.messages import (
     SolveJob,
     TargetType,
 )
-from headworks.optimizer.afterbay.case import Solution
+from headworks.optimizer.afterbay.case import Case, Solution
 from headworks.optimizer.afterbay.example_cases import calm_winter
-from headworks.optimizer.afterbay.inputs import InputUse
 from headworks.optimizer.afterbay.solve import solve_case
+from headworks.optimizer.inputs import InputUse
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.tables import outbox
 from headworks.optimizer.values import Status
@@ -93,7 +93,7 @@ async def test_an_end_is_stored_once_together_with_its_messages(
     assert stored is not None
     assert (stored.status, stored.status_reason, stored.finished_at) == (RunStatus.SOLVED, "fine", now)
     assert stored.submission_id == "run-abay-1"
-    assert await store.solution("abay-1") == solution
+    assert await store.solution("abay-1", Solution) == solution
 
 
 async def test_when_its_messages_cannot_be_stored_the_end_is_not_either(
@@ -122,7 +122,7 @@ async def test_an_overtaken_worker_stores_nothing_more(store: RunStore, job: Sol
     assert not await store.keep_case("abay-1", first.attempt, other, [], [], "award 3 h")
     assert not await store.finish(ended("abay-1", now), None, None, first.attempt)
     assert await store.finish(ended("abay-1", now), None, None, second.attempt)
-    assert await store.case("abay-1") == case
+    assert await store.case("abay-1", Case) == case
     assert await store.begin("abay-1") is None
     assert not await store.keep_case("abay-1", second.attempt, other, [], [], "")
 
@@ -138,7 +138,7 @@ async def test_a_case_its_inputs_and_its_answer_come_back_as_they_were(
     assert run is not None
     await store.keep_case("abay-1", run.attempt, case, uses, [], "award 6 h", RunStage.SOLVING)
     await store.finish(ended("abay-1", now), solution, None, run.attempt)
-    assert (await store.case("abay-1"), await store.solution("abay-1")) == (case, solution)
+    assert (await store.case("abay-1", Case), await store.solution("abay-1", Solution)) == (case, solution)
     kept = await store.find("abay-1")
     assert kept is not None
     assert (kept.inputs, kept.mfra_summary, kept.stage) == (uses, "award 6 h", RunStage.SOLVING)
@@ -168,8 +168,8 @@ async def test_the_newest_runs_come_first_and_the_last_submitted_is_no_trial(
 async def test_what_is_unknown_is_none(store: RunStore, now: datetime) -> None:
     assert await store.find("abay-9") is None
     assert await store.begin("abay-9") is None
-    assert await store.case("abay-9") is None
-    assert await store.solution("abay-9") is None
+    assert await store.case("abay-9", Case) is None
+    assert await store.solution("abay-9", Solution) is None
     assert not await store.finish(ended("abay-9", now), None, None, 0)
     await store.request_cancel("abay-9")
 

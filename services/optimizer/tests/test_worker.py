@@ -40,10 +40,11 @@ from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRES
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.optimizer.afterbay.case import Hour, Replay, Solution
-from headworks.optimizer.afterbay.gather import IngestClient
+from headworks.optimizer.afterbay.kind import AfterbayKind
+from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.store import Run, RunStore
 from headworks.optimizer.values import Status
-from headworks.optimizer.worker import MAX_DELIVERIES, Worker, plan_submission
+from headworks.optimizer.worker import MAX_DELIVERIES, Worker
 from headworks.waterway import series as names
 from headworks.waterway.afterbay_site import AfterbaySite
 
@@ -118,7 +119,9 @@ async def worker(
         httpx.AsyncClient(transport=httpx.MockTransport(ingest.answer), base_url="http://ingest") as client,
         in_background(store.outbox.relay(database, bus)),
     ):
-        yield Worker({"abay": afterbay(day_text)}, {"abay": day_text}, store, IngestClient(client), bus, clock)
+        yield Worker(
+            {"abay": AfterbayKind(afterbay(day_text))}, {"abay": day_text}, store, IngestClient(client), bus, clock
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +187,7 @@ async def test_a_job_becomes_a_run_with_progress_a_result_and_one_plan(
     assert (run.status, run.attempt, run.status_reason) == (RunStatus.SOLVED, 1, "")
     assert run.mfra_summary == "persistence 24 h"
     assert {use.series: use.source for use in run.inputs or ()}[names.R4_FLOW] == "test"
-    solution = await store.solution("abay-1")
+    solution = await store.solution("abay-1", Solution)
     assert solution is not None
     assert solution.publishable
     [plan] = await heard(bus, PLAN_SUBMISSION)
@@ -348,7 +351,7 @@ async def test_a_solver_without_an_answer_is_given_up_in_time(
     monkeypatch.setattr("headworks.optimizer.worker.PROCESS_START_S", 0.1)
     hasty = afterbay(day_text.replace("time_limit: 20 s", "time_limit: 0.1 s"))
     await store.queue(job)
-    async with working(replace(worker, sites={"abay": hasty}, command=stuck(tmp_path / "pid"))):
+    async with working(replace(worker, kinds={"abay": AfterbayKind(hasty)}, command=stuck(tmp_path / "pid"))):
         run = await end_of(store)
     assert (run.status, run.status_reason) == (RunStatus.FAILED, "the solver made no progress within 0.2 s")
 
@@ -423,24 +426,24 @@ def solution_of(start: datetime, setpoints_mw: Sequence[float]) -> Solution:
     return Solution(status=Status.SOLVED, hours=hours)
 
 
-def test_a_plan_begins_now_and_ends_with_the_last_hour(site: AfterbaySite, job: SolveJob, now: datetime) -> None:
+def test_a_plan_begins_now_and_ends_with_the_last_hour(site: AfterbaySite, now: datetime) -> None:
     at = now + timedelta(seconds=42)
     start = now.replace(minute=0)
-    plan = plan_submission(site, job, solution_of(start, [1.0, 2.0, 3.0]), at)
-    assert [(i.interval_start, i.interval_end) for i in plan.intervals] == [
+    plan = AfterbayKind(site).intervals(solution_of(start, [1.0, 2.0, 3.0]), at)
+    assert [(i.interval_start, i.interval_end) for i in plan] == [
         (now, start + HOUR), (start + HOUR, start + 2 * HOUR), (start + 2 * HOUR, start + 3 * HOUR),
     ]  # fmt: skip
-    late = plan_submission(site, job, solution_of(start, [1.0, 2.0, 3.0]), start + HOUR)
-    assert late.intervals[0].interval_start == start + HOUR
-    assert len(late.intervals) == 2
+    late = AfterbayKind(site).intervals(solution_of(start, [1.0, 2.0, 3.0]), start + HOUR)
+    assert late[0].interval_start == start + HOUR
+    assert len(late) == 2
 
 
 @given(st.lists(st.floats(0.8, 5.8), min_size=2, max_size=20))
 def test_no_setpoint_is_more_than_was_solved_or_outside_the_unit(
-    site: AfterbaySite, job: SolveJob, now: datetime, setpoints: list[float]
+    site: AfterbaySite, now: datetime, setpoints: list[float]
 ) -> None:
-    plan = plan_submission(site, job, solution_of(now.replace(minute=0), setpoints), now)
-    for interval, setpoint in zip(plan.intervals, setpoints, strict=True):
+    plan = AfterbayKind(site).intervals(solution_of(now.replace(minute=0), setpoints), now)
+    for interval, setpoint in zip(plan, setpoints, strict=True):
         assert isinstance(interval.targets, GenericTargets)
         target = interval.targets.target_value
         assert 0.8 <= target <= 5.8

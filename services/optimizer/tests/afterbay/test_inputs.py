@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from headworks.common.messages import Award, AwardInterval, Forecast, ForecastStep, Override, Quality, Sample
 from headworks.optimizer.afterbay.case import Case, Options, options_of
-from headworks.optimizer.afterbay.inputs import Assembled, InputUse, Known, Unknown, assemble, required_ages
+from headworks.optimizer.afterbay.inputs import Known, assemble
+from headworks.optimizer.inputs import Assembled, InputUse, Unknown, required_ages
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Mode
 from headworks.waterway.afterbay_site import AfterbaySite
@@ -76,13 +77,13 @@ def without(column: Mapping[str, T], *series: str) -> dict[str, T]:
     return {name: value for name, value in column.items() if name not in series}
 
 
-def made(site: AfterbaySite, what: Known, *overrides: Override) -> Assembled:
+def made(site: AfterbaySite, what: Known, *overrides: Override) -> Assembled[Case]:
     found = assemble(site, what, options_of(site), overrides, NOW, HOURS)
     assert isinstance(found, Assembled), found
     return found
 
 
-def use_of(found: Assembled | Unknown, series: str) -> InputUse:
+def use_of(found: Assembled[Case] | Unknown, series: str) -> InputUse:
     [use] = [use for use in found.inputs if use.series == series]
     return use
 
@@ -150,7 +151,7 @@ def test_an_elevation_at_the_required_age_serves_and_a_second_older_is_refused(s
     limit = required_ages(site)[names.ELEVATION]
     assert limit == 2 * HOUR
 
-    def with_elevation_of(at: datetime) -> Assembled | Unknown:
+    def with_elevation_of(at: datetime) -> Assembled[Case] | Unknown:
         what = known(hourly={}, latest={**known().latest, names.ELEVATION: sample(names.ELEVATION, 356.5, at)})
         return assemble(site, what, Options(), [], NOW, HOURS)
 

@@ -7,34 +7,24 @@ from typing import Annotated, TypeVar
 
 from fastapi import FastAPI, Query
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from headworks.common.auth import Operator, Viewer
 from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
-from headworks.common.messages import Message, Override, RunFinished, RunStage, RunStatus, SolveJob
+from headworks.common.messages import Message, RunFinished, RunStage, RunStatus, SolveJob
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.common.subjects import RUN_FINISHED, RUN_PROGRESS, Subject
 from headworks.common.tasks import end
-from headworks.optimizer.afterbay.case import Form, Hour, Solution
-from headworks.optimizer.afterbay.orders import override_faults, setpoint_faults
-from headworks.optimizer.afterbay.solve import lp_text, recalculated
+from headworks.optimizer.afterbay.case import Form
+from headworks.optimizer.kind import AnyKind, Recalculated, Result
+from headworks.optimizer.orders import EditedSchedule, RunOrder
 from headworks.optimizer.store import Run, RunStore
-from headworks.waterway.afterbay_site import AfterbaySite
-from headworks.waterway.curves import OutOfRange
+from headworks.optimizer.values import Answer, Value
 
 M = TypeVar("M", bound=Message)
-
-
-class RunOrder(BaseModel):
-    """A run that a person or a system asks for."""
-
-    model_config = ConfigDict(extra="forbid")
-    reason: str = Field(min_length=1, max_length=300)
-    overrides: tuple[Override, ...] = Field(default=(), max_length=2000)
-    publish: bool = Field(default=True, strict=True, description="submit the plan; false for a trial")
 
 
 class Accepted(BaseModel):
@@ -43,31 +33,15 @@ class Accepted(BaseModel):
     run_id: str
 
 
-class RunWithSolution(BaseModel):
-    """A run's record and its answer; with the elevation at the start of its first hour its forecast is whole."""
-
-    run: Run
-    solution: Solution | None
-    initial_elevation_m: float | None = None
-
-
-class EditedSchedule(BaseModel):
-    """A schedule as a person has edited it, one setpoint for each hour of the run."""
-
-    model_config = ConfigDict(extra="forbid")
-    run_id: str
-    setpoint_mw: list[Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]] = Field(min_length=1, max_length=744)
-
-
-def create_api(sites: Mapping[str, AfterbaySite], store: RunStore, bus: Bus, clock: Clock) -> FastAPI:
+def create_api(kinds: Mapping[str, AnyKind], store: RunStore, bus: Bus, clock: Clock) -> FastAPI:
     """The API over the runs."""
     app = create_app("optimizer", "Schedules: solved, replayed, explained.")
 
-    def known_site(name: str) -> AfterbaySite:
-        if name not in sites:
-            wrong = FieldProblem(field="site", value=name, expected=f"one of {sorted(sites)}")
+    def known_site(name: str) -> AnyKind:
+        if name not in kinds:
+            wrong = FieldProblem(field="site", value=name, expected=f"one of {sorted(kinds)}")
             raise Problem(404, "No such site", errors=[wrong])
-        return sites[name]
+        return kinds[name]
 
     async def known_run(run_id: str) -> Run:
         run = await store.find(run_id)
@@ -78,8 +52,7 @@ def create_api(sites: Mapping[str, AfterbaySite], store: RunStore, bus: Bus, clo
     @app.post("/sites/{site}/runs", status_code=202)
     async def start_run(site: str, order: RunOrder, caller: Operator) -> Accepted:
         """Queue a run."""
-        model = known_site(site)
-        wrong = override_faults(model, order.overrides, clock.now())
+        wrong = known_site(site).override_faults(order.overrides, clock.now())
         if wrong:
             raise Problem(422, "The request is not valid", errors=wrong)
         job = SolveJob(
@@ -97,20 +70,28 @@ def create_api(sites: Mapping[str, AfterbaySite], store: RunStore, bus: Bus, clo
     @app.get("/sites/{site}/runs")
     async def newest(site: str, _caller: Viewer, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[Run]:
         """The newest runs."""
-        return await store.newest(known_site(site).site, limit)
+        known_site(site)
+        return await store.newest(site, limit)
 
-    async def with_solution(run: Run) -> RunWithSolution:
-        solution, case = await store.solution(run.run_id), await store.case(run.run_id)
-        elevation_m = case.initial_elevation_m if case is not None else None
-        return RunWithSolution(run=run, solution=solution, initial_elevation_m=elevation_m)
+    async def case_of(run: Run) -> Value:
+        case: Value | None = await store.case(run.run_id, known_site(run.site).case_type)
+        if case is None:
+            raise Problem(404, "The run has no case", f"run_id={run.run_id}: {run.status_reason or run.stage}")
+        return case
+
+    async def with_answer(run: Run) -> Result:
+        kind = known_site(run.site)
+        case, answer = await store.case(run.run_id, kind.case_type), await store.solution(run.run_id, kind.answer_type)
+        return kind.result(run, case, answer)
 
     @app.get("/sites/{site}/runs/latest", responses={404: {"description": "No run has submitted a plan yet"}})
-    async def latest(site: str, _caller: Viewer) -> RunWithSolution:
+    async def latest(site: str, _caller: Viewer) -> Result:
         """The run whose plan was submitted last; trials are not among them."""
-        found = await store.newest(known_site(site).site, 1, submitted=True)
+        known_site(site)
+        found = await store.newest(site, 1, submitted=True)
         if not found:
             raise Problem(404, "No run has submitted a plan yet", f"site {site}")
-        return await with_solution(found[0])
+        return await with_answer(found[0])
 
     @app.get("/runs/{run_id}", responses={404: {"description": "No such run"}})
     async def run_record(run_id: str, _caller: Viewer) -> Run:
@@ -118,12 +99,12 @@ def create_api(sites: Mapping[str, AfterbaySite], store: RunStore, bus: Bus, clo
         return await known_run(run_id)
 
     @app.get("/runs/{run_id}/result", responses={409: {"description": "The run has not ended"}})
-    async def result(run_id: str, _caller: Viewer) -> RunWithSolution:
+    async def result(run_id: str, _caller: Viewer) -> Result:
         """A run's record and answer."""
         run = await known_run(run_id)
         if run.finished_at is None:
             raise Problem(409, "The run has not ended", f"run_id={run_id} is {run.stage}")
-        return await with_solution(run)
+        return await with_answer(run)
 
     @app.post("/runs/{run_id}/cancel", status_code=202, responses={409: {"description": "The run has ended"}})
     async def cancel(run_id: str, caller: Operator) -> Run:
@@ -143,50 +124,41 @@ def create_api(sites: Mapping[str, AfterbaySite], store: RunStore, bus: Bus, clo
     async def progress(run_id: str, _caller: Viewer) -> EventSourceResponse:
         """Server-sent events: `progress` as it goes, `finished` at the end."""
         run = await known_run(run_id)
-        return EventSourceResponse(_events(run, store, bus), ping=10)
+        answer = await store.solution(run_id, known_site(run.site).answer_type)
+        return EventSourceResponse(_events(run, answer, bus), ping=10)
 
     @app.get("/runs/{run_id}/model.lp", response_class=PlainTextResponse)
     async def model(run_id: str, _caller: Viewer, form: Form = Form.MILP) -> PlainTextResponse:
         """The run's problem in the LP format."""
-        run, case = await known_run(run_id), await store.case(run_id)
-        if case is None:
-            raise Problem(404, "The run has no case", f"run_id={run_id}: {run.status_reason or run.stage}")
-        text = await asyncio.to_thread(lp_text, known_site(run.site), case, form)
+        run = await known_run(run_id)
+        kind, case = known_site(run.site), await case_of(run)
+        text = await asyncio.to_thread(kind.lp_text, case, form)
         headers = {"Content-Disposition": f'attachment; filename="{run_id}.lp"'}
         return PlainTextResponse(text, headers=headers)
 
     @app.post("/sites/{site}/recalculate")
-    async def recalculate(site: str, edited: EditedSchedule, _caller: Viewer) -> list[Hour]:
+    async def recalculate(site: str, edited: EditedSchedule, _caller: Viewer) -> Recalculated:
         """What an edited schedule leads to: a forward simulation of the run's case, no solve."""
-        model, run = known_site(site), await known_run(edited.run_id)
+        kind, run = known_site(site), await known_run(edited.run_id)
         if run.site != site:
             wrong = FieldProblem(field="run_id", value=run.run_id, expected=f"a run of {site}, not of {run.site}")
             raise Problem(422, "The request is not valid", errors=[wrong])
-        case = await store.case(run.run_id)
-        if case is None:
-            raise Problem(404, "The run has no case", f"run_id={run.run_id}: {run.status_reason or run.stage}")
-        wrong_setpoints = setpoint_faults(model, case, edited.setpoint_mw)
-        if wrong_setpoints:
-            raise Problem(422, "The request is not valid", errors=wrong_setpoints)
-        try:
-            return list(await asyncio.to_thread(recalculated, model, case, edited.setpoint_mw))
-        except OutOfRange as error:
-            raise Problem(422, "The reservoir leaves its surveyed range", str(error)) from error
+        case, answer = await case_of(run), await store.solution(run.run_id, kind.answer_type)
+        return await asyncio.to_thread(kind.recalculated, run, case, answer, edited)
 
     return app
 
 
-async def _events(run: Run, store: RunStore, bus: Bus) -> AsyncIterator[ServerSentEvent]:
+async def _events(run: Run, answer: Answer | None, bus: Bus) -> AsyncIterator[ServerSentEvent]:
     """Progress from the bus until the end; a run that has ended gives its end at once, however long ago."""
     if run.finished_at is not None and run.status is not None:
-        solution = await store.solution(run.run_id)
         ended = RunFinished(
             run_id=run.run_id,
             site=run.site,
             at=run.finished_at,
             status=run.status,
             reason=run.status_reason,
-            relaxed=tuple(relaxation.text for relaxation in solution.relaxations) if solution is not None else (),
+            relaxed=answer.relaxed if answer is not None else (),
             submission_id=run.submission_id,
         )
         yield ServerSentEvent(ended.model_dump_json(), event="finished")

@@ -14,13 +14,14 @@ from headworks.common.database import Database, is_away
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import afterbays, read_sites
 from headworks.common.subjects import FORECAST, MARKET, SOLVE_JOB
-from headworks.optimizer.afterbay.gather import IngestClient
 from headworks.optimizer.api import create_api
+from headworks.optimizer.ingest import IngestClient
+from headworks.optimizer.kind import kind_of
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.settings import OptimizerSettings
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker
-from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site import Site
 from headworks.waterway.site_file import parse_site
 
 
@@ -28,7 +29,8 @@ async def main() -> None:
     """Serve and solve until told to stop."""
     settings = OptimizerSettings()
     prepare("optimizer", settings)
-    clock, sites = clock_from_environment(os.environ), afterbays(read_sites(settings.sites))
+    clock = clock_from_environment(os.environ)
+    kinds = {name: kind_of(site) for name, site in afterbays(read_sites(settings.sites)).items()}
     database = Database(settings.database_url)
     store = RunStore(database)
     async with (
@@ -38,23 +40,23 @@ async def main() -> None:
         tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
         if settings.role in {"all", "worker"}:
             texts = site_texts(settings.sites)
-            worker = Worker(sites, texts, store, IngestClient(client), bus, clock)
+            worker = Worker(kinds, texts, store, IngestClient(client), bus, clock)
             tasks["worker"] = lambda: bus.consume(
                 SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1, transient=is_away
             )
         if settings.role in {"all", "api"}:
-            for site in sites.values():
-                tasks |= _scheduling(site, store, bus, clock)
+            for kind in kinds.values():
+                tasks |= _scheduling(kind.site, store, bus, clock)
 
         async def bus_ready() -> bool:
             return bus.is_connected
 
         ready = {"database": database.is_ready, "bus": bus_ready}
-        await run("optimizer", settings, create_api(sites, store, bus, clock), tasks, ready)
+        await run("optimizer", settings, create_api(kinds, store, bus, clock), tasks, ready)
     await database.close()
 
 
-def _scheduling(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock) -> dict[str, Task]:
+def _scheduling(site: Site, store: RunStore, bus: Bus, clock: Clock) -> dict[str, Task]:
     scheduler = Scheduler(site, store, clock)
     return {
         f"schedule-{site.site}": scheduler.every_period,

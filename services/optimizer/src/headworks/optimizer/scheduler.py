@@ -14,8 +14,8 @@ from headworks.common.database import is_away
 from headworks.common.handling import Delivery
 from headworks.common.messages import Award, Forecast, SolveJob
 from headworks.optimizer.store import RunStore
-from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import in_unit
+from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
@@ -27,7 +27,7 @@ SETTLE = timedelta(minutes=2)
 class Scheduler:
     """Queues the runs of one site that nobody has to ask for."""
 
-    site: AfterbaySite
+    site: Site
     store: RunStore
     clock: Clock
 

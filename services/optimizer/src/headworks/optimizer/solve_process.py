@@ -16,17 +16,21 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Generic, TextIO, TypeVar, assert_never
 
-from headworks.optimizer.afterbay.case import Case, Solution
-from headworks.optimizer.values import Status
+from pydantic import JsonValue
+
+from headworks.optimizer.afterbay.case import Case
+from headworks.optimizer.values import Answer, Status, Value
 from headworks.waterway.afterbay_site import AfterbaySite
-from headworks.waterway.site_file import parse_site
+from headworks.waterway.site_file import AnySite, parse_site
+from headworks.waterway.station_site import StationSite
 
 LINE_LIMIT = 16 << 20
 CANCEL_EVERY_S = 0.5
 COMMAND = (sys.executable, "-m", "headworks.optimizer.solve_process")
 
+A = TypeVar("A", bound=Answer)
 OnGap = Callable[[float | None], Awaitable[None]]
 Cancelled = Callable[[], Awaitable[bool]]
 
@@ -39,20 +43,28 @@ class Patience:
     silent_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[A]):
+    """The site's file as text, the case of its kind, and the type of its answer."""
+
+    site_text: str
+    case: Value
+    answer: type[A]
+
+
 async def solve_apart(
-    site_text: str,
-    case: Case,
+    asked: Asked[A],
     patience: Patience,
     on_gap: OnGap,
     cancelled: Cancelled,
     command: Sequence[str] = COMMAND,
-) -> Solution:
-    """Solve in a child process. `on_gap` hears of progress; `cancelled` is asked twice a second. Faults are FAILED solutions."""
+) -> A:
+    """Solve in a child process. `on_gap` hears of progress; `cancelled` is asked twice a second. Faults are FAILED answers."""
     # A session of its own: what the child starts (CBC) ends with it.
     process = await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, limit=LINE_LIMIT, start_new_session=True
     )
-    asking = asyncio.create_task(_ask(process, site_text, case, patience.silent_s, on_gap))
+    asking = asyncio.create_task(_ask(process, asked, patience.silent_s, on_gap))
     watching = asyncio.create_task(_until(cancelled))
     try:
         await asyncio.wait({asking, watching}, timeout=patience.total_s, return_when=asyncio.FIRST_COMPLETED)
@@ -60,8 +72,8 @@ async def solve_apart(
             return asking.result()
         if watching.done():
             watching.result()
-            return Solution(status=Status.CANCELLED, reason="cancelled")
-        return Solution(status=Status.FAILED, reason=f"the solver gave no answer within {patience.total_s:g} s")
+            return asked.answer(status=Status.CANCELLED, reason="cancelled")
+        return asked.answer(status=Status.FAILED, reason=f"the solver gave no answer within {patience.total_s:g} s")
     finally:
         asking.cancel()
         watching.cancel()
@@ -76,20 +88,21 @@ async def _until(cancelled: Cancelled) -> None:
         await asyncio.sleep(CANCEL_EVERY_S)
 
 
-async def _ask(process: Process, site_text: str, case: Case, silent_s: float, on_gap: OnGap) -> Solution:
+async def _ask(process: Process, asked: Asked[A], silent_s: float, on_gap: OnGap) -> A:
     """Send the case and listen for the answer."""
     assert process.stdin is not None
     try:
-        process.stdin.write(json.dumps({"site": site_text, "case": case.model_dump(mode="json")}).encode() + b"\n")
+        content = {"site": asked.site_text, "case": asked.case.model_dump(mode="json")}
+        process.stdin.write(json.dumps(content).encode() + b"\n")
         await process.stdin.drain()
-        return await _listen(process, silent_s, on_gap)
+        return await _listen(process, asked.answer, silent_s, on_gap)
     except TimeoutError:
-        return Solution(status=Status.FAILED, reason=f"the solver made no progress within {silent_s:g} s")
+        return asked.answer(status=Status.FAILED, reason=f"the solver made no progress within {silent_s:g} s")
     except (BrokenPipeError, ConnectionResetError) as error:
-        return Solution(status=Status.FAILED, reason=f"the solver's process ended: {error!r}")
+        return asked.answer(status=Status.FAILED, reason=f"the solver's process ended: {error!r}")
 
 
-async def _listen(process: Process, silent_s: float, on_gap: OnGap) -> Solution:
+async def _listen(process: Process, answer: type[A], silent_s: float, on_gap: OnGap) -> A:
     assert process.stdout is not None
     while True:
         line = b""
@@ -98,21 +111,21 @@ async def _listen(process: Process, silent_s: float, on_gap: OnGap) -> Solution:
                 line = await process.stdout.readline()
             if not line:
                 code = await process.wait()
-                return Solution(status=Status.FAILED, reason=f"the solver's process ended with {code}")
-            said = _read(line)
+                return answer(status=Status.FAILED, reason=f"the solver's process ended with {code}")
+            said = _read(line, answer)
         except ValueError as error:
             reason = f"the solver's process said what nobody can read: {line[:80]!r} ({str(error)[:200]})"
-            return Solution(status=Status.FAILED, reason=reason)
-        if isinstance(said, Solution):
+            return answer(status=Status.FAILED, reason=reason)
+        if isinstance(said, Answer):
             return said
         await on_gap(said)
 
 
-def _read(line: bytes) -> Solution | float | None:
+def _read(line: bytes, answer: type[A]) -> A | float | None:
     """An answer or a gap. Raises ValueError on anything else."""
     message = json.loads(line)
     if isinstance(message, dict) and "solution" in message:
-        return Solution.model_validate(message["solution"])
+        return answer.model_validate(message["solution"])
     if isinstance(message, dict) and message.keys() == {"gap"} and isinstance(message["gap"], float | int | None):
         return message["gap"]
     raise ValueError("neither a gap nor a solution")
@@ -127,17 +140,25 @@ def main() -> None:
     gc.disable()
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    from headworks.optimizer.afterbay.solve import solve_case
-
-    site = parse_site(asked["site"])
-    assert isinstance(site, AfterbaySite), "the worker has none of another kind"
 
     def progress(gap: float | None) -> bool:
         _say(answers, {"gap": gap})
         return False
 
-    solution = solve_case(site, Case.model_validate(asked["case"]), Throttled(progress))
-    _say(answers, {"solution": solution.model_dump(mode="json")})
+    answer = _solved(parse_site(asked["site"]), asked["case"], Throttled(progress))
+    _say(answers, {"solution": answer.model_dump(mode="json")})
+
+
+def _solved(site: AnySite, case: JsonValue, progress: Callable[[float | None], bool]) -> Answer:
+    """The answer of the site's kind. The solvers are loaded here: while they are, the parent may already end us."""
+    match site:
+        case AfterbaySite():
+            from headworks.optimizer.afterbay.solve import solve_case
+
+            return solve_case(site, Case.model_validate(case), progress)
+        case StationSite():
+            raise NotImplementedError(f"site {site.site}: a pumping station is not yet scheduled")
+    assert_never(site)
 
 
 def _end_with_stdin() -> None:

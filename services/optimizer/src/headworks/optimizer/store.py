@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import select, update
+from sqlalchemy import Column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,9 +20,11 @@ from headworks.common.messages import (
 )
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, SOLVE_JOB
-from headworks.optimizer.afterbay.case import Case, Solution
-from headworks.optimizer.afterbay.inputs import InputUse
+from headworks.optimizer.inputs import InputUse
 from headworks.optimizer.tables import outbox, runs
+from headworks.optimizer.values import Value
+
+V = TypeVar("V", bound=Value)
 
 
 class Run(BaseModel):
@@ -94,7 +96,7 @@ class RunStore:
         self,
         run_id: str,
         attempt: int,
-        case: Case | None,
+        case: Value | None,
         inputs: Sequence[InputUse],
         mfra: list[dict[str, Any]],
         mfra_text: str,
@@ -119,7 +121,7 @@ class RunStore:
     async def finish(
         self,
         finished: RunFinished,
-        solution: Solution | None,
+        solution: Value | None,
         submission: PlanSubmission | None,
         attempt: int,
     ) -> bool:
@@ -172,17 +174,18 @@ class RunStore:
             row = (await connection.execute(select(*_RECORD).where(runs.c.run_id == run_id))).mappings().first()
         return None if row is None else Run.model_validate(dict(row))
 
-    async def case(self, run_id: str) -> Case | None:
-        """What a run solved."""
-        async with self._database.transaction() as connection:
-            content = (await connection.execute(select(runs.c.case).where(runs.c.run_id == run_id))).scalar()
-        return None if content is None else Case.model_validate(content)
+    async def case(self, run_id: str, kind: type[V]) -> V | None:
+        """What a run solved, as its site's kind reads it."""
+        return await self._read(runs.c.case, run_id, kind)
 
-    async def solution(self, run_id: str) -> Solution | None:
-        """A run's answer."""
+    async def solution(self, run_id: str, kind: type[V]) -> V | None:
+        """A run's answer, as its site's kind reads it."""
+        return await self._read(runs.c.solution, run_id, kind)
+
+    async def _read(self, column: Column[Any], run_id: str, kind: type[V]) -> V | None:
         async with self._database.transaction() as connection:
-            content = (await connection.execute(select(runs.c.solution).where(runs.c.run_id == run_id))).scalar()
-        return None if content is None else Solution.model_validate(content)
+            content = (await connection.execute(select(column).where(runs.c.run_id == run_id))).scalar()
+        return None if content is None else kind.model_validate(content)
 
     async def newest(self, site: str, limit: int, *, submitted: bool = False) -> list[Run]:
         """The newest runs of a site; `submitted` leaves out those whose schedule was no plan: failed ones and trials."""

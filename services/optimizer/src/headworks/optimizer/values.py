@@ -1,8 +1,9 @@
-"""What cases and solutions of every kind of site are made of, and how a solve may end."""
+"""What cases and answers of every kind of site are made of, and how a solve may end."""
 
+from abc import abstractmethod
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Value(BaseModel):
@@ -19,3 +20,25 @@ class Status(StrEnum):
     INFEASIBLE = "INFEASIBLE"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+
+
+class Answer(Value):
+    """What every solve answers: how it ended, and why. Each kind of site adds its schedule."""
+
+    status: Status
+    reason: str = Field(default="", description="why there is no schedule, or why it is not what was asked for")
+
+    @property
+    @abstractmethod
+    def publishable(self) -> bool:
+        """Whether the schedule may be acted on."""
+
+    @property
+    @abstractmethod
+    def relaxed(self) -> tuple[str, ...]:
+        """What had to give way, in words."""
+
+    @property
+    @abstractmethod
+    def took_s(self) -> float | None:
+        """How long build, solve and replay took; None where nothing was solved."""

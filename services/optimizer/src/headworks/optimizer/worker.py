@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from math import floor
+from typing import Any
 
 import structlog
 from prometheus_client import Histogram
@@ -13,26 +13,21 @@ from headworks.common.clock import Clock
 from headworks.common.database import is_away
 from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.messages import (
-    GenericTargets,
     PlanInterval,
     PlanSubmission,
-    ResourceType,
     RunFinished,
     RunProgress,
     RunStage,
     RunStatus,
     SolveJob,
-    TargetType,
 )
 from headworks.common.subjects import RUN_PROGRESS
-from headworks.optimizer.afterbay.case import Solution, options_of
-from headworks.optimizer.afterbay.gather import IngestAway, IngestClient
-from headworks.optimizer.afterbay.inputs import Assembled, Unknown, assemble
-from headworks.optimizer.solve_process import COMMAND, Patience, solve_apart
+from headworks.optimizer.ingest import IngestAway, IngestClient
+from headworks.optimizer.inputs import Assembled, Unknown
+from headworks.optimizer.kind import AnyKind
+from headworks.optimizer.solve_process import COMMAND, Asked, Patience, solve_apart
 from headworks.optimizer.store import RunStore
-from headworks.optimizer.values import Status
-from headworks.waterway.afterbay_site import AfterbaySite
-from headworks.waterway.quantities import in_unit
+from headworks.optimizer.values import Answer, Status
 
 log = structlog.get_logger(__name__)
 PUBLISHER = "optimizer"
@@ -48,7 +43,7 @@ SOLVE_SECONDS = Histogram("headworks_solve_seconds", "build, solve and replay of
 class Worker:
     """Solves jobs, one at a time."""
 
-    sites: Mapping[str, AfterbaySite]
+    kinds: Mapping[str, AnyKind]
     site_texts: Mapping[str, str]
     store: RunStore
     ingest: IngestClient
@@ -58,20 +53,20 @@ class Worker:
 
     async def on_job(self, job: SolveJob, delivery: Delivery) -> None:
         """Solve a job; delivered again after a crash, it is solved again, and its result is stored once."""
-        site = self.sites.get(job.site)
-        if site is None:
-            raise Unacceptable(f"site={job.site!r} must be one of {sorted(self.sites)}")
+        kind = self.kinds.get(job.site)
+        if kind is None:
+            raise Unacceptable(f"site={job.site!r} must be one of {sorted(self.kinds)}")
         run = await self.store.begin(job.run_id)
         if run is None:
             log.info("run has ended before, or was never queued", run_id=job.run_id)
             return
         if delivery.deliveries > MAX_DELIVERIES:
             reason = f"given up after {MAX_DELIVERIES} tries that ended without an answer"
-            await self._finish(job, run.attempt, Solution(status=Status.FAILED, reason=reason), None)
+            await self._finish(job, run.attempt, kind.answer_type(status=Status.FAILED, reason=reason), None)
             raise Unacceptable(reason)
         await self._tell(job, RunStage.GATHERING, run.attempt)
         now = self.clock.now()
-        assembled = await self._assembled(site, job, now)
+        assembled = await self._assembled(kind, job, now)
         if not isinstance(assembled, Assembled):
             await self._refuse(job, run.attempt, delivery, assembled)
             return
@@ -84,19 +79,17 @@ class Worker:
             raise TryLater(reason)
         await self.store.keep_case(job.run_id, attempt, None, unknown.inputs, [], "")
         status = Status.CANCELLED if cancelled else Status.FAILED
-        await self._finish(job, attempt, Solution(status=status, reason=reason), None)
+        await self._finish(job, attempt, self.kinds[job.site].answer_type(status=status, reason=reason), None)
 
-    async def _assembled(self, site: AfterbaySite, job: SolveJob, now: datetime) -> Assembled | Unknown:
+    async def _assembled(self, kind: AnyKind, job: SolveJob, now: datetime) -> Assembled[Any] | Unknown:
         """The case of this moment, or what is not known of it."""
         try:
-            known = await self.ingest.known(site, now)
+            return await kind.assembled(self.ingest, self.store, job, now)
         except IngestAway as error:
             return Unknown((str(error),), ())
-        horizon_h = round(in_unit(site.section("schedule")["horizon"], "hour"))
-        return assemble(site, known, options_of(site), job.overrides, now, horizon_h)
 
-    async def _solve(self, job: SolveJob, attempt: int, assembled: Assembled, now: datetime) -> None:
-        case, mfra = assembled.case, [asdict(hour) for hour in assembled.mfra]
+    async def _solve(self, job: SolveJob, attempt: int, assembled: Assembled[Any], now: datetime) -> None:
+        kind, case, mfra = self.kinds[job.site], assembled.case, [asdict(hour) for hour in assembled.mfra]
         if not await self.store.keep_case(
             job.run_id, attempt, case, assembled.inputs, mfra, assembled.mfra_summary, RunStage.SOLVING
         ):
@@ -110,18 +103,18 @@ class Worker:
         async def cancelled() -> bool:
             return await self._cancelled(job.run_id)
 
+        answer: Answer
         if await cancelled():
-            solution = Solution(status=Status.CANCELLED, reason="cancelled before the solve")
+            answer = kind.answer_type(status=Status.CANCELLED, reason="cancelled before the solve")
         else:
-            limit_s = case.options.time_limit_s
-            patience = Patience(total_s=3 * limit_s + PROCESS_START_S, silent_s=limit_s + PROCESS_START_S)
-            solution = await solve_apart(self.site_texts[job.site], case, patience, on_gap, cancelled, self.command)
-        if solution.timing is not None:
-            SOLVE_SECONDS.labels(job.site).observe(solution.timing.total_s)
+            asked = Asked(self.site_texts[job.site], case, kind.answer_type)
+            answer = await solve_apart(asked, _patience(kind.time_limit_s), on_gap, cancelled, self.command)
+        if answer.took_s is not None:
+            SOLVE_SECONDS.labels(job.site).observe(answer.took_s)
         submission = None
-        if solution.publishable and job.publish:
-            submission = plan_submission(self.sites[job.site], job, solution, now)
-        await self._finish(job, attempt, solution, submission)
+        if answer.publishable and job.publish:
+            submission = plan_submission(job, kind.intervals(answer, now), now)
+        await self._finish(job, attempt, answer, submission)
 
     async def _cancelled(self, run_id: str) -> bool:
         """Whether a person asked to stop. A database that is away does not stop the run."""
@@ -133,21 +126,21 @@ class Worker:
             return False
         return run is not None and run.cancel_requested
 
-    async def _finish(self, job: SolveJob, attempt: int, solution: Solution, submission: PlanSubmission | None) -> None:
-        status = RunStatus(solution.status.value)
-        if status in {RunStatus.SOLVED, RunStatus.RELAXED} and not solution.publishable:
+    async def _finish(self, job: SolveJob, attempt: int, answer: Answer, submission: PlanSubmission | None) -> None:
+        status = RunStatus(answer.status.value)
+        if status in {RunStatus.SOLVED, RunStatus.RELAXED} and not answer.publishable:
             status = RunStatus.FAILED
         finished = RunFinished(
             run_id=job.run_id,
             site=job.site,
             at=self.clock.now(),
             status=status,
-            reason=solution.reason,
-            relaxed=tuple(relaxation.text for relaxation in solution.relaxations),
+            reason=answer.reason,
+            relaxed=answer.relaxed,
             submission_id=submission.submission_id if submission else None,
         )
-        stored = await self.store.finish(finished, solution, submission, attempt)
-        log.info("run finished", run_id=job.run_id, status=status.value, reason=solution.reason, stored=stored)
+        stored = await self.store.finish(finished, answer, submission, attempt)
+        log.info("run finished", run_id=job.run_id, status=status.value, reason=answer.reason, stored=stored)
 
     async def _tell(self, job: SolveJob, stage: RunStage, attempt: int, gap: float | None = None) -> None:
         """Progress is for watchers: a bus that is away does not stop the run."""
@@ -160,37 +153,12 @@ class Worker:
             log.warning("progress not told", run_id=job.run_id, error=str(error))
 
 
-def plan_submission(site: AfterbaySite, job: SolveJob, solution: Solution, now: datetime) -> PlanSubmission:
-    """The schedule as a plan from this minute on: one interval an hour, setpoints in whole hundredths of a MW.
+def _patience(time_limit_s: float) -> Patience:
+    return Patience(total_s=3 * time_limit_s + PROCESS_START_S, silent_s=time_limit_s + PROCESS_START_S)
 
-    A setpoint is rounded down: what head or ramp cannot give is not asked.
-    """
-    unit = site.afterbay.unit
-    begin = now.replace(second=0, microsecond=0)
-    intervals = []
-    for hour, following in zip(solution.hours, [*(h.start for h in solution.hours[1:]), None], strict=True):
-        end = following or hour.start + (solution.hours[1].start - solution.hours[0].start)
-        start = max(hour.start, begin)
-        if start >= end:
-            continue
-        setpoint_mw = max(unit.min_power, min(unit.max_power, floor(hour.setpoint_mw * 100 + 1e-6) / 100))
-        intervals.append(
-            PlanInterval(
-                resource=unit.resource,
-                resource_type=ResourceType.TURBINE,
-                interval_start=start,
-                interval_end=end,
-                targets=GenericTargets(
-                    target_type=TargetType.POWER,
-                    target_value=setpoint_mw,
-                    secondary_targets={
-                        "flow_m3s": round(hour.outflow_m3s, 4),
-                        "level_m": round(hour.elevation_m, 4),
-                        "power_mw": round(hour.power_mw, 4),
-                    },
-                ),
-            )
-        )
+
+def plan_submission(job: SolveJob, intervals: tuple[PlanInterval, ...], now: datetime) -> PlanSubmission:
+    """A run's schedule as what is submitted."""
     return PlanSubmission(
         submission_id=f"run-{job.run_id}",
         publisher=PUBLISHER,
@@ -198,5 +166,5 @@ def plan_submission(site: AfterbaySite, job: SolveJob, solution: Solution, now: 
         created_at=now,
         run_id=job.run_id,
         reason=job.reason,
-        intervals=tuple(intervals),
+        intervals=intervals,
     )

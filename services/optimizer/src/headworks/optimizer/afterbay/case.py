@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from headworks.common.messages import Instant
-from headworks.optimizer.values import Status, Value
+from headworks.optimizer.values import Answer, Status, Value
 from headworks.waterway.afterbay import Conditions, Mode, inflow_m3s
 from headworks.waterway.afterbay_site import Afterbay, AfterbaySite
 from headworks.waterway.quantities import in_unit
@@ -183,13 +183,11 @@ class Replay(Value):
     passed: bool
 
 
-class Solution(Value):
+class Solution(Answer):
     """The answer to a Case. `hours` is empty unless a schedule was found; only `publishable` ones may be acted on."""
 
-    status: Status
     form: Form | None = None
     solver: str = ""
-    reason: str = Field(default="", description="why there is no schedule, or why it is not what was asked for")
     hours: tuple[Hour, ...] = ()
     objective: float | None = None
     objective_by_term: dict[str, float] = Field(default_factory=dict)
@@ -205,6 +203,16 @@ class Solution(Value):
     def publishable(self) -> bool:
         """Whether the schedule passed its replay."""
         return self.status in {Status.SOLVED, Status.RELAXED} and self.replay is not None and self.replay.passed
+
+    @property
+    def relaxed(self) -> tuple[str, ...]:
+        """The limits that could not hold, in words."""
+        return tuple(relaxation.text for relaxation in self.relaxations)
+
+    @property
+    def took_s(self) -> float | None:
+        """The whole of its timing."""
+        return None if self.timing is None else self.timing.total_s
 
 
 def case_from_text(text: str) -> Case:

@@ -5,23 +5,21 @@ there is no case but the reasons.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
 from headworks.common.messages import Award, Forecast, Override, Quality, Sample
 from headworks.optimizer.afterbay.case import Case, Forcing, Options
-from headworks.optimizer.values import Value
+from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, required_ages
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Conditions, Mode, bias_m3s, inflow_m3s, unit_flow_m3s
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.curves import OutOfRange
 from headworks.waterway.mfra import MfraHour, mfra_forecast, summary
-from headworks.waterway.quantities import in_unit
 from headworks.waterway.timegrid import TimeGrid, hourly_grid
 
 HOUR = timedelta(hours=1)
-DEFAULT_REQUIRED_AGE = timedelta(hours=24)
 FORECAST_SERIES = (names.R30_FLOW, names.R4_FLOW, names.R20_FLOW)
 HELD_SERIES = (names.R5L_FLOW, names.R26_FLOW)
 OVERRIDABLE = frozenset({*FORECAST_SERIES, *HELD_SERIES, names.MFRA_POWER})
@@ -37,65 +35,12 @@ class Known:
     awards: Sequence[Award]
 
 
-class InputUse(Value):
-    """One input of a run: its source, when it was valid or issued, its age at the run, and what was done for want of it."""
-
-    series: str
-    source: str
-    valid_at: datetime | None
-    age_s: float | None
-    stale: bool = False
-    substituted: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """A case with its provenance, and MFRA by hour."""
-
-    case: Case
-    inputs: tuple[InputUse, ...]
-    mfra: tuple[MfraHour, ...]
-    mfra_summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Why no case can be made."""
-
-    reasons: tuple[str, ...]
-    inputs: tuple[InputUse, ...]
-
-
-@dataclass
-class _Uses:
-    """Collects uses of inputs, with the ages that the site file requires."""
-
-    now: datetime
-    required: Mapping[str, timedelta]
-    uses: list[InputUse] = field(default_factory=list)
-
-    def note(self, series: str, source: str, valid_at: datetime | None, substituted: str | None = None) -> bool:
-        """Note a use; True when it is older than required."""
-        age_s = (self.now - valid_at).total_seconds() if valid_at is not None else None
-        stale = age_s is not None and age_s > self.required.get(series, DEFAULT_REQUIRED_AGE).total_seconds()
-        self.uses.append(
-            InputUse(series=series, source=source, valid_at=valid_at, age_s=age_s, stale=stale, substituted=substituted)
-        )
-        return stale
-
-
-def required_ages(site: AfterbaySite) -> dict[str, timedelta]:
-    """The greatest age of each series that a run may rely on, from the site's `schedule` section."""
-    section = site.section("schedule").get("required_age", {})
-    return {names.si_series(base).name: timedelta(seconds=in_unit(text, "s")) for base, text in dict(section).items()}
-
-
 def assemble(
     site: AfterbaySite, known: Known, options: Options, overrides: Sequence[Override], now: datetime, hours: int
-) -> Assembled | Unknown:
+) -> Assembled[Case] | Unknown:
     """The case of a site at `now`, or why there is none."""
     grid = hourly_grid(now, hours)
-    uses = _Uses(now, required_ages(site))
+    uses = Uses(now, required_ages(site))
     manual = {(o.series, o.valid_at): o.value for o in overrides}
     state = _state(site, known, uses, grid)
     flows = {name: _flow(name, known, uses, grid, manual) for name in (*FORECAST_SERIES, *HELD_SERIES)}
@@ -123,7 +68,7 @@ def assemble(
     return Assembled(case, tuple(uses.uses), mfra, summary(mfra))
 
 
-def _state(site: AfterbaySite, known: Known, uses: _Uses, grid: TimeGrid) -> tuple[float, float, float] | list[str]:
+def _state(site: AfterbaySite, known: Known, uses: Uses, grid: TimeGrid) -> tuple[float, float, float] | list[str]:
     """Elevation and power at the grid's start and the float level; or what is missing."""
     reasons: list[str] = []
     elevation = _at_or_latest(known, names.ELEVATION, grid.start)
@@ -162,7 +107,7 @@ def _not_of(at: datetime, sample: Sample) -> str | None:
 
 
 def _flow(
-    series: str, known: Known, uses: _Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
+    series: str, known: Known, uses: Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
 ) -> list[float] | None:
     """A stream by hour: a person's value, else its forecast, held over gaps; without one the last observation; or None."""
     forecast, last = known.forecasts.get(series), known.latest.get(series)
@@ -175,19 +120,15 @@ def _flow(
         first = next(value for value in covered if value is not None)
         filled = _held_over(covered, observed if observed is not None else first)
         holds = f"{gaps} h without a forecast hold the value before them" if gaps else None
-        uses.note(series, forecast.source, forecast.issued_at, _joined(forecast.substituted, holds, edited))
+        uses.note(series, forecast.source, forecast.issued_at, joined(forecast.substituted, holds, edited))
     elif observed is not None and last is not None:
         filled = [observed] * grid.count
         why = "no forecast" if forecast is None else f"the forecast of {forecast.issued_at:%Y-%m-%d %H:%M}Z has ended"
-        uses.note(series, "persistence", last.valid_at, _joined(f"{why}; the last observed value held", edited))
+        uses.note(series, "persistence", last.valid_at, joined(f"{why}; the last observed value held", edited))
     else:
         uses.note(series, "none", None)
         return None
     return [value if hand is None else hand for hand, value in zip(by_hand, filled, strict=True)]
-
-
-def _joined(*notes: str | None) -> str | None:
-    return "; ".join(note for note in notes if note) or None
 
 
 def _by_hour(forecast: Forecast, grid: TimeGrid) -> list[float | None]:
@@ -216,7 +157,7 @@ def _held_over(values: Sequence[float | None], before: float) -> list[float]:
     return filled
 
 
-def _mode(site: AfterbaySite, known: Known, uses: _Uses) -> Mode:
+def _mode(site: AfterbaySite, known: Known, uses: Uses) -> Mode:
     sample = known.latest.get(names.MODE)
     if sample is None or sample.value is None:
         uses.note(names.MODE, "site file", None, "mode is not known; GEN")
@@ -231,7 +172,7 @@ def _mode(site: AfterbaySite, known: Known, uses: _Uses) -> Mode:
 
 
 def _mfra(
-    site: AfterbaySite, known: Known, uses: _Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
+    site: AfterbaySite, known: Known, uses: Uses, grid: TimeGrid, manual: Mapping[tuple[str, datetime], float]
 ) -> tuple[MfraHour, ...] | None:
     awards_mw = {i.start: i.power_mw for award in known.awards for i in award.intervals}
     history = {s.valid_at: s.value for s in known.hourly.get(names.MFRA_POWER, ()) if s.value is not None}
@@ -251,7 +192,7 @@ def _mfra(
     return hours
 
 
-def _bias(site: AfterbaySite, known: Known, uses: _Uses, now: datetime, mode: Mode) -> float:
+def _bias(site: AfterbaySite, known: Known, uses: Uses, now: datetime, mode: Mode) -> float:
     """The mean clipped residual of net inflow over the window; 0, marked, where no hour of it is whole."""
     abay, settings = site.afterbay, site.afterbay.inflow
     start = now - timedelta(seconds=settings.bias_window)

@@ -36,11 +36,12 @@ def _override_faults(site: AfterbaySite, override: Override, grid: TimeGrid) -> 
         yield "value", value, "0 m³/s or more"
 
 
-def setpoint_faults(site: AfterbaySite, case: Case, setpoint_mw: Sequence[float]) -> list[FieldProblem]:
+def setpoint_faults(site: AfterbaySite, case: Case, setpoint_mw: Sequence[float] | None) -> list[FieldProblem]:
     """The faults of an edited schedule: one setpoint for each hour of the run, each within the unit's range."""
     hours, unit = case.grid.count, site.afterbay.unit
-    if len(setpoint_mw) != hours:
-        return [FieldProblem(field="setpoint_mw", value=len(setpoint_mw), expected=f"{hours} values, one an hour")]
+    if setpoint_mw is None or len(setpoint_mw) != hours:
+        given = None if setpoint_mw is None else len(setpoint_mw)
+        return [FieldProblem(field="setpoint_mw", value=given, expected=f"{hours} values, one an hour")]
     return [
         FieldProblem(
             field=f"setpoint_mw.{t}",

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from headworks.common.messages import Instant
-from headworks.optimizer.values import Status, Value
+from headworks.optimizer.values import Answer, Status, Value
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -85,6 +85,7 @@ class StationStep(Value):
     start: Instant
     frequency_hz: dict[str, float]
     flow_m3s: dict[str, float]
+    pump_power_mw: dict[str, float] = Field(default_factory=dict, description="by resource, as frequency and flow are")
     level_m: float
     volume_m3: float
     outflow_m3s: float
@@ -146,11 +147,9 @@ class StationTiming(Value):
     total_s: float
 
 
-class StationSolution(Value):
+class StationSolution(Answer):
     """The answer to StationInputs. `steps` is empty unless a schedule was found; only `publishable` ones may be acted on."""
 
-    status: Status
-    reason: str = Field(default="", description="why there is no schedule, or why it is not what was asked for")
     steps: tuple[StationStep, ...] = ()
     energy_cost_eur: float | None = None
     energy_mwh: float | None = None
@@ -171,3 +170,13 @@ class StationSolution(Value):
     def publishable(self) -> bool:
         """Whether there is a schedule; every one has been simulated with the true curves, which is what its steps hold."""
         return self.status in {Status.SOLVED, Status.RELAXED} and bool(self.steps)
+
+    @property
+    def relaxed(self) -> tuple[str, ...]:
+        """The rules that cannot hold, in words."""
+        return tuple(relaxation.text for relaxation in self.relaxations)
+
+    @property
+    def took_s(self) -> float | None:
+        """The whole of its timing."""
+        return None if self.timing is None else self.timing.total_s
