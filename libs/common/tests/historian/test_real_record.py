@@ -89,9 +89,11 @@ def test_flows_hold_for_the_step_that_ends_at_the_stamp_and_levels_at_it(record:
         Basis.QUARTER_HOUR_MEAN,
     )
     assert (record.valid_at(TUNNEL_VOLUME)[0], record.basis(TUNNEL_VOLUME)) == (local(15, 0, 0), Basis.INSTANT)
+    assert (record.valid_at(PRICE)[0], record.basis(PRICE)) == (local(15, 0, 0), Basis.QUARTER_HOUR_MEAN)
 
 
-def test_the_historys_cost_is_the_facts(record: Record) -> None:
+def test_the_historys_cost_is_the_facts_by_rows(record: Record) -> None:
+    """A row's energy at the row's price, as the reference figures count."""
     pumps = [name for name in record.series if name.endswith("_power_mw")]
     for price, cost_eur in ((PRICE, 25_690.55), ("high_day_ahead_price_eur_per_mwh", 121_824.63)):
         columns = [record.values(name) for name in (price, *pumps)]
