@@ -174,7 +174,7 @@ def test_the_demo_gives_what_services_hand_through_and_names_the_simulators_port
     assert demo["HEADWORKS_HYDROFORECAST_URL"] == f"http://simulators:{ports['hydroforecast']}"
     assert demo["HEADWORKS_CAISO_URL"] == f"http://simulators:{ports['caiso']}"
     assert demo["HEADWORKS_SMTP_PORT"] == str(ports["smtp"])
-    assert json.loads(demo["HEADWORKS_PLC_ADDRESSES"]) == {"oxph-plc": f"simulators:{ports['plc']}"}
+    assert json.loads(demo["HEADWORKS_PLC_ADDRESSES"])["oxph-plc"] == f"simulators:{ports['plc']}"
 
 
 def test_the_demo_names_a_plc_for_each_of_the_site_files(demo: dict[str, str], sites_folder: Path) -> None:

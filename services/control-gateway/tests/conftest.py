@@ -8,7 +8,8 @@ from gateway_rig import NOW, HandClock, PlcServer
 
 from headworks.common.messages import Outcome, Setpoint
 from headworks.common.sites import afterbays, read_sites
-from headworks.control_gateway.limits import Actuator, ControlSection, actuators_of, control_section
+from headworks.control_gateway.limits import Actuator, actuators_of
+from headworks.control_gateway.section import ControlSection, control_section
 from headworks.waterway.site import Site
 
 

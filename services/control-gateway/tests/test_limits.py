@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from headworks.common.messages import TargetType
-from headworks.control_gateway.limits import Actuator, actuators_of, control_section
+from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.safety import Limits
+from headworks.control_gateway.section import control_section
 from headworks.waterway.site import Site
 
 
@@ -85,7 +86,7 @@ def test_the_unit_says_which_targets_an_actuator_takes(site: Site, unit: str, ta
         "actuators.OXPH.maximum": f"58 {unit}",
         "actuators.OXPH.max_rate": f"6 {unit}/min",
         "actuators.OXPH.deadband": f"1 {unit}",
-        **{f"plcs.oxph-plc.points.{role}.scale": f"0.1 {unit}" for role in ("setpoint", "readback", "actual_power")},
+        **{f"plcs.oxph-plc.points.OXPH.{role}.scale": f"0.1 {unit}" for role in ("setpoint", "readback", "actual")},
     }
     for path, value in changes.items():
         site = changed(site, path, value)
@@ -94,14 +95,14 @@ def test_the_unit_says_which_targets_an_actuator_takes(site: Site, unit: str, ta
 
 
 def test_registers_without_a_scale_hold_whole_units(site: Site) -> None:
-    for role in ("setpoint", "readback", "actual_power"):
-        site = changed(site, f"plcs.oxph-plc.points.{role}.scale", None)
+    for role in ("setpoint", "readback", "actual"):
+        site = changed(site, f"plcs.oxph-plc.points.OXPH.{role}.scale", None)
     for path, value in {"minimum": "1 MW", "maximum": "6 MW", "max_rate": "1 MW/min", "deadband": "0 MW"}.items():
         site = changed(site, f"actuators.OXPH.{path}", value)
     assert read(site).scale == 1
 
 
-POINTS = "plcs.oxph-plc.points"
+POINTS = "plcs.oxph-plc.points.OXPH"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,11 @@ POINTS = "plcs.oxph-plc.points"
         ("actuators.OXPH.unit", "furlong_per_pint", "actuators.OXPH.unit='furlong_per_pint' must measure one of POWER"),
         ("actuators.OXPH.unit", "kg", "actuators.OXPH.unit='kg' must measure one of POWER, SPEED"),
         ("actuators.OXPH.plc", "nobody", "actuators.OXPH.plc='nobody' must be one of ['oxph-plc']"),
-        ("actuators.OXPH.fail_safe", "jump", "actuators.OXPH.fail_safe: Input should be 'hold' (got 'jump')"),
+        (
+            "actuators.OXPH.fail_safe",
+            "jump",
+            "actuators.OXPH.fail_safe: Input should be 'hold' or 'level' (got 'jump')",
+        ),
         ("actuators.OXPH.colour", "red", "actuators.OXPH.colour: Extra inputs are not permitted (got 'red')"),
         ("actuators.OXPH.minimum", None, "actuators.OXPH.minimum: Field required"),
         ("actuators", {}, "actuators: Dictionary should have at least 1 item"),
@@ -140,20 +145,24 @@ POINTS = "plcs.oxph-plc.points"
         ("tick_every", "0 s", "tick_every: 0 s must be above zero"),
         ("plcs.oxph-plc.timeout", "0 s", "plcs.oxph-plc.timeout: 0 s must be above zero"),
         ("plcs.oxph-plc.unit_id", 256, "plcs.oxph-plc.unit_id: Input should be less than or equal to 255 (got 256)"),
-        (f"{POINTS}.setpoint.address", 65536, "points.setpoint.address: Input should be less than or equal to 65535"),
-        (f"{POINTS}.setpoint.type", "int16", "points.setpoint.type: Input should be 'uint16' (got 'int16')"),
-        (f"{POINTS}.setpoint", None, f"control.{POINTS}.setpoint with resource: OXPH is missing"),
-        (f"{POINTS}.readback.resource", "OTHER", f"control.{POINTS}.readback with resource: OXPH is missing"),
+        (
+            f"{POINTS}.setpoint.address",
+            65536,
+            "points.OXPH.setpoint.address: Input should be less than or equal to 65535",
+        ),
+        (f"{POINTS}.setpoint.type", "int16", "points.OXPH.setpoint.type: Input should be 'uint16' (got 'int16')"),
+        (f"{POINTS}.setpoint", None, f"control.{POINTS}.setpoint is missing"),
+        (f"{POINTS}.readback", None, f"control.{POINTS}.readback is missing"),
         (f"{POINTS}.setpoint.writable", False, f"{POINTS}.setpoint.writable=False must be true"),
         (f"{POINTS}.setpoint.table", "input", f"{POINTS}.setpoint.table='input' must be 'holding'"),
         (f"{POINTS}.readback.table", "input", f"{POINTS}.readback.table='input' must be 'holding'"),
-        (f"{POINTS}.actual_power.table", "holding", f"{POINTS}.actual_power.table='holding' must be 'input'"),
+        (f"{POINTS}.actual.table", "holding", f"{POINTS}.actual.table='holding' must be 'input'"),
         (
             f"{POINTS}.readback.address",
             100,
-            f"{POINTS}.readback.address=100 must be another register than the setpoint's",
+            f"{POINTS}.readback.address=100 must be another register than setpoint's",
         ),
-        (f"{POINTS}.actual_power.scale", "0.1 MW", f"{POINTS}.actual_power.scale='0.1 MW' must be the setpoint's"),
+        (f"{POINTS}.actual.scale", "0.1 MW", f"{POINTS}.actual.scale='0.1 MW' must be the setpoint's"),
         (f"{POINTS}.setpoint.scale", "0 MW", f"{POINTS}.setpoint.scale='0 MW' must be above zero"),
         (f"{POINTS}.setpoint.scale", "-1 MW", f"{POINTS}.setpoint.scale='-1 MW' must be above zero"),
         (f"{POINTS}.setpoint.scale", "1 ft", f"{POINTS}.setpoint.scale: '1 ft' is a [length]; it must convert to MW"),

@@ -4,27 +4,17 @@ They are never taken from a plan. A section that cannot be read whole stops the 
 """
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from headworks.common.messages import TargetType
 from headworks.control_gateway.safety import Limits
-from headworks.waterway.quantities import Seconds, check_unit, in_unit
-from headworks.waterway.site import Site, explain
+from headworks.control_gateway.section import ActuatorSection, ControlSection, PlcSection, PointSection, Role
+from headworks.waterway.quantities import check_unit, in_unit
+from headworks.waterway.site import Site
 
-
-def _above_zero(seconds: float) -> float:
-    if not 0 < seconds <= LONGEST_S:
-        raise ValueError(f"{seconds:g} s must be above zero and at most {LONGEST_S:g} s")
-    return seconds
-
-
-LONGEST_S = 366 * 86400.0
-Text = Annotated[str, StringConstraints(min_length=1)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$")]
-Duration = Annotated[Seconds, AfterValidator(_above_zero)]
 SI_UNITS = {
     TargetType.POWER: "MW",
     TargetType.SPEED: "Hz",
@@ -34,57 +24,24 @@ SI_UNITS = {
     TargetType.POSITION: "percent",
 }
 """What each kind of target is measured in."""
+SETPOINT_ROLES: dict[Role, str] = {"setpoint": "holding", "readback": "holding", "actual": "input"}
+RUN_ROLES: dict[Role, str] = {"run": "holding", "run_readback": "holding", "run_feedback": "input"}
+"""The registers that must be there, and in which table."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class RunPoints(BaseModel):
+    """Where a pump's run command is written and read back, where it says that it runs, and its power, if it is measured."""
 
-
-class PointSection(_Section):
-    """A register: 0-based address as on the wire; value = counts·scale + offset."""
-
-    resource: str | None = None
-    table: Literal["holding", "input"]
-    address: int = Field(ge=0, le=65535)
-    type: Literal["uint16"]
-    scale: Text | None = None
-    offset: Text | None = None
-    writable: bool = False
-
-
-class PlcSection(_Section):
-    """A PLC and its points."""
-
-    unit_id: int = Field(ge=0, le=255)
-    timeout: Duration
-    points: dict[str, PointSection]
-
-
-class ActuatorSection(_Section):
-    """What the gateway allows an actuator."""
-
-    plc: str
-    unit: str
-    minimum: Text
-    maximum: Text
-    max_rate: Text
-    rate_window: Duration
-    deadband: Text
-    plan_stale_after: Duration
-    feedback_stale_after: Duration
-    fail_safe: Literal["hold"]
-
-
-class ControlSection(_Section):
-    """The whole section."""
-
-    tick_every: Duration
-    plcs: dict[str, PlcSection]
-    actuators: dict[Name, ActuatorSection] = Field(min_length=1)
+    model_config = ConfigDict(frozen=True)
+    command_address: int
+    readback_address: int
+    feedback_address: int
+    power_address: int | None
+    power_scale_kw: float = Field(description="kW a count")
 
 
 class Actuator(BaseModel):
-    """An actuator ready to be controlled: where its registers are and what is allowed."""
+    """An actuator ready to be controlled: where its registers are and what is allowed. `run` is there for pumps alone."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
     site: str
@@ -97,6 +54,9 @@ class Actuator(BaseModel):
     readback_address: int
     actual_address: int
     limits: Limits
+    run: RunPoints | None = None
+    setpoint_from: Literal["direct", "level", "power"] = "direct"
+    fail_safe: Literal["hold", "level"] = "hold"
 
     def value(self, counts: int | None) -> float | None:
         """Counts as a number of `unit`."""
@@ -105,15 +65,6 @@ class Actuator(BaseModel):
     def counts(self, value: float) -> float:
         """A number of `unit` in counts, which may be fractional; freed of what floating point adds."""
         return round(value / self.scale, 6)
-
-
-def control_section(site: Site) -> ControlSection:
-    """The site's control section. Raises ValueError naming the field."""
-    raw: dict[str, Any] = site.section("control")
-    try:
-        return ControlSection.model_validate(raw)
-    except ValidationError as error:
-        raise ValueError(f"site {site.site}: control: {explain(error)}") from error
 
 
 def actuators_of(site: Site, section: ControlSection) -> tuple[Actuator, ...]:
@@ -127,8 +78,9 @@ def _actuator(site: str, name: str, entry: ActuatorSection, section: ControlSect
     if plc is None:
         raise ValueError(f"{where}.plc={entry.plc!r} must be one of {sorted(section.plcs)}")
     target_type = _target_type(where, entry.unit)
-    points = _points(f"site {site}: control.plcs.{entry.plc}.points", name, plc)
-    scale = _scale(f"site {site}: control.plcs.{entry.plc}.points", points, entry.unit)
+    at = f"site {site}: control.plcs.{entry.plc}.points.{name}"
+    points = _points(at, name, plc, SETPOINT_ROLES)
+    scale = _scale(at, points, entry.unit)
 
     return Actuator(
         site=site,
@@ -139,8 +91,37 @@ def _actuator(site: str, name: str, entry: ActuatorSection, section: ControlSect
         scale=scale,
         setpoint_address=points["setpoint"].address,
         readback_address=points["readback"].address,
-        actual_address=points["actual_power"].address,
+        actual_address=points["actual"].address,
         limits=_limits(where, entry, scale),
+        run=_run_points(where, at, name, entry, plc, target_type),
+        setpoint_from=entry.setpoint_from,
+        fail_safe=entry.fail_safe,
+    )
+
+
+def _run_points(
+    where: str, at: str, name: str, entry: ActuatorSection, plc: PlcSection, target_type: TargetType
+) -> RunPoints | None:
+    """A pump's run registers; what only a pump can have is refused elsewhere."""
+    if entry.kind != "pump":
+        for field, only in (("setpoint_from", "direct"), ("fail_safe", "hold")):
+            if getattr(entry, field) != only:
+                raise ValueError(f"{where}.{field}={getattr(entry, field)!r} must be {only!r}: only pumps have another")
+        return None
+    if target_type is not TargetType.SPEED:
+        raise ValueError(f"{where}.unit={entry.unit!r} must measure SPEED, such as 'Hz': it is a pump")
+    points = _points(at, name, plc, RUN_ROLES)
+    power = plc.points[name].get("power")
+    if power is None and entry.setpoint_from == "power":
+        raise ValueError(f"{at}.power is missing; setpoint_from: power needs it")
+    if power is not None and (power.table != "input" or power.scale is None or power.offset is not None):
+        raise ValueError(f"{at}.power must be an input register with a scale such as '0.1 kW' and no offset")
+    return RunPoints(
+        command_address=points["run"].address,
+        readback_address=points["run_readback"].address,
+        feedback_address=points["run_feedback"].address,
+        power_address=None if power is None else power.address,
+        power_scale_kw=1.0 if power is None else quantity(f"{at}.power.scale", power.scale or "", "kW"),
     )
 
 
@@ -160,38 +141,37 @@ def _measures(unit: str, si_unit: str) -> bool:
     return True
 
 
-def _points(where: str, resource: str, plc: PlcSection) -> dict[str, PointSection]:
-    """The actuator's three registers: the setpoint to write, the one to read back, and what the machine gives."""
-    points = {role: point for role, point in plc.points.items() if point.resource == resource}
-    for role, table in (("setpoint", "holding"), ("readback", "holding"), ("actual_power", "input")):
+def _points(at: str, resource: str, plc: PlcSection, roles: Mapping[Role, str]) -> Mapping[Role, PointSection]:
+    """The actuator's registers of these roles: the first is written, the second says what the PLC took over."""
+    points = plc.points.get(resource, {})
+    for role, table in roles.items():
         if role not in points:
-            raise ValueError(f"{where}.{role} with resource: {resource} is missing")
+            raise ValueError(f"{at}.{role} is missing")
         if points[role].table != table:
-            raise ValueError(f"{where}.{role}.table={points[role].table!r} must be {table!r}")
-    if not points["setpoint"].writable:
-        raise ValueError(f"{where}.setpoint.writable=False must be true: an actuator's setpoint is written")
-    if points["readback"].address == points["setpoint"].address:
+            raise ValueError(f"{at}.{role}.table={points[role].table!r} must be {table!r}")
+    written, read_back = list(roles)[:2]
+    if not points[written].writable:
+        raise ValueError(f"{at}.{written}.writable=False must be true: the gateway writes it")
+    if points[read_back].address == points[written].address:
         raise ValueError(
-            f"{where}.readback.address={points['readback'].address} must be another register than the setpoint's: "
+            f"{at}.{read_back}.address={points[read_back].address} must be another register than {written}'s: "
             "what is read back must come from the PLC, not from the write"
         )
     return points
 
 
-def _scale(where: str, points: dict[str, PointSection], unit: str) -> float:
+def _scale(at: str, points: Mapping[Role, PointSection], unit: str) -> float:
     """`unit` a count, one for all three registers: they are compared as counts."""
-    scales = {}
-    for role in ("setpoint", "readback", "actual_power"):
+    scales: dict[Role, float] = {}
+    for role in SETPOINT_ROLES:
         point = points[role]
-        scales[role] = _quantity(f"{where}.{role}.scale", point.scale or f"1 {unit}", unit)
+        scales[role] = quantity(f"{at}.{role}.scale", point.scale or f"1 {unit}", unit)
         if scales[role] <= 0:
-            raise ValueError(f"{where}.{role}.scale={point.scale!r} must be above zero")
+            raise ValueError(f"{at}.{role}.scale={point.scale!r} must be above zero")
         if not math.isclose(scales[role], scales["setpoint"]):
-            raise ValueError(
-                f"{where}.{role}.scale={point.scale!r} must be the setpoint's, {points['setpoint'].scale!r}"
-            )
+            raise ValueError(f"{at}.{role}.scale={point.scale!r} must be the setpoint's, {points['setpoint'].scale!r}")
         if point.offset is not None:
-            raise ValueError(f"{where}.{role}.offset={point.offset!r} must be left out: a setpoint's counts begin at 0")
+            raise ValueError(f"{at}.{role}.offset={point.offset!r} must be left out: a setpoint's counts begin at 0")
     return scales["setpoint"]
 
 
@@ -199,13 +179,13 @@ def _limits(where: str, entry: ActuatorSection, scale: float) -> Limits:
     """The limits in counts, rounded to the safe side: never wider, never faster than what is written."""
 
     def counts(field: str, text: str, unit: str, to_count: Callable[[float], int]) -> int:
-        return to_count(round(_quantity(f"{where}.{field}", text, unit) / scale, 6))
+        return to_count(round(quantity(f"{where}.{field}", text, unit) / scale, 6))
 
     try:
         return Limits(
             minimum=counts("minimum", entry.minimum, entry.unit, math.ceil),
             maximum=counts("maximum", entry.maximum, entry.unit, math.floor),
-            rate_per_s=_quantity(f"{where}.max_rate", entry.max_rate, f"{entry.unit}/s") / scale,
+            rate_per_s=quantity(f"{where}.max_rate", entry.max_rate, f"{entry.unit}/s") / scale,
             rate_window_s=entry.rate_window,
             deadband=counts("deadband", entry.deadband, entry.unit, round),
             plan_stale_after_s=entry.plan_stale_after,
@@ -215,7 +195,8 @@ def _limits(where: str, entry: ActuatorSection, scale: float) -> Limits:
         raise ValueError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
 
 
-def _quantity(where: str, text: str, unit: str) -> float:
+def quantity(where: str, text: str, unit: str) -> float:
+    """A quantity of the site file in `unit`. Raises ValueError naming the field."""
     try:
         return in_unit(text, unit)
     except ValueError as error:

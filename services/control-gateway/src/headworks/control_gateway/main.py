@@ -18,9 +18,10 @@ from headworks.common.sites import afterbays, read_sites
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.limits import actuators_of, control_section
+from headworks.control_gateway.limits import actuators_of
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.plc import Plc
+from headworks.control_gateway.section import control_section
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.shipping import Shipper, publish_state
 from headworks.control_gateway.switches import SwitchBoard

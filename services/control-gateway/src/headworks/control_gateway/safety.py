@@ -2,7 +2,8 @@
 
 Unknown, stale, late, unlisted, unrecorded or out of limits means refused; no plan is clamped into range. What is allowed
 moves toward the plan no faster than the rate, from what the PLC holds now. Over any stretch of time the register moves at
-most rate x time + 1 count: what the rate gives and a step does not use is kept, up to one count.
+most rate x time + 1 count: what the rate gives and a step does not use is kept, up to one count. Only the setpoint of a machine
+that stands is set at once: nothing turns, so nothing jumps.
 """
 
 from dataclasses import dataclass, field
@@ -50,12 +51,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class DuePlan:
-    """What the plan in force asks [counts, may be fractional; None: nothing this actuator can do], and when it was made."""
+    """What the plan in force asks [counts, may be fractional; None: nothing, and `lacking` says why], and when it was made."""
 
     requested: float | None
     created_at: datetime
     interval_start: datetime
     interval_end: datetime
+    lacking: str = "the plan asks nothing that this actuator can do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Feedback:
 class Situation:
     """All that a decision is made from.
 
-    `ramped_until` is the instant up to which the rate has been used; `ramping` says that the last write was on its way.
+    `ramped_until` is the instant up to which the rate has been used; `ramping` says that the last write was on its way;
+    `standing` that the machine is known to stand.
     """
 
     mode: Mode
@@ -81,6 +84,7 @@ class Situation:
     feedback: Feedback | None
     ramped_until: datetime
     ramping: bool = False
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +132,29 @@ def decide(limits: Limits, situation: Situation, now: datetime) -> Decision:
     plan, feedback = situation.plan, situation.feedback
     if plan is None:
         return FailSafe("no plan is in force")
-    violations = (*_plan_violations(limits, plan, now), *_feedback_violations(limits, feedback, now))
+    violations = (
+        *plan_violations(limits, plan, now),
+        *_feedback_violations(limits, feedback, now, standing=situation.standing),
+    )
     if violations or plan.requested is None or feedback is None:
         return Refused(violations)
+    if situation.standing:
+        return _preset(round(plan.requested), feedback)
     return _toward(limits, round(plan.requested), feedback, situation, now)
 
 
-def _plan_violations(limits: Limits, plan: DuePlan, now: datetime) -> tuple[str, ...]:
+def plan_violations(limits: Limits, plan: DuePlan, now: datetime) -> tuple[str, ...]:
+    """Why a plan may not be followed."""
+    found = list(timing_violations(limits, plan, now))
+    if plan.requested is None:
+        found.append(plan.lacking)
+    elif not limits.minimum <= plan.requested <= limits.maximum:
+        found.append(f"{plan.requested:g} counts is outside {limits.minimum} to {limits.maximum}")
+    return tuple(found)
+
+
+def timing_violations(limits: Limits, plan: DuePlan, now: datetime) -> tuple[str, ...]:
+    """Why a plan may not be followed now, whatever it asks."""
     found: list[str] = []
     age_s = (now - plan.created_at).total_seconds()
     if not plan.interval_start <= now < plan.interval_end:
@@ -143,20 +163,18 @@ def _plan_violations(limits: Limits, plan: DuePlan, now: datetime) -> tuple[str,
         found.append(f"the plan is older than {limits.plan_stale_after_s:g} s")
     if age_s < -CLOCKS_DIFFER_S:
         found.append("the plan was made in the future: a clock is wrong")
-    if plan.requested is None:
-        found.append("the plan asks nothing that this actuator can do")
-    elif not limits.minimum <= plan.requested <= limits.maximum:
-        found.append(f"{plan.requested:g} counts is outside {limits.minimum} to {limits.maximum}")
     return tuple(found)
 
 
-def _feedback_violations(limits: Limits, feedback: Feedback | None, now: datetime) -> tuple[str, ...]:
+def _feedback_violations(
+    limits: Limits, feedback: Feedback | None, now: datetime, *, standing: bool
+) -> tuple[str, ...]:
     if feedback is None:
         return ("the PLC has not answered yet",)
     age_s = (now - feedback.at).total_seconds()
     if not 0 <= age_s <= limits.feedback_stale_after_s:
         return (f"the PLC's feedback is not of the last {limits.feedback_stale_after_s:g} s",)
-    if _start(limits, feedback) is None:
+    if not standing and _start(limits, feedback) is None:
         held = f"the PLC holds {feedback.read_back} counts, outside {limits.minimum} to {limits.maximum}"
         return (f"{held}, while the machine gives {feedback.actual}: from where to start is not known",)
     return ()
@@ -170,6 +188,11 @@ def _start(limits: Limits, feedback: Feedback) -> int | None:
     if feedback.read_back == RESTARTED and runs:
         return min(limits.maximum, max(limits.minimum, feedback.actual))
     return None
+
+
+def _preset(target: int, feedback: Feedback) -> Decision:
+    """The setpoint that a machine which stands shall begin at."""
+    return Hold("at the plan's setpoint") if feedback.read_back == target else Write(target, complete=True)
 
 
 def _toward(limits: Limits, target: int, feedback: Feedback, situation: Situation, now: datetime) -> Decision:

@@ -20,10 +20,14 @@ class ActuatorSection(BaseModel):
     unit: str
     minimum: str
     maximum: str
+    can_stop: bool = False
 
 
 class Actuator(BaseModel):
-    """An actuator that plans may name: its type, what its target means, and the range a plan may ask, in `unit`."""
+    """An actuator that plans may name: its type, what its target means, and the range a plan may ask, in `unit`.
+
+    Of one that `can_stop` a plan may ask 0 besides: off.
+    """
 
     model_config = ConfigDict(frozen=True)
     station: str
@@ -33,6 +37,7 @@ class Actuator(BaseModel):
     unit: str
     minimum: float
     maximum: float
+    can_stop: bool = False
 
 
 def actuators_of(sites: Mapping[str, Site]) -> dict[tuple[str, str], Actuator]:
@@ -53,5 +58,6 @@ def actuators_of(sites: Mapping[str, Site]) -> dict[tuple[str, str], Actuator]:
                 unit=entry.unit,
                 minimum=in_unit(entry.minimum, entry.unit),
                 maximum=in_unit(entry.maximum, entry.unit),
+                can_stop=entry.can_stop,
             )
     return found

@@ -86,6 +86,9 @@ def _target_refusals(field: str, interval: PlanInterval, actuator: Actuator) -> 
 
 
 def _range_refusal(field: str, value: float, actuator: Actuator) -> Iterator[Refusal]:
+    if actuator.can_stop and value == 0:
+        return
     if not actuator.minimum - 1e-9 <= value <= actuator.maximum + 1e-9:
-        expected = f"{actuator.minimum:g} to {actuator.maximum:g} {actuator.unit}"
+        off = "0 (off) or " if actuator.can_stop else ""
+        expected = f"{off}{actuator.minimum:g} to {actuator.maximum:g} {actuator.unit}"
         yield Refusal(field=field, value=value, expected=expected)

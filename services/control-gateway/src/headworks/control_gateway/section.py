@@ -1,0 +1,132 @@
+"""The `control` section of a site file as it is written: registers, what each actuator is allowed, and what pumps share.
+
+Nothing is known by default that limits something: a limit that is not written is an error, not a wide one.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from headworks.waterway.quantities import Seconds
+from headworks.waterway.site import Site, explain
+
+
+def _above_zero(seconds: float) -> float:
+    if not 0 < seconds <= LONGEST_S:
+        raise ValueError(f"{seconds:g} s must be above zero and at most {LONGEST_S:g} s")
+    return seconds
+
+
+LONGEST_S = 366 * 86400.0
+Text = Annotated[str, StringConstraints(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$")]
+Duration = Annotated[Seconds, AfterValidator(_above_zero)]
+Role = Literal["setpoint", "readback", "actual", "run", "run_readback", "run_feedback", "flow", "power"]
+"""What a register of an actuator is for."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PointSection(_Section):
+    """A register: 0-based address as on the wire; value = counts·scale + offset."""
+
+    table: Literal["holding", "input"]
+    address: int = Field(ge=0, le=65535)
+    type: Literal["uint16"]
+    scale: Text | None = None
+    offset: Text | None = None
+    writable: bool = False
+
+
+class PlcSection(_Section):
+    """A PLC: the registers of each of its actuators by what they are for, and those that belong to none."""
+
+    unit_id: int = Field(ge=0, le=255)
+    timeout: Duration
+    points: dict[Name, dict[Role, PointSection]]
+    shared_points: dict[Name, PointSection] = Field(default_factory=dict)
+
+
+class ActuatorSection(_Section):
+    """What the gateway allows an actuator. A pump has a run command beside its setpoint."""
+
+    kind: Literal["setpoint", "pump"] = "setpoint"
+    plc: str
+    unit: str
+    minimum: Text
+    maximum: Text
+    max_rate: Text
+    rate_window: Duration
+    deadband: Text
+    plan_stale_after: Duration
+    feedback_stale_after: Duration
+    setpoint_from: Literal["direct", "level", "power"] = "direct"
+    fail_safe: Literal["hold", "level"]
+
+
+class LevelSection(_Section):
+    """The level register, which every PLC may have; a reading outside the range is none."""
+
+    point: Name
+    minimum: Text
+    maximum: Text
+    stale_after: Duration
+
+
+class LowLowSection(_Section):
+    """Where no pump may run."""
+
+    stop_below: Text
+    release_above: Text
+
+
+class HighHighSection(_Section):
+    """Where pumps run whatever the plan says: how many, and at what speed."""
+
+    start_above: Text
+    release_below: Text
+    pumps: int = Field(ge=1)
+    speed: Text
+
+
+class LevelControlSection(_Section):
+    """The level calculator: a speed from how far the level is from its target."""
+
+    gain: Text
+    integral_time: Duration
+    fail_safe_target: Text
+
+
+class PumpsSection(_Section):
+    """What the pumps of a site share."""
+
+    minimum_run: Duration
+    minimum_rest: Duration
+    minimum_pumps_on: int = Field(ge=0)
+    start_every: Duration
+    start_takes: Duration
+    start_order: Annotated[tuple[Name, ...], Field(min_length=1)]
+    level: LevelSection
+    low_low: LowLowSection
+    high_high: HighHighSection
+    level_control: LevelControlSection | None = None
+
+
+class ControlSection(_Section):
+    """The whole section."""
+
+    tick_every: Duration
+    plcs: dict[Name, PlcSection]
+    actuators: dict[Name, ActuatorSection] = Field(min_length=1)
+    pumps: PumpsSection | None = None
+
+
+def control_section(site: Site) -> ControlSection:
+    """The site's control section. Raises ValueError naming the field."""
+    raw: dict[str, Any] = site.section("control")
+    try:
+        return ControlSection.model_validate(raw)
+    except ValidationError as error:
+        raise ValueError(f"site {site.site}: control: {explain(error)}") from error
