@@ -19,11 +19,15 @@ import pulp
 
 @dataclass(frozen=True, slots=True)
 class SolverOptions:
-    """Time limit [s], relative gap at which to stop, threads."""
+    """Time limit [s], relative gap at which to stop, threads; `cuts` about how many cuts HiGHS keeps (None: as it likes);
+    `search` whether HiGHS searches with sub-MIPs also where hints are given.
+    """
 
     time_limit_s: float = 20.0
     mip_gap: float = 0.001
     threads: int = 1
+    cuts: int | None = None
+    search: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,12 @@ def solve_with_highs(
     highs.setOptionValue("mip_rel_gap", options.mip_gap)
     highs.setOptionValue("threads", options.threads)
     highs.setOptionValue("random_seed", 0)
+    if options.cuts is not None:
+        highs.setOptionValue("mip_pool_soft_limit", options.cuts)
     if highs.passModel(_highs_model(problem, variables)) == highspy.HighsStatus.kError:
         return Failed("HiGHS refused the model", "HiGHS")
     if any(v.cat == pulp.LpInteger for v in variables):
-        _prepare_integers(highs, variables, hints or {})
+        _prepare_integers(highs, variables, hints or {}, search=options.search)
     else:
         # The linear form has little to presolve: it is 1.1 to 1.5 times faster without, and as much again with devex prices.
         highs.setOptionValue("presolve", "off")
@@ -96,12 +102,14 @@ def solve_with_highs(
     return _highs_result(highs, variables, options)
 
 
-def _prepare_integers(highs: highspy.Highs, variables: list[pulp.LpVariable], hints: Mapping[str, float]) -> None:
-    """Start from the hints, without the sub-MIP searches: with a good start they take 80 % of the time for nothing."""
+def _prepare_integers(
+    highs: highspy.Highs, variables: list[pulp.LpVariable], hints: Mapping[str, float], *, search: bool
+) -> None:
+    """Start from the hints; where they are good, the sub-MIP searches would take 80 % of the time for nothing."""
     known = [(i, hints[v.name]) for i, v in enumerate(variables) if v.name in hints]
     if known:
-        for search in ("rens", "rins", "root_reduced_cost"):
-            highs.setOptionValue(f"mip_heuristic_run_{search}", False)
+        for name in () if search else ("rens", "rins", "root_reduced_cost"):
+            highs.setOptionValue(f"mip_heuristic_run_{name}", False)
         indices, values = zip(*known, strict=True)
         highs.setSolution(len(known), np.array(indices, dtype=np.int32), np.array(values))
 

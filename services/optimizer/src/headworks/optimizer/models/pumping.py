@@ -5,7 +5,7 @@ Data        flow and energy of a group's pump at least and full speed, and their
             volumes of the limits (pumping_data.py)
 Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them at full speed, in parts; start_gt, stop_gt;
             volume_t [dam³]; margin_t, over_t [dam³] above the margin and the maximum; rise_t, fall_t [dam³] of the outflow;
-            empty_t (binary), kept_d, a dry day that is not emptied
+            empty_s (binary), the step that ends empty, and kept_d, a dry day that is not emptied
 Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, smooth,
             emptied, emptied_by
 
@@ -36,6 +36,7 @@ class PumpingProblem:
     start: tuple[Columns, ...]
     stop: tuple[Columns, ...]
     volume: Columns
+    empty: list[dict[int, pulp.LpVariable]]
     terms: dict[str, pulp.LpAffineExpression]
 
 
@@ -73,6 +74,7 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
         start=columns("start", pulp.LpContinuous),
         stop=columns("stop", pulp.LpContinuous),
         volume=[lp.add_variable(f"volume_{t:03d}", data.lowest_dam3, data.highest_dam3) for t in steps],
+        empty=[],
         terms={},
     )
 
@@ -200,19 +202,22 @@ def _add_smoothness(problem: PumpingProblem) -> None:
 
 
 def _add_emptying(problem: PumpingProblem) -> None:
-    """emptied_d: a dry day has a step that ends empty, or is kept at a price; emptied_by_t: volume_t ≤ empty where it does."""
+    """emptied_d: one step of a dry day ends empty, or the water is kept at a price;
+    emptied_by_dt: volume_t ≤ Σ_s reach_st·empty_s + most_t·kept, what it can be at t if it is empty at s.
+    """
     data = problem.data
     costs: Terms = {}
     for d, day in enumerate(data.case.dry_days):
         in_reach = [t for t in day if data.least_dam3(t) <= data.emptied_dam3]
-        empty = {t: problem.lp.add_variable(f"empty_{t:03d}", 0, 1, pulp.LpInteger) for t in in_reach}
+        empty = {s: problem.lp.add_variable(f"empty_{s:03d}", 0, 1, pulp.LpInteger) for s in in_reach}
         kept = problem.lp.add_variable(f"kept_{d}", 0, 1)
-        _row(problem, f"emptied_{d}", {**dict.fromkeys(empty.values(), 1.0), kept: 1.0}, GE, 1.0)
-        for t, binary in empty.items():
-            # From empty up to what no plan exceeds in that step.
-            span_dam3 = max(0.0, data.most_dam3(t) - data.emptied_dam3)
-            terms: Terms = {problem.volume[t]: 1.0, binary: span_dam3}
-            _row(problem, f"emptied_by_{t:03d}", terms, LE, data.emptied_dam3 + span_dam3)
+        _row(problem, f"emptied_{d}", {**dict.fromkeys(empty.values(), 1.0), kept: 1.0}, EQ, 1.0)
+        for t in range(day.stop) if empty else ():
+            terms: Terms = {problem.volume[t]: 1.0, kept: -data.most_dam3(t)}
+            for s, binary in empty.items():
+                terms[binary] = -data.reach_dam3(s, t)
+            _row(problem, f"emptied_by_{d}_{t:03d}", terms, LE, 0.0)
+        problem.empty.append(empty)
         costs[kept] = data.weights.not_emptied_eur
     problem.terms["emptying"] = pulp.LpAffineExpression(costs)
 

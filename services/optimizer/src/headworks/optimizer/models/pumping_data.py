@@ -112,6 +112,17 @@ class PumpingData:
         entered_m3 = self.case.initial_volume_m3 + sum(self.case.inflow_m3[: t + 1])
         return min(self.highest_dam3, entered_m3 / DAM3)
 
+    def reach_dam3(self, s: int, t: int) -> float:
+        """The most that can be there at the end of step t if the tunnel is empty at the end of step s.
+
+        After s it can only have filled again; before s no more than the plant can take until then.
+        """
+        if t >= s:
+            filled_m3 = sum(self.case.inflow_m3[s + 1 : t + 1])
+            return min(self.most_dam3(t), self.emptied_dam3 + filled_m3 / DAM3)
+        entering_dam3 = sum(self.case.inflow_m3[t + 1 : s + 1]) / DAM3
+        return min(self.most_dam3(t), self.emptied_dam3 + (s - t) * self.maximum_outflow_dam3 - entering_dam3)
+
     def least_dam3(self, t: int) -> float:
         """The volume at the end of step t if the plant took all that it may: no plan has less."""
         entered_m3 = self.case.initial_volume_m3 + sum(self.case.inflow_m3[: t + 1])

@@ -5,7 +5,7 @@ round's simulated volumes; the first-order terms let it see what a fuller tunnel
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -27,6 +27,11 @@ from headworks.waterway.pumps import Pump, frequency_for, operate
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
 
+SHIFT_HALVINGS = 20
+CUTS = 1
+"""The program is tight already: cuts beyond a few take most of the time for nothing."""
+LEFT_FREE = 6
+"""So many steps before and after an emptying the program begins without hints."""
 DRY_EUR_PER_M3 = 100.0
 """What a plan that pumps more than there is loses in the comparison of rounds: more than any energy."""
 
@@ -98,10 +103,11 @@ def solve_station(
     """The cheapest schedule found for a case. `reference` is the last plan, moved to the case's start, where there is one."""
     started, groups = time.perf_counter(), group_pumps(station.pumps, options.alike_m)
     about = reference or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
+    begin_with = reference
     best: _Round | None = None
     first_plan_s: float | None = None
     for number in range(1, options.rounds + 1):
-        outcome = _round(station, prepare_station(station, rules, case, weights, groups, about), options)
+        outcome = _round(station, prepare_station(station, rules, case, weights, groups, about), options, begin_with)
         if not isinstance(outcome, _Round):
             if best is None:
                 return _nothing(outcome, number, time.perf_counter() - started)
@@ -109,7 +115,7 @@ def solve_station(
         first_plan_s = first_plan_s or time.perf_counter() - started
         if best is None or outcome.cost_eur < best.cost_eur:
             best = outcome
-        about = outcome.reference
+        about = begin_with = outcome.reference
         if outcome.disagreement_m3 <= options.agree_m3:
             break
     assert best is not None
@@ -151,10 +157,12 @@ def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSched
     return StationSchedule(status, reason, (), None, None, None, None, rounds, None, total_s, (), None)
 
 
-def _round(station: Station, data: PumpingData, options: StationOptions) -> _Round | solver.Result:
+def _round(
+    station: Station, data: PumpingData, options: StationOptions, begin_with: Reference | None
+) -> _Round | solver.Result:
     problem = build_pumping(data)
-    limits = solver.SolverOptions(options.time_limit_s, options.mip_gap, options.threads)
-    result = solver.solve_with_highs(problem.lp, limits)
+    limits = solver.SolverOptions(options.time_limit_s, options.mip_gap, options.threads, CUTS, search=True)
+    result = solver.solve_with_highs(problem.lp, limits, hints=_hints(problem, begin_with) if begin_with else None)
     found = result.best if isinstance(result, solver.TimedOut) else result
     if not isinstance(found, solver.Solved):
         return result
@@ -178,6 +186,18 @@ def _round(station: Station, data: PumpingData, options: StationOptions) -> _Rou
         disagreement_m3=max(abs(a - b) for a, b in zip(planned_m3, trajectory.volume_m3, strict=True)),
         timed_out=isinstance(result, solver.TimedOut),
     )
+
+
+def _hints(problem: PumpingProblem, plan: Reference) -> dict[str, float]:
+    """The counts of a plan to start from, except about its emptiest steps: there every m³ counts, and has moved."""
+    ends_m3 = (*plan.volume_m3[1:], plan.volume_m3[-1])
+    emptiest = [min(empty, key=lambda t: ends_m3[t]) for empty in problem.empty if empty]
+    return {
+        variable.name: plan.on[g][t]
+        for g, of_group in enumerate(problem.on)
+        for t, variable in enumerate(of_group)
+        if all(abs(t - empty) > LEFT_FREE for empty in emptiest)
+    }
 
 
 def group_flows(problem: PumpingProblem, values: dict[str, float]) -> tuple[tuple[float, ...], ...]:
@@ -212,33 +232,58 @@ def follow(station: Station, data: PumpingData, wish: Wish) -> tuple[tuple[float
     """
     case, tunnel = data.case, station.tunnel
     now, volume_m3 = list(case.before), case.initial_volume_m3
-    most_m3 = data.rules.maximum_outflow_m3s * case.step_s
+    most_m3s = data.rules.maximum_outflow_m3s
     schedule = []
     for t in range(data.horizon):
         lift_m = station.outlet_m - tunnel.level_at(min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3)))
         there_m3 = volume_m3 + case.inflow_m3[t]
-        wanted_m3 = min(there_m3 - wish.volume_m3[t], there_m3 - tunnel.sump_m3, most_m3)
-        shares = _shares(data, wish, t, now, wanted_m3)
-        asked_hz = [0.0] * len(station.pumps)
-        for place, flow_m3s in shares.items():
-            asked_hz[place] = _within(data.rules, station.pumps[place], flow_m3s, lift_m)
+        wanted_m3 = min(there_m3 - wish.volume_m3[t], there_m3 - tunnel.sump_m3)
+        planned_hz = _planned_hz(station, data, wish, t, now, lift_m)
+        asked_hz, out_m3s = _shifted(station, data.rules, planned_hz, min(wanted_m3 / case.step_s, most_m3s), lift_m)
         now = [_after(was, hz > 0) for was, hz in zip(now, asked_hz, strict=True)]
-        out_m3s = sum(operate(p, hz, lift_m).flow_m3s for p, hz in zip(station.pumps, asked_hz, strict=True))
         volume_m3 = there_m3 - out_m3s * case.step_s
-        schedule.append(tuple(asked_hz))
+        schedule.append(asked_hz)
     return tuple(schedule)
 
 
-def _shares(data: PumpingData, wish: Wish, t: int, now: Sequence[Before], wanted_m3: float) -> dict[int, float]:
-    """The flow [m³/s] that is asked of each running pump: the planned ones, in proportion, up to what is wanted of all."""
-    planned_m3 = sum(of_group[t] for of_group in wish.flow_m3)
-    scale = max(0.0, wanted_m3) / planned_m3 if planned_m3 > 0 else 0.0
-    shares: dict[int, float] = {}
+def _planned_hz(
+    station: Station, data: PumpingData, wish: Wish, t: int, now: Sequence[Before], lift_m: float
+) -> dict[int, float]:
+    """The frequency of each running pump that gives the planned flow of its group, within what is allowed."""
+    planned: dict[int, float] = {}
     for g, group in enumerate(data.groups):
         running = _running(group, now, round(wish.on[g][t]))
         for place in running:
-            shares[place] = wish.flow_m3[g][t] * scale / data.case.step_s / len(running)
-    return shares
+            flow_m3s = wish.flow_m3[g][t] / data.case.step_s / len(running)
+            planned[place] = _within(data.rules, station.pumps[place], flow_m3s, lift_m)
+    return planned
+
+
+def _shifted(
+    station: Station, rules: StationRules, planned_hz: Mapping[int, float], wanted_m3s: float, lift_m: float
+) -> tuple[tuple[float, ...], float]:
+    """All frequencies shifted alike until they give what is wanted, as near as they can; and the outflow [m³/s]."""
+
+    def at(shift_hz: float) -> tuple[tuple[float, ...], float]:
+        asked_hz = [0.0] * len(station.pumps)
+        for place, hz in planned_hz.items():
+            asked_hz[place] = min(rules.maximum_hz, max(rules.minimum_hz, hz + shift_hz))
+        return tuple(asked_hz), sum(
+            operate(p, hz, lift_m).flow_m3s for p, hz in zip(station.pumps, asked_hz, strict=True)
+        )
+
+    low_hz, high_hz = rules.minimum_hz - rules.maximum_hz, rules.maximum_hz - rules.minimum_hz
+    if at(low_hz)[1] >= wanted_m3s:
+        return at(low_hz)
+    if at(high_hz)[1] <= wanted_m3s:
+        return at(high_hz)
+    for _ in range(SHIFT_HALVINGS):
+        middle_hz = (low_hz + high_hz) / 2
+        if at(middle_hz)[1] > wanted_m3s:
+            high_hz = middle_hz
+        else:
+            low_hz = middle_hz
+    return at(low_hz)
 
 
 def _running(group: Group, now: Sequence[Before], count: int) -> list[int]:
