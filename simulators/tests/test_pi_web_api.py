@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from headworks.simulators.pi_web_api import PAGE, TAGS, create_pi
-from headworks.simulators.plant import Plant
+from headworks.simulators.pi_web_api import PAGE, create_pi
+from headworks.simulators.plant import TAGS, Plant
 from headworks.simulators.web import WebServer
 
 NOW, HOUR = datetime(2026, 2, 17, 21, 30, tzinfo=UTC), timedelta(hours=1)
@@ -30,7 +30,7 @@ class Pi:
 
 @pytest.fixture
 async def pi(serve: Callable[[FastAPI], Awaitable[WebServer]], plant: Plant) -> AsyncIterator[Pi]:
-    server = await serve(create_pi(plant, lambda: NOW, "demo:demo", lambda: found.fault))
+    server = await serve(create_pi({"ABAY": plant}, lambda: NOW, "demo:demo", lambda: found.fault))
     async with httpx.AsyncClient(base_url=server.url, auth=("demo", "demo"), timeout=0.5) as http:
         found = Pi(http)
         yield found
@@ -42,6 +42,8 @@ async def test_every_tag_has_a_web_id_and_an_unknown_one_is_404_with_errors(pi: 
     unknown = await pi.http.get("/attributes", params={"path": r"\\PISERVER\ABAY\Reservoirs\Other|Elevation"})
     assert unknown.status_code == 404
     assert "was not found" in unknown.json()["Errors"][0]
+    for path in (rf"\\PISERVER\OTHER\{ELEVATION}", r"\\PISERVER\ABAY", "", "Elevation"):
+        assert (await pi.http.get("/attributes", params={"path": path})).status_code == 404
     for web_id in ("F1AbXXXX", "é", ""):
         assert (await pi.http.get("/streamsets/value", params={"webId": web_id})).status_code == 404
 

@@ -8,8 +8,10 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
-from headworks.simulators.plc import ELEVATION, HEARTBEAT, READBACK, SETPOINT, PlcRegisters, SimulatedPlc
+from headworks.simulators.plc import Order, PlcRegisters, SimulatedPlc
 from headworks.simulators.world import free_port
+
+SETPOINT, READBACK, OTHER, HEARTBEAT = 100, 101, 102, 300
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Bench:
 
     plc: SimulatedPlc
     client: AsyncModbusTcpClient
-    told: list[float] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
 
     async def holding(self, address: int, count: int = 1) -> list[int]:
         reply = await self.client.read_holding_registers(address, count=count, device_id=1)
@@ -28,8 +30,12 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    told: list[float] = []
-    registers = PlcRegisters(0.8, 5.8, told.append, lambda: 2.34, lambda: 1170.37)
+    told: list[int] = []
+    orders = {
+        SETPOINT: Order(lambda counts: 80 <= counts <= 580, told.append, 150),
+        OTHER: Order(lambda counts: counts in {0, 1}, told.append, 1),
+    }
+    registers = PlcRegisters(orders, {100: lambda: 234, 101: lambda: 7037})
     plc = SimulatedPlc(registers, free_port())
     await plc.start()
     client = AsyncModbusTcpClient("127.0.0.1", port=plc.port, timeout=0.5, retries=0)
@@ -42,8 +48,8 @@ async def bench() -> AsyncIterator[Bench]:
 async def test_a_setpoint_written_is_read_back_and_taken_over(bench: Bench) -> None:
     assert not (await bench.client.write_register(SETPOINT, 425, device_id=1)).isError()
     assert await bench.holding(SETPOINT, 2) == [425, 425]
-    assert bench.told == [4.25]
-    assert bench.plc.registers.writes == [425]
+    assert bench.told == [425]
+    assert bench.plc.registers.orders[SETPOINT].writes == [150, 425]
 
 
 @pytest.mark.parametrize(("counts", "taken"), [(79, False), (80, True), (580, True), (581, False), (0, False)])
@@ -51,7 +57,7 @@ async def test_a_setpoint_is_taken_over_within_the_units_range_alone(bench: Benc
     await bench.client.write_register(SETPOINT, 200, device_id=1)
     await bench.client.write_register(SETPOINT, counts, device_id=1)
     assert await bench.holding(SETPOINT, 2) == [counts, counts if taken else 200]
-    assert bench.told == ([2.0, counts / 100] if taken else [2.0])
+    assert bench.told == ([200, counts] if taken else [200])
 
 
 async def test_several_registers_in_one_write_reach_their_places(bench: Bench) -> None:
@@ -59,15 +65,25 @@ async def test_several_registers_in_one_write_reach_their_places(bench: Bench) -
     assert await bench.holding(SETPOINT - 1, 3) == [7, 300, 300]
 
 
+async def test_a_plc_holds_what_its_machine_does_when_it_starts(bench: Bench) -> None:
+    assert await bench.holding(SETPOINT, 4) == [150, 150, 1, 1]
+
+
+async def test_each_order_of_a_plc_has_its_own_check_and_its_own_read_back(bench: Bench) -> None:
+    assert not (await bench.client.write_register(OTHER, 0, device_id=1)).isError()
+    assert not (await bench.client.write_register(SETPOINT, 9, device_id=1)).isError()
+    assert await bench.holding(SETPOINT, 4) == [9, 150, 0, 0]
+    assert bench.told == [0]
+
+
 async def test_a_heartbeat_is_held(bench: Bench) -> None:
     await bench.client.write_register(HEARTBEAT, 4711, device_id=1)
     assert await bench.holding(HEARTBEAT) == [4711]
 
 
-async def test_power_and_elevation_are_input_registers(bench: Bench) -> None:
+async def test_what_is_measured_is_in_input_registers(bench: Bench) -> None:
     reply = await bench.client.read_input_registers(100, count=2, device_id=1)
     assert reply.registers == [234, 7037]
-    assert ELEVATION == 101
 
 
 async def test_the_read_back_cannot_be_written(bench: Bench) -> None:
@@ -92,8 +108,8 @@ async def test_a_power_cycle_empties_the_registers_and_closes_the_link(bench: Be
     await bench.plc.start()
     bench.client.close()
     assert await bench.client.connect()
-    assert await bench.holding(SETPOINT, 2) == [0, 0]
-    assert bench.told == [4.25]
+    assert await bench.holding(SETPOINT, 4) == [0, 0, 0, 0]
+    assert bench.told == [425]
 
 
 @pytest.mark.parametrize(("fault", "read_back"), [("read_back_differs", 432), ("refuse", 200)])

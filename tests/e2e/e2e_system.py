@@ -49,12 +49,17 @@ class System:
     def world(self, path: str) -> Any:
         return httpx.get(f"http://127.0.0.1:{self.stack.world['control']}{path}", timeout=5).json()
 
+    def writes(self) -> list[int]:
+        """What the register of OXPH's setpoint held at the start and was ever given [0.01 MW]."""
+        found: list[int] = self.world("/plants/abay/writes")["plc"]["100"]
+        return found
+
     def fault(self, target: str, kind: str) -> None:
         order = {"target": target, "kind": kind}
         httpx.post(f"http://127.0.0.1:{self.stack.world['control']}/faults", json=order, timeout=10).raise_for_status()
 
     def now(self) -> datetime:
-        return datetime.fromisoformat(self.world("/plant")["at"])
+        return datetime.fromisoformat(self.world("/plants/abay")["at"])
 
     def resource(self) -> dict[str, Any]:
         [resource] = self.get("control_gateway", "/sites/abay/state")["resources"]

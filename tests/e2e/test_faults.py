@@ -90,14 +90,14 @@ def test_an_award_not_yet_published_is_no_error_and_garbage_is(system: System) -
 
 
 def test_a_plan_out_of_limits_is_refused_with_field_value_and_what_is_right(system: System) -> None:
-    writes = len(system.world("/writes"))
+    writes = len(system.writes())
     refused = system.submit("too-much", 9.9)
     assert refused.status_code == 409
     [first, *_] = refused.json()["errors"]
     assert first["field"] == "intervals.0.targets.target_value"
     assert first["value"] == 9.9
     assert first["expected"] == "0.8 to 5.8 MW"
-    assert all(counts <= 580 for counts in system.world("/writes")[writes:])
+    assert all(counts <= 580 for counts in system.writes()[writes:])
     system.wait_raised("plan_refused")
     assert system.submit("in-limits", 2.0).status_code == 201
     system.settle("plan_refused")
@@ -136,14 +136,14 @@ def test_a_gateway_killed_and_restarted_makes_no_jump(system: System) -> None:
     assert system.submit("before-the-kill", 4.0).status_code == 201
     system.wait(lambda: system.resource()["requested"] == 4.0, "the plan is known")
     system.stack.kill("control_gateway")
-    held = system.world("/plant")["setpoint_mw"]
+    held = system.world("/plants/abay")["setpoint_mw"]
     before = system.now()
     system.wait(lambda: system.now() > before + timedelta(minutes=30), "half a plant hour passes")
-    assert system.world("/plant")["setpoint_mw"] == held
+    assert system.world("/plants/abay")["setpoint_mw"] == held
     system.stack.launch("control_gateway")
     system.stack.await_ready("control_gateway")
     system.wait(lambda: system.resource()["read_back"] == pytest.approx(4.0), "it reaches the plan", 60)
-    system.assert_no_jump(system.world("/writes"))
+    system.assert_no_jump(system.writes())
 
 
 def test_a_plc_gone_and_back_with_empty_registers_is_led_back_at_the_rate(system: System) -> None:
@@ -151,11 +151,11 @@ def test_a_plc_gone_and_back_with_empty_registers_is_led_back_at_the_rate(system
     system.wait(lambda: system.resource()["link_up"] is False, "the lost link is shown")
     assert system.resource()["read_back"] is None
     system.wait_raised("plc_lost")
-    held = system.world("/plant")["setpoint_mw"]
+    held = system.world("/plants/abay")["setpoint_mw"]
     assert system.submit("while-the-plc-is-away", 1.5).status_code == 201
     system.fault("plc", "none")
     system.wait(lambda: system.resource()["read_back"] == pytest.approx(1.5), "it reaches the plan", 60)
-    writes = system.world("/writes")
+    writes = system.writes()
     system.assert_no_jump(writes)
     assert abs(held - 1.5) > 0.3, "the test needs a way to go"
     system.settle("plc_lost")

@@ -82,7 +82,7 @@ async def outside(
     found = Outside(site, store)
     found.collector = Collector(site, store, stopped(found.now))
     apps = {
-        "pi": create_pi(plant, lambda: found.now, "demo:demo", lambda: found.faults["pi"]),
+        "pi": create_pi({"ABAY": plant}, lambda: found.now, "demo:demo", lambda: found.faults["pi"]),
         "hydroforecast": create_hydroforecast(
             hydrology, lambda: found.now, "demo-key", lambda: found.faults["hydroforecast"]
         ),

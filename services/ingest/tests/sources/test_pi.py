@@ -55,7 +55,7 @@ async def connected(url: str, section: PiSection) -> AsyncIterator[tuple[PiWebAp
 
 @pytest.fixture
 async def historian(serve: Serve, plant: Plant, section: SourcesSection) -> AsyncIterator[Historian]:
-    server = await serve(create_pi(plant, lambda: NOW, "demo:demo", lambda: found.fault))
+    server = await serve(create_pi({"ABAY": plant}, lambda: NOW, "demo:demo", lambda: found.fault))
     async with connected(server.url, section.pi) as (pi, asked):
         found = Historian(server, pi, asked=asked)
         yield found

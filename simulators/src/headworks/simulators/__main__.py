@@ -12,7 +12,7 @@ from headworks.simulators.world import World
 
 
 def main(
-    site: Annotated[Path, typer.Option(help="the site file")],
+    site: Annotated[list[Path], typer.Option(help="a site file; may be given again")],
     ports_file: Annotated[Path, typer.Option(help="where to write the chosen ports, as JSON")],
     seed: int = 7,
     scenario: Annotated[str, typer.Option(help="calm, mixed or storm")] = "mixed",

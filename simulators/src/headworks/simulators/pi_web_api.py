@@ -1,29 +1,19 @@
-"""The PI Web API as AVEVA documents it, over the plant's history: attributes, streamsets, streams; paging; bad points."""
+"""The PI Web API as AVEVA documents it, over the plants' history: attributes, streamsets, streams; paging; bad points."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from headworks.simulators.plant import Plant
+from headworks.simulators.historian import Historian, Tag
 from headworks.simulators.web import hang
 
-TAGS = {
-    r"Reservoirs\Afterbay|Elevation": ("elevation", "ft"),
-    r"Reservoirs\Afterbay|Elevation Setpoint": ("float", "ft"),
-    r"Generation Units\Oxbow|Power": ("oxph_power", "MW"),
-    r"Generation Units\Oxbow|Gov Setpoint": ("oxph_setpoint", "MW"),
-    r"Misc Tags|GEN_MDFK_and_RA": ("mfra_power", "MW"),
-    r"Additions for PI Vision|CCS Mode": ("mode", ""),
-    **{rf"Gauging Stations\{g}|Flow": (g, "cfs") for g in ("R4", "R20", "R5L", "R26", "R11")},
-    r"Gauging Stations\R30|Flow_EM": ("R30", "cfs"),
-}
-MODE_NAMES = {0: "GEN", 1: "SPILL"}
 PAGE = 10
-"""So many items of a stream a reply holds at most: small, so that whoever reads a day must follow the pages."""
+"""So many items of a stream a reply holds at most, unless told: small, so that whoever reads a day must follow the pages."""
 STATES = {"bad_quality": ("Bad Input", 255), "io_timeout": ("I/O Timeout", 246), "pt_created": ("Pt Created", 253)}
 """System digital states that stand in place of values, by fault."""
 
@@ -34,9 +24,29 @@ StartIndex = Annotated[int, Query(alias="startIndex", ge=0)]
 MaxCount = Annotated[int, Query(alias="maxCount", ge=1)]
 
 
-def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault: Callable[[], str]) -> FastAPI:
-    """The server. `credentials` is user:password for Basic; `fault` names what goes wrong now."""
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One attribute: its path within the database, and where its values are kept."""
+
+    path: str
+    tag: Tag
+    historian: Historian
+
+
+def create_pi(
+    databases: Mapping[str, Historian],
+    now: Callable[[], datetime],
+    credentials: str,
+    fault: Callable[[], str],
+    page: int = PAGE,
+) -> FastAPI:
+    """The server of some databases, by name. `credentials` is user:password for Basic; `fault` names what goes wrong now."""
     app = FastAPI(openapi_url=None)
+    streams = {
+        _web_id(database, path): Stream(path, tag, historian)
+        for database, historian in databases.items()
+        for path, tag in historian.tags.items()
+    }
     expected = "Basic " + base64.b64encode(credentials.encode()).decode()
 
     @app.middleware("http")
@@ -58,10 +68,11 @@ def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault
 
     @app.get("/attributes")
     async def attribute(path: str) -> dict[str, str]:
-        tag = path.removeprefix("\\\\").split("\\", 2)[-1]
-        if tag not in TAGS:
+        _server, database, tag_path = [*path.removeprefix("\\\\").split("\\", 2), "", ""][:3]
+        web_id = _web_id(database, tag_path)
+        if web_id not in streams:
             raise HTTPException(404, f"The specified attribute was not found: {path}")
-        return {"WebId": _web_id(tag), "Path": path}
+        return {"WebId": web_id, "Path": path}
 
     @app.get("/streamsets/interpolated")
     async def interpolated(
@@ -71,10 +82,11 @@ def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault
         end: EndTime,
         interval: str = "60m",
         first: StartIndex = 0,
-        count: MaxCount = PAGE,
+        count: MaxCount = page,
     ) -> dict[str, Any]:
         instants = [at for at in _instants(_time(start), _time(end), _interval(interval)) if at <= now()]
-        return _streamset(request, web_ids, instants, first, count, lambda tag, at: _point(plant, tag, at, fault()))
+        wanted = _known(streams, web_ids)
+        return _streamset(request, wanted, instants, first, min(count, page), lambda s, at: _point(s, at, fault()))
 
     @app.get("/streamsets/summary")
     async def summary(
@@ -84,21 +96,21 @@ def create_pi(plant: Plant, now: Callable[[], datetime], credentials: str, fault
         end: EndTime,
         duration: Annotated[str, Query(alias="summaryDuration")] = "60m",
         first: StartIndex = 0,
-        count: MaxCount = PAGE,
+        count: MaxCount = page,
     ) -> dict[str, Any]:
         step, last = _interval(duration), min(_time(end), now())
         starts = [at for at in _instants(_time(start), _time(end), step) if at < last]
 
-        def average(tag: str, at: datetime) -> dict[str, Any]:
-            return {"Type": "Average", "Value": _average(plant, tag, at, min(at + step, last), fault())}
+        def average(stream: Stream, at: datetime) -> dict[str, Any]:
+            return {"Type": "Average", "Value": _average(stream, at, min(at + step, last), fault())}
 
-        return _streamset(request, web_ids, starts, first, count, average)
+        return _streamset(request, _known(streams, web_ids), starts, first, min(count, page), average)
 
     @app.get("/streamsets/value")
     async def value(web_ids: WebIds) -> dict[str, Any]:
         points = [
-            {"WebId": web_id, "Name": _tag(web_id), "Value": _point(plant, _tag(web_id), now(), fault())}
-            for web_id in web_ids
+            {"WebId": web_id, "Name": stream.path, "Value": _point(stream, now(), fault())}
+            for web_id, stream in _known(streams, web_ids).items()
         ]
         return {"Links": {}, "Items": points}
 
@@ -109,58 +121,52 @@ def _error(status: int, text: str) -> JSONResponse:
     return JSONResponse({"Errors": [text]}, status)
 
 
-def _web_id(tag: str) -> str:
-    return "F1Ab" + base64.urlsafe_b64encode(tag.encode()).decode().rstrip("=")
+def _web_id(database: str, path: str) -> str:
+    return "F1Ab" + base64.urlsafe_b64encode(f"{database}\\{path}".encode()).decode().rstrip("=")
 
 
-def _tag(web_id: str) -> str:
-    try:
-        text = web_id.removeprefix("F1Ab")
-        tag = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except ValueError as error:
-        raise HTTPException(404, "Unknown WebId") from error
-    if tag not in TAGS:
+def _known(streams: Mapping[str, Stream], web_ids: list[str]) -> dict[str, Stream]:
+    if not set(web_ids) <= set(streams):
         raise HTTPException(404, "Unknown WebId")
-    return tag
+    return {web_id: streams[web_id] for web_id in web_ids}
 
 
 def _streamset(
     request: Request,
-    web_ids: list[str],
+    streams: Mapping[str, Stream],
     times: list[datetime],
     first: int,
     count: int,
-    item: Callable[[str, datetime], dict[str, Any]],
+    item: Callable[[Stream, datetime], dict[str, Any]],
 ) -> dict[str, Any]:
-    """One page: `count` items of every stream from the `first` on, and where the next page is."""
-    tags, last = {web_id: _tag(web_id) for web_id in web_ids}, first + min(count, PAGE)
+    """One page of several streams, and where the next page is."""
+    last = first + count
     more = str(request.url.include_query_params(startIndex=last)) if last < len(times) else None
     return {
         "Links": {"Next": more} if more else {},
         "Items": [
-            {"WebId": web_id, "Name": tag, "Items": [item(tag, at) for at in times[first:last]]}
-            for web_id, tag in tags.items()
+            {"WebId": web_id, "Name": stream.path, "Items": [item(stream, at) for at in times[first:last]]}
+            for web_id, stream in streams.items()
         ],
     }
 
 
-def _point(plant: Plant, tag: str, at: datetime, fault: str) -> dict[str, Any]:
-    name, unit = TAGS[tag]
-    value = None if fault in STATES else plant.value_at(name, at)
+def _point(stream: Stream, at: datetime, fault: str) -> dict[str, Any]:
+    tag = stream.tag
+    value = None if fault in STATES else stream.historian.value_at(tag.name, at)
     if value is None:
         return _state(at, *STATES.get(fault, ("No Data", 248)))
-    if name == "mode":
-        state = {"Name": MODE_NAMES[int(value)], "Value": int(value), "IsSystem": False}
+    if tag.states is not None:
+        state = {"Name": tag.states[int(value)], "Value": int(value), "IsSystem": False}
         return {"Timestamp": _stamp(at), "Value": state, "UnitsAbbreviation": "", "Good": True}
-    return {"Timestamp": _stamp(at), "Value": value, "UnitsAbbreviation": unit, "Good": True}
+    return {"Timestamp": _stamp(at), "Value": value, "UnitsAbbreviation": tag.unit, "Good": True}
 
 
-def _average(plant: Plant, tag: str, start: datetime, end: datetime, fault: str) -> dict[str, Any]:
-    name, unit = TAGS[tag]
-    value = None if fault in STATES else plant.mean(name, start, end)
+def _average(stream: Stream, start: datetime, end: datetime, fault: str) -> dict[str, Any]:
+    value = None if fault in STATES else stream.historian.mean(stream.tag.name, start, end)
     if value is None:
         return _state(start, "No Data", 248)
-    return {"Timestamp": _stamp(start), "Value": value, "UnitsAbbreviation": unit, "Good": True}
+    return {"Timestamp": _stamp(start), "Value": value, "UnitsAbbreviation": stream.tag.unit, "Good": True}
 
 
 def _state(at: datetime, name: str, code: int) -> dict[str, Any]:

@@ -4,27 +4,29 @@ Everything in the field's units here (ft, cfs, MW), as the operators' formulas a
 """
 
 import math
-from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pint
 
+from headworks.simulators.historian import MINUTE, Historian, Reading, Tag
 from headworks.simulators.hydrology import Hydrology
+from headworks.simulators.units import in_unit
 
 STEP = timedelta(seconds=20)
 CUBIC_FEET_PER_ACRE_FOOT = 43560.0
-MINUTE = timedelta(minutes=1)
 HISTORY = timedelta(days=8)
-_units: pint.UnitRegistry[float] = pint.UnitRegistry()
-_units.define("cfs = foot ** 3 / second")
-_units.define("acre_ft = 43560 * foot ** 3")
-
-
-def _in(text: str, unit: str) -> float:
-    return float(_units.Quantity(text).to(unit).magnitude)
+TAGS = {
+    r"Reservoirs\Afterbay|Elevation": Tag("elevation", "ft"),
+    r"Reservoirs\Afterbay|Elevation Setpoint": Tag("float", "ft"),
+    r"Generation Units\Oxbow|Power": Tag("oxph_power", "MW"),
+    r"Generation Units\Oxbow|Gov Setpoint": Tag("oxph_setpoint", "MW"),
+    r"Misc Tags|GEN_MDFK_and_RA": Tag("mfra_power", "MW"),
+    r"Additions for PI Vision|CCS Mode": Tag("mode", "", {0: "GEN", 1: "SPILL"}),
+    **{rf"Gauging Stations\{g}|Flow": Tag(g, "cfs") for g in ("R4", "R20", "R5L", "R26", "R11")},
+    r"Gauging Stations\R30|Flow_EM": Tag("R30", "cfs"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +58,38 @@ def constants_of(site: dict[str, Any]) -> Constants:
     abay = site["afterbay"]
     curve, unit, up = abay["reservoir"]["stage_storage"], abay["unit"], abay["upstream"]
     return Constants(
-        a=_in(curve["a"], "acre_ft/ft**2"),
-        b=_in(curve["b"], "acre_ft/ft"),
-        c=_in(curve["c"], "acre_ft"),
-        lowest_ft=_in(curve["lowest"], "ft"),
-        float_ft=_in(abay["reservoir"]["float_elevation"], "ft"),
-        min_mw=_in(unit["min_power"], "MW"),
-        max_mw=_in(unit["max_power"], "MW"),
-        ramp_mw_per_s=_in(unit["ramp_rate"], "MW/s"),
-        cfs_per_mw=_in(unit["water_per_power"], "cfs/MW"),
-        cfs_at_zero=_in(unit["water_at_zero"], "cfs"),
-        head_slope=_in(unit["head_limit_slope"], "MW/ft"),
-        head_intercept=_in(unit["head_limit_intercept"], "MW"),
+        a=in_unit(curve["a"], "acre_ft/ft**2"),
+        b=in_unit(curve["b"], "acre_ft/ft"),
+        c=in_unit(curve["c"], "acre_ft"),
+        lowest_ft=in_unit(curve["lowest"], "ft"),
+        float_ft=in_unit(abay["reservoir"]["float_elevation"], "ft"),
+        min_mw=in_unit(unit["min_power"], "MW"),
+        max_mw=in_unit(unit["max_power"], "MW"),
+        ramp_mw_per_s=in_unit(unit["ramp_rate"], "MW/s"),
+        cfs_per_mw=in_unit(unit["water_per_power"], "cfs/MW"),
+        cfs_at_zero=in_unit(unit["water_at_zero"], "cfs"),
+        head_slope=in_unit(unit["head_limit_slope"], "MW/ft"),
+        head_intercept=in_unit(unit["head_limit_intercept"], "MW"),
         share=float(up["share"]),
-        water=(_in(up["water"]["a"], "cfs/MW**2"), _in(up["water"]["b"], "cfs/MW"), _in(up["water"]["c"], "cfs")),
-        flow_cap_cfs=_in(up["flow_cap"], "cfs"),
-        reduction_cap_mw=_in(up["generation_reduction_cap"], "MW"),
-        reduction_mw_per_cfs=_in(up["generation_reduction_per_flow"], "MW/cfs"),
+        water=(
+            in_unit(up["water"]["a"], "cfs/MW**2"),
+            in_unit(up["water"]["b"], "cfs/MW"),
+            in_unit(up["water"]["c"], "cfs"),
+        ),
+        flow_cap_cfs=in_unit(up["flow_cap"], "cfs"),
+        reduction_cap_mw=in_unit(up["generation_reduction_cap"], "MW"),
+        reduction_mw_per_cfs=in_unit(up["generation_reduction_per_flow"], "MW/cfs"),
         count_r4=bool(abay["inflow"]["r4_counted_in_sum"]),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the plant measures at an instant, by tag: ft, cfs, MW; mode 0 GEN or 1 SPILL."""
-
-    at: datetime
-    values: dict[str, float]
-
-
-class Plant:
+class Plant(Historian):
     """The reservoir and its unit. `setpoint_mw` is what the governor was last given."""
 
     def __init__(
         self, constants: Constants, hydrology: Hydrology, award_mw: "Awards", start: datetime, seed: int
     ) -> None:
+        super().__init__(TAGS, HISTORY)
         self._k, self._hydrology, self._award_mw = constants, hydrology, award_mw
         self._rng = np.random.default_rng(seed + 1)
         self.setpoint_mw, self.power_mw = 2.0, 2.0
@@ -98,7 +97,6 @@ class Plant:
         self.spill_cfs = self.net_inflow_cfs = 0.0
         self._mfra_offset_mw, self._mfra_hour = 0.0, -1
         self.at = start - timedelta(hours=30)
-        self.history: list[Reading] = []
         self._spin_up(start)
 
     def _spin_up(self, start: datetime) -> None:
@@ -118,10 +116,7 @@ class Plant:
             self._step(step.total_seconds())
             self.at += step
             if self.at == next_minute:
-                self.history.append(self._reading())
-        oldest = self.at - HISTORY
-        if self.history and self.history[0].at < oldest - timedelta(hours=1):
-            del self.history[: bisect_left(self.history, oldest, key=lambda r: r.at)]
+                self.keep(self._reading())
 
     def _step(self, seconds: float) -> None:
         k = self._k
@@ -180,19 +175,6 @@ class Plant:
                 **flows,
             },
         )
-
-    def value_at(self, tag: str, at: datetime) -> float | None:
-        """The recorded value at or before an instant; None before the record begins."""
-        i = bisect_left(self.history, at, key=lambda r: r.at)
-        if i < len(self.history) and self.history[i].at == at:
-            return self.history[i].values[tag]
-        return self.history[i - 1].values[tag] if i > 0 else None
-
-    def mean(self, tag: str, start: datetime, end: datetime) -> float | None:
-        """The time-weighted mean over [start, end); None without a reading in it."""
-        i, j = (bisect_left(self.history, t, key=lambda r: r.at) for t in (start, end))
-        inside = [r.values[tag] for r in self.history[i:j]]
-        return sum(inside) / len(inside) if inside else None
 
 
 class Awards:

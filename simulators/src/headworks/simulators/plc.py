@@ -1,52 +1,68 @@
-"""The PLC of the unit: a real Modbus/TCP server with the registers that the site file names, and its own plausibility check."""
+"""A PLC: a real Modbus/TCP server with the registers that a site file names, and its own plausibility check of orders."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-SETPOINT, READBACK, HEARTBEAT = 100, 101, 110
-ACTUAL, ELEVATION = 100, 101
-COUNTS_PER_MW, COUNTS_PER_FT, OFFSET_FT = 100, 100, 1100.0
 READ_FUNCTIONS, WRITE_FUNCTIONS = {3: "holding", 4: "input"}, {6, 16}
+REGISTERS = 400
+DIFFERENCE = 7
+"""So many counts stand in the read-back besides what was written, while the read-back differs."""
+
+
+class Order:
+    """A holding register for orders, which holds what the machine does at the start; the next register reads back what the
+    PLC took over. An implausible order (a restarted PLC holds 0) is not taken over.
+    """
+
+    def __init__(self, plausible: Callable[[int], bool], take_over: Callable[[int], None], present: int) -> None:
+        self._plausible, self._take_over = plausible, take_over
+        self.asked = self.read_back = present
+        self.writes = [present]
+
+    def write(self, counts: int, fault: str) -> None:
+        """A client wrote the register."""
+        self.asked = counts
+        self.writes.append(counts)
+        if fault != "refuse" and self._plausible(counts):
+            self.read_back = counts + DIFFERENCE if fault == "read_back_differs" else counts
+            self._take_over(counts)
 
 
 @dataclass
 class PlcRegisters:
-    """The registers' meaning. A setpoint outside the unit's range (a restarted PLC holds 0) is not taken over."""
+    """The registers' meaning: orders by holding address, and what is measured by input address."""
 
-    min_mw: float
-    max_mw: float
-    take_over: Callable[[float], None]
-    power_mw: Callable[[], float]
-    elevation_ft: Callable[[], float]
-    setpoint: int = 0
-    read_back: int = 0
+    orders: Mapping[int, Order]
+    measured: Mapping[int, Callable[[], int]]
     fault: str = "none"
-    writes: list[int] = field(default_factory=list)
 
-    def write_setpoint(self, counts: int) -> None:
-        """A client wrote register 100."""
-        self.setpoint = counts
-        self.writes.append(counts)
-        if self.fault != "refuse" and self.min_mw <= counts / COUNTS_PER_MW <= self.max_mw:
-            self.read_back = counts + 7 if self.fault == "read_back_differs" else counts
-            self.take_over(counts / COUNTS_PER_MW)
+    def write(self, address: int, counts: int) -> None:
+        """A client wrote a holding register; one without a meaning only holds what was written."""
+        if address in self.orders:
+            self.orders[address].write(counts, self.fault)
 
     def read(self, table: str, address: int) -> int | None:
         """The value of a register with a meaning; None of one that only holds what was written."""
-        if table == "holding":
-            return {SETPOINT: self.setpoint, READBACK: self.read_back}.get(address)
-        elevation = round((self.elevation_ft() - OFFSET_FT) * COUNTS_PER_FT)
-        return {ACTUAL: round(self.power_mw() * COUNTS_PER_MW), ELEVATION: elevation}.get(address)
+        if table == "input":
+            return self.measured[address]() if address in self.measured else None
+        if address in self.orders:
+            return self.orders[address].asked
+        return self.orders[address - 1].read_back if self.is_read_back(address) else None
+
+    def is_read_back(self, address: int) -> bool:
+        """Whether a holding register is the PLC's own copy of an order, which nobody may write."""
+        return address - 1 in self.orders
 
     def restart(self) -> None:
         """After a power cycle the registers read 0; the machine goes on as it was."""
-        self.setpoint = self.read_back = 0
+        for order in self.orders.values():
+            order.asked = order.read_back = 0
 
 
 class SimulatedPlc:
@@ -58,7 +74,7 @@ class SimulatedPlc:
 
     async def start(self) -> None:
         """Listen."""
-        block = [SimData(address=0, count=200, values=0, datatype=DataType.REGISTERS)]
+        block = [SimData(address=0, count=REGISTERS, values=0, datatype=DataType.REGISTERS)]
         bits = [SimData(address=0, count=1, values=[False] * 16, datatype=DataType.BITS)]
         device = SimDevice(self._unit_id, simdata=(bits, bits, block, block), action=self._on_access)
         self._server = ModbusTcpServer(device, address=(self._host, self.port))
@@ -95,8 +111,8 @@ class SimulatedPlc:
         if values is None:  # the reply to a write repeats what the registers hold
             return None
         written = range(address, address + len(values))
-        if READBACK in written:
+        if any(self.registers.is_read_back(at) for at in written):
             return ExcCodes.ILLEGAL_ADDRESS
-        if SETPOINT in written:
-            self.registers.write_setpoint(int(values[SETPOINT - address]))
+        for at, counts in zip(written, values, strict=True):
+            self.registers.write(at, int(counts))
         return None

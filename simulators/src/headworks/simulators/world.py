@@ -1,56 +1,36 @@
-"""The outside world as one process: plant, PLC, PI, HydroForecast, CAISO, SMTP, and a control port that breaks them."""
+"""The outside world as one process: plants, PLCs, PI, HydroForecast, CAISO, SMTP, and a control port that breaks them."""
 
 import asyncio
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import yaml
 from aiosmtpd.smtp import SMTP
-from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, model_validator
+from fastapi import FastAPI, HTTPException
 
-from headworks.simulators.awards import PublishedAwards
 from headworks.simulators.caiso import create_caiso
 from headworks.simulators.certificates import make_client_certificate
 from headworks.simulators.clock import world_clock
+from headworks.simulators.faults import FaultOrder, healthy
 from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
-from headworks.simulators.pi_web_api import STATES, create_pi
-from headworks.simulators.plant import Plant, constants_of
-from headworks.simulators.plc import PlcRegisters, SimulatedPlc
+from headworks.simulators.pi_web_api import create_pi
+from headworks.simulators.plc import SimulatedPlc
+from headworks.simulators.site_parts import SimulatedPart, afterbay_part, station_part
 from headworks.simulators.smtp import MailBox
+from headworks.simulators.station_plant import StationPlant
+from headworks.simulators.station_record import read_record
 from headworks.simulators.web import WebServer
 
-Target = Literal["pi", "hydroforecast", "caiso", "plc", "smtp"]
-FAULTS: dict[Target, frozenset[str]] = {
-    "pi": frozenset({"down", "garbage", "refuse_auth", "unavailable", "hang", *STATES}),
-    "hydroforecast": frozenset(
-        {"down", "garbage", "refuse_auth", "unavailable", "no_data", "no_primary", "stale", "hang"}
-    ),
-    "caiso": frozenset({"down", "garbage", "refuse_auth", "unavailable", "no_data", "bad_hash", "hang"}),
-    "plc": frozenset({"down", "restart", "hang", "exception", "refuse", "read_back_differs"}),
-    "smtp": frozenset({"down", "refuse", "unavailable"}),
-}
+SERVERS = ("pi", "hydroforecast", "caiso", "smtp", "control")
+UNIT_IDS = {"plc": 1, "pumps-1": 1, "pumps-2": 2}
 PLANT_EVERY_S = 0.1
-
-
-class FaultOrder(BaseModel):
-    """What shall go wrong, and where; "none" heals it."""
-
-    model_config = ConfigDict(extra="forbid")
-    target: Target
-    kind: str
-
-    @model_validator(mode="after")
-    def _known(self) -> "FaultOrder":
-        if self.kind not in {"none", *FAULTS[self.target]}:
-            raise ValueError(
-                f"kind={self.kind!r} of {self.target} must be none or one of {sorted(FAULTS[self.target])}"
-            )
-        return self
+PI_PAGE = 100
+"""Fourteen days of quarter hours take as many pages as a client follows with patience."""
 
 
 class World:
@@ -58,7 +38,7 @@ class World:
 
     def __init__(
         self,
-        site_file: Path,
+        site_files: Sequence[Path],
         folder: Path,
         *,
         seed: int,
@@ -67,62 +47,53 @@ class World:
         host: str = "127.0.0.1",
     ) -> None:
         self.clock, self.host = world_clock(), host
-        self.faults: dict[str, str] = dict.fromkeys(get_args(Target), "none")
-        self.ports = {name: ports.get(name) or free_port() for name in (*self.faults, "control")}
+        self.faults = healthy()
         start = self.clock.now()
-        constants = constants_of(yaml.safe_load(site_file.read_text(encoding="utf-8")))
         hydrology = Hydrology(seed, scenario, start)
-        self.plant = Plant(constants, hydrology, PublishedAwards(), start, seed)
+        self.sites = dict(_part(file, hydrology, start, seed, scenario) for file in site_files)
+        registers = {name: plc for part in self.sites.values() for name, plc in part.plcs.items()}
+        self.ports = {name: ports.get(name) or free_port() for name in (*SERVERS, *registers)}
+        self.plcs = {name: SimulatedPlc(plc, self.ports[name], UNIT_IDS[name], host) for name, plc in registers.items()}
         self.certificate, self.key = make_client_certificate(folder)
         self.mailbox = MailBox(self._fault("smtp"))
-        registers = PlcRegisters(
-            constants.min_mw,
-            constants.max_mw,
-            self._take_over,
-            lambda: self.plant.power_mw,
-            lambda: self.plant.elevation_ft,
-        )
-        registers.write_setpoint(round(self.plant.setpoint_mw * 100))
-        self.plc = SimulatedPlc(registers, self.ports["plc"], host=host)
-        now = self.clock.now
-        self.web = {
-            "pi": WebServer(create_pi(self.plant, now, "demo:demo", self._fault("pi")), self.ports["pi"], host),
-            "hydroforecast": WebServer(
-                create_hydroforecast(hydrology, now, "demo-key", self._fault("hydroforecast")),
-                self.ports["hydroforecast"],
-                host,
-            ),
-            "caiso": WebServer(
-                create_caiso(now, self.certificate.read_bytes(), self._fault("caiso")), self.ports["caiso"], host
-            ),
-            "control": WebServer(self._control(), self.ports["control"], host),
-        }
+        self.web = {name: WebServer(app, self.ports[name], host) for name, app in self._apps(hydrology).items()}
         self._smtp: asyncio.Server | None = None
+
+    def _apps(self, hydrology: Hydrology) -> dict[str, FastAPI]:
+        """What answers over HTTP, by name."""
+        now = self.clock.now
+        databases = {site.upper(): part.plant for site, part in self.sites.items()}
+        return {
+            "pi": create_pi(databases, now, "demo:demo", self._fault("pi"), PI_PAGE),
+            "hydroforecast": create_hydroforecast(hydrology, now, "demo-key", self._fault("hydroforecast")),
+            "caiso": create_caiso(now, self.certificate.read_bytes(), self._fault("caiso")),
+            "control": self._control(),
+        }
 
     def _fault(self, target: str) -> Callable[[], str]:
         return lambda: self.faults[target]
 
-    def _take_over(self, power_mw: float) -> None:
-        self.plant.setpoint_mw = power_mw
-
     async def run(self, ports_file: Path) -> None:
         """Open every port, say which, and let the plant run until cancelled."""
-        await self.plc.start()
+        for plc in self.plcs.values():
+            await plc.start()
         await self._start_smtp()
         for server in self.web.values():
             await server.start()
-        part = ports_file.with_suffix(".part")
+        unfinished = ports_file.with_suffix(".part")
         paths = {"certificate": str(self.certificate), "key": str(self.key)}
-        part.write_text(json.dumps({**self.ports, **paths}))
-        part.replace(ports_file)
+        unfinished.write_text(json.dumps({**self.ports, **paths}))
+        unfinished.replace(ports_file)
         try:
             while True:
-                self.plant.advance(self.clock.now())
+                for part in self.sites.values():
+                    part.plant.advance(self.clock.now())
                 await asyncio.sleep(PLANT_EVERY_S)
         finally:
             for server in self.web.values():
                 await server.stop()
-            await self.plc.stop()
+            for plc in self.plcs.values():
+                await plc.stop()
             self._stop_smtp()
 
     async def _start_smtp(self) -> None:
@@ -139,20 +110,19 @@ class World:
     async def _break(self, order: FaultOrder) -> None:
         was, kind = self.faults[order.target], order.kind
         self.faults[order.target] = kind
-        if order.target == "plc":
-            await self._break_plc(kind, was)
+        if order.target in self.plcs:
+            await _break_plc(self.plcs[order.target], kind, was)
+        elif order.target == "inflow":
+            self._flood(kind == "flood")
         elif kind == "down":
             await self.web[order.target].stop() if order.target in self.web else self._stop_smtp()
         elif was == "down":
             await self.web[order.target].start() if order.target in self.web else await self._start_smtp()
 
-    async def _break_plc(self, kind: str, was: str) -> None:
-        self.plc.registers.fault = kind
-        if kind in {"down", "restart"}:
-            await self.plc.stop()
-            self.plc.registers.restart()
-        if kind == "restart" or (was == "down" and kind != "down"):
-            await self.plc.start()
+    def _flood(self, flooded: bool) -> None:
+        for part in self.sites.values():
+            if isinstance(part.plant, StationPlant):
+                part.plant.flooded = flooded
 
     def _control(self) -> FastAPI:
         app = FastAPI(openapi_url=None)
@@ -161,21 +131,13 @@ class World:
         async def healthz() -> dict[str, str]:
             return {"status": "ok"}
 
-        @app.get("/plant")
-        async def plant() -> dict[str, Any]:
-            p = self.plant
-            return {
-                "at": p.at.isoformat(),
-                "elevation_ft": p.elevation_ft,
-                "power_mw": p.power_mw,
-                "setpoint_mw": p.setpoint_mw,
-                "spill_cfs": p.spill_cfs,
-                "writes": len(self.plc.registers.writes),
-            }
+        @app.get("/plants/{site}")
+        async def plant(site: str) -> dict[str, Any]:
+            return self._site(site).told()
 
-        @app.get("/writes")
-        async def writes() -> list[int]:
-            return self.plc.registers.writes
+        @app.get("/plants/{site}/writes")
+        async def writes(site: str) -> dict[str, dict[int, list[int]]]:
+            return self._site(site).writes
 
         @app.get("/mails")
         async def mails() -> list[dict[str, str]]:
@@ -183,10 +145,38 @@ class World:
 
         @app.post("/faults")
         async def faults(order: FaultOrder) -> dict[str, str]:
+            if order.target in UNIT_IDS and order.target not in self.plcs:
+                raise HTTPException(404, f"target={order.target!r}: this world has {', '.join(self.plcs)}")
             await self._break(order)
             return self.faults
 
         return app
+
+    def _site(self, name: str) -> SimulatedPart:
+        if name not in self.sites:
+            raise HTTPException(404, f"site={name!r} must be one of {', '.join(self.sites)}")
+        return self.sites[name]
+
+
+def _part(file: Path, hydrology: Hydrology, start: datetime, seed: int, scenario: str) -> tuple[str, SimulatedPart]:
+    """The site of a file, by its name. Raises ValueError naming a model that nobody simulates."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    match content["model"]:
+        case "afterbay":
+            return content["site"], afterbay_part(content, hydrology, start, seed)
+        case "pumping_station":
+            return content["site"], station_part(content, read_record(start), start, seed, scenario)
+        case model:
+            raise ValueError(f"{file}: model={model!r} must be afterbay or pumping_station")
+
+
+async def _break_plc(plc: SimulatedPlc, kind: str, was: str) -> None:
+    plc.registers.fault = kind
+    if kind in {"down", "restart"}:
+        await plc.stop()
+        plc.registers.restart()
+    if kind == "restart" or (was == "down" and kind != "down"):
+        await plc.start()
 
 
 def free_port() -> int:

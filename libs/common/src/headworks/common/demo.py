@@ -165,7 +165,7 @@ def _look(stack: Stack, client: httpx.Client) -> Look | None:
     """How things stand, or None while somebody does not answer."""
     headers = {"Authorization": f"Bearer {_token(stack)}"}
     try:
-        plant = client.get(f"http://127.0.0.1:{stack.world['control']}/plant").json()
+        plant = client.get(f"http://127.0.0.1:{stack.world['control']}/plants/abay").json()
         state = client.get(f"{stack.url('control_gateway')}/sites/abay/state", headers=headers)
         latest = client.get(f"{stack.url('optimizer')}/sites/abay/runs/latest", headers=headers)
         alarms = client.get(f"{stack.url('alerts')}/sites/abay/alarms", headers=headers)

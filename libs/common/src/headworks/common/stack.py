@@ -25,6 +25,8 @@ from headworks.common.embedded.process import ServerFault, free_port, spawn, sto
 from headworks.common.permissions import MIGRATE, all_permissions, authorization, write_seeds
 
 SERVICES = ("ingest", "plans", "control_gateway", "optimizer", "alerts", "dashboard")
+PLCS = {"oxph-plc": "plc", "pumps-1": "pumps-1", "pumps-2": "pumps-2"}
+"""What the site files call each PLC, and the port of the simulated world that stands for it."""
 DEMO_USER = "operator"
 START_S = 60.0
 
@@ -156,8 +158,9 @@ class Stack:
         """Start the simulated outside world and learn its ports."""
         ports_file = self.folder / "world.json"
         options = self.options
-        site = options.sites / "abay.yaml"
-        command = [sys.executable, "-m", "headworks.simulators", "--site", str(site), "--ports-file", str(ports_file)]
+        command = [sys.executable, "-m", "headworks.simulators", "--ports-file", str(ports_file)]
+        for site in sorted(options.sites.glob("*.yaml")):
+            command += ["--site", str(site)]
         command += ["--seed", str(options.seed), "--scenario", options.scenario]
         self._processes["world"] = spawn(command, self.log_file("world"), environment=self.environment)
         wait_until(ports_file.exists, self._processes["world"], self.log_file("world"), START_S)
@@ -211,7 +214,8 @@ class Stack:
                 "HEADWORKS_CAISO_KEY_FILE": str(world["key"]),
             }
         if name == "control_gateway":
-            return {"HEADWORKS_PLC_ADDRESSES": json.dumps({"oxph-plc": f"127.0.0.1:{world['plc']}"})}
+            ports = {name: world[target] for name, target in PLCS.items() if target in world}
+            return {"HEADWORKS_PLC_ADDRESSES": json.dumps({name: f"127.0.0.1:{port}" for name, port in ports.items()})}
         if name == "alerts":
             return {
                 "HEADWORKS_SMTP_HOST": "127.0.0.1",
