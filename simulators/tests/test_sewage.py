@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from headworks.simulators.sewage import generated, recorded
-from headworks.simulators.station_record import QUARTER, read_record
+from headworks.simulators.station_record import QUARTER, read_record, recorded_prices
 
 START = datetime(2026, 2, 17, 14, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 2, 16, 22, tzinfo=UTC)
@@ -28,7 +28,7 @@ def test_the_record_begins_at_the_local_midnight_of_the_first_day_and_comes_agai
     day = [inflow(MIDNIGHT + timedelta(days=11) + i * QUARTER) / 4 for i in range(96)]
     assert sum(day) == pytest.approx(276044, rel=0.005)
     # The first hour's price is 0.291 c/kWh.
-    assert record.price_eur_per_mwh[record.row(MIDNIGHT)] == pytest.approx(2.91)
+    assert recorded_prices(record)(MIDNIGHT + timedelta(minutes=59)) == pytest.approx(2.91)
 
 
 def test_without_the_folder_or_its_file_there_is_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

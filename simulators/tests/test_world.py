@@ -101,6 +101,15 @@ async def test_one_pi_serves_both_sites_and_the_station_has_two_weeks_behind_it(
     assert "Next" in answer["Links"]
 
 
+async def test_prices_of_the_day_are_published(world: Running) -> None:
+    query = {"documentType": "A44", "in_Domain": "10YFI-1--------U", "out_Domain": "10YFI-1--------U"}
+    query |= {"periodStart": "202602170000", "periodEnd": "202602180000", "securityToken": "demo-token"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world.ports['entsoe']}") as platform:
+        answer = await platform.get("/api", params=query)
+    assert answer.status_code == 200
+    assert b"price.amount" in answer.content
+
+
 async def test_a_flood_fills_the_tunnel_until_it_is_healed(world: Running) -> None:
     before = (await world.control.get("/plants/blominmaki")).json()["inflow_m3h"]
     await world.fault("inflow", "flood")

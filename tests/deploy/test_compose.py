@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
+from headworks.common.stack import PLCS
+
 SERVICES = {"ingest", "optimizer", "plans", "control-gateway", "alerts", "dashboard"}
 Compose = dict[str, Any]
 CheckEnvironment = Callable[[str, Mapping[str, str | None]], list[str]]
@@ -174,13 +176,19 @@ def test_the_demo_gives_what_services_hand_through_and_names_the_simulators_port
     assert demo["HEADWORKS_HYDROFORECAST_URL"] == f"http://simulators:{ports['hydroforecast']}"
     assert demo["HEADWORKS_CAISO_URL"] == f"http://simulators:{ports['caiso']}"
     assert demo["HEADWORKS_SMTP_PORT"] == str(ports["smtp"])
-    assert json.loads(demo["HEADWORKS_PLC_ADDRESSES"])["oxph-plc"] == f"simulators:{ports['plc']}"
+    addresses = {name: f"simulators:{ports[target]}" for name, target in PLCS.items()}
+    assert json.loads(demo["HEADWORKS_PLC_ADDRESSES"]) == addresses
 
 
 def test_the_demo_names_a_plc_for_each_of_the_site_files(demo: dict[str, str], sites_folder: Path) -> None:
     sites = [yaml.safe_load(file.read_text()) for file in sites_folder.glob("*.yaml")]
     plcs = {plc for site in sites for plc in site.get("control", {}).get("plcs", {})}
     assert set(json.loads(demo["HEADWORKS_PLC_ADDRESSES"])) == plcs
+
+
+def test_the_simulators_stand_for_every_site(compose: Compose, sites_folder: Path) -> None:
+    given = [word for word in compose["services"]["simulators"]["command"] if word.startswith("--site=")]
+    assert given == [f"--site=/etc/headworks/sites/{file.name}" for file in sorted(sites_folder.glob("*.yaml"))]
 
 
 def test_nothing_is_privileged_and_only_the_dashboard_is_published(compose: Compose) -> None:

@@ -1,6 +1,7 @@
 """The Kubernetes manifests hold together and agree with the code: as they are written, and as kustomize builds them."""
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+
+from headworks.common.stack import PLCS
 
 SERVICES = {"ingest", "optimizer", "plans", "control-gateway", "alerts", "dashboard"}
 SECRETS_FOLDER = "/run/secrets/headworks"
@@ -271,6 +274,24 @@ def test_one_gateway_alone_writes_and_keeps_its_state(objects: list[Object]) -> 
 
 def test_no_secret_is_among_the_manifests(objects: list[Object]) -> None:
     assert [o["metadata"]["name"] for o in objects if o["kind"] == "Secret"] == []
+
+
+def test_the_demo_lets_the_gateway_reach_every_simulated_plc(root: Path, sites_folder: Path) -> None:
+    folder = root / "deploy/k8s/overlays/demo"
+    [pod] = yaml.safe_load_all((folder / "ingest.yaml").read_text())
+    [simulators] = pod["spec"]["template"]["spec"]["initContainers"]
+    given = [word for word in simulators["args"] if word.startswith("--site=")]
+    assert given == [f"--site=/etc/headworks/sites/{file.name}" for file in sorted(sites_folder.glob("*.yaml"))]
+    ports = json.loads(simulators["args"][-1].partition("=")[2])
+    service, *policies = yaml.safe_load_all((folder / "simulators.yaml").read_text())
+    opened = {port["targetPort"]: port["port"] for port in service["spec"]["ports"]}
+    assert opened == {port["name"]: port["containerPort"] for port in simulators["ports"] if port["name"] != "control"}
+    _, content = kustomization(folder)
+    [addresses] = [e["literals"][0] for e in content["configMapGenerator"] if e["name"] == "headworks-plcs"]
+    assert json.loads(addresses.partition("=")[2]) == {plc: f"simulators:{ports[to]}" for plc, to in PLCS.items()}
+    for policy in policies:
+        rules = [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
+        assert {ports[to] for to in PLCS.values()} <= {port["port"] for rule in rules for port in rule["ports"]}
 
 
 def test_our_own_assembly_is_what_kustomize_builds(root: Path, kustomize_build: Build) -> None:

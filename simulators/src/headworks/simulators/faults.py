@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-Target = Literal["pi", "hydroforecast", "caiso", "plc", "pumps-1", "pumps-2", "smtp", "inflow"]
+Target = Literal["pi", "hydroforecast", "caiso", "entsoe", "plc", "pumps-1", "pumps-2", "smtp", "inflow"]
 PLC_FAULTS = frozenset({"down", "restart", "hang", "exception", "refuse", "read_back_differs"})
 FAULTS: dict[Target, frozenset[str]] = {
     "pi": frozenset(
@@ -14,6 +14,7 @@ FAULTS: dict[Target, frozenset[str]] = {
         {"down", "garbage", "refuse_auth", "unavailable", "no_data", "no_primary", "stale", "hang"}
     ),
     "caiso": frozenset({"down", "garbage", "refuse_auth", "unavailable", "no_data", "bad_hash", "hang"}),
+    "entsoe": frozenset({"down", "garbage", "refuse_auth", "unavailable", "no_data", "hang"}),
     "plc": PLC_FAULTS,
     "pumps-1": PLC_FAULTS,
     "pumps-2": PLC_FAULTS,

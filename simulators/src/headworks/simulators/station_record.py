@@ -6,6 +6,7 @@ begins, and the last the day before. A quarter hour of the record stays at its h
 
 import csv
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,11 @@ class StationRecord:
     def row(self, at: datetime) -> int:
         """The place of the quarter hour that holds an instant."""
         return (at - self.first) // QUARTER % len(self.inflow_m3h)
+
+
+def recorded_prices(record: StationRecord) -> Callable[[datetime], float]:
+    """The price [EUR/MWh] of the quarter hour that holds an instant."""
+    return lambda at: record.price_eur_per_mwh[record.row(at)]
 
 
 def read_record(start: datetime) -> StationRecord | None:

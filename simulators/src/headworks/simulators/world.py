@@ -1,4 +1,4 @@
-"""The outside world as one process: plants, PLCs, PI, HydroForecast, CAISO, SMTP, and a control port that breaks them."""
+"""The outside world as one process: plants, PLCs, what tells of them and of the market, mail, and a control port that breaks them."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ from fastapi import FastAPI, HTTPException
 from headworks.simulators.caiso import create_caiso
 from headworks.simulators.certificates import make_client_certificate
 from headworks.simulators.clock import world_clock
+from headworks.simulators.entsoe import Prices, create_entsoe, generated_prices
 from headworks.simulators.faults import FaultOrder, healthy
 from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
@@ -23,10 +24,10 @@ from headworks.simulators.plc import SimulatedPlc
 from headworks.simulators.site_parts import SimulatedPart, afterbay_part, station_part
 from headworks.simulators.smtp import MailBox
 from headworks.simulators.station_plant import StationPlant
-from headworks.simulators.station_record import read_record
+from headworks.simulators.station_record import StationRecord, read_record, recorded_prices
 from headworks.simulators.web import WebServer
 
-SERVERS = ("pi", "hydroforecast", "caiso", "smtp", "control")
+SERVERS = ("pi", "hydroforecast", "caiso", "entsoe", "smtp", "control")
 UNIT_IDS = {"plc": 1, "pumps-1": 1, "pumps-2": 2}
 PLANT_EVERY_S = 0.1
 PI_PAGE = 100
@@ -49,17 +50,18 @@ class World:
         self.clock, self.host = world_clock(), host
         self.faults = healthy()
         start = self.clock.now()
-        hydrology = Hydrology(seed, scenario, start)
-        self.sites = dict(_part(file, hydrology, start, seed, scenario) for file in site_files)
+        hydrology, record = Hydrology(seed, scenario, start), read_record(start)
+        self.sites = dict(_part(file, hydrology, record, start, seed, scenario) for file in site_files)
+        prices = recorded_prices(record) if record else generated_prices(seed)
         registers = {name: plc for part in self.sites.values() for name, plc in part.plcs.items()}
         self.ports = {name: ports.get(name) or free_port() for name in (*SERVERS, *registers)}
         self.plcs = {name: SimulatedPlc(plc, self.ports[name], UNIT_IDS[name], host) for name, plc in registers.items()}
         self.certificate, self.key = make_client_certificate(folder)
         self.mailbox = MailBox(self._fault("smtp"))
-        self.web = {name: WebServer(app, self.ports[name], host) for name, app in self._apps(hydrology).items()}
+        self.web = {name: WebServer(app, self.ports[name], host) for name, app in self._apps(hydrology, prices).items()}
         self._smtp: asyncio.Server | None = None
 
-    def _apps(self, hydrology: Hydrology) -> dict[str, FastAPI]:
+    def _apps(self, hydrology: Hydrology, prices: Prices) -> dict[str, FastAPI]:
         """What answers over HTTP, by name."""
         now = self.clock.now
         databases = {site.upper(): part.plant for site, part in self.sites.items()}
@@ -67,6 +69,7 @@ class World:
             "pi": create_pi(databases, now, "demo:demo", self._fault("pi"), PI_PAGE),
             "hydroforecast": create_hydroforecast(hydrology, now, "demo-key", self._fault("hydroforecast")),
             "caiso": create_caiso(now, self.certificate.read_bytes(), self._fault("caiso")),
+            "entsoe": create_entsoe(now, "demo-token", self._fault("entsoe"), prices),
             "control": self._control(),
         }
 
@@ -158,14 +161,16 @@ class World:
         return self.sites[name]
 
 
-def _part(file: Path, hydrology: Hydrology, start: datetime, seed: int, scenario: str) -> tuple[str, SimulatedPart]:
+def _part(
+    file: Path, hydrology: Hydrology, record: StationRecord | None, start: datetime, seed: int, scenario: str
+) -> tuple[str, SimulatedPart]:
     """The site of a file, by its name. Raises ValueError naming a model that nobody simulates."""
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     match content["model"]:
         case "afterbay":
             return content["site"], afterbay_part(content, hydrology, start, seed)
         case "pumping_station":
-            return content["site"], station_part(content, read_record(start), start, seed, scenario)
+            return content["site"], station_part(content, record, start, seed, scenario)
         case model:
             raise ValueError(f"{file}: model={model!r} must be afterbay or pumping_station")
 

@@ -212,6 +212,8 @@ class Stack:
                 "HEADWORKS_CAISO_URL": f"http://127.0.0.1:{world['caiso']}",
                 "HEADWORKS_CAISO_CERTIFICATE_FILE": str(world["certificate"]),
                 "HEADWORKS_CAISO_KEY_FILE": str(world["key"]),
+                "HEADWORKS_ENTSOE_URL": f"http://127.0.0.1:{world['entsoe']}",
+                "HEADWORKS_ENTSOE_TOKEN": "demo-token",
             }
         if name == "control_gateway":
             ports = {name: world[target] for name, target in PLCS.items() if target in world}
