@@ -1,4 +1,4 @@
-"""The outside world as one process: plants, PLCs, what tells of them and of the market, mail, and a control port that breaks them."""
+"""The outside world as one process: plants, PLCs, data sources and markets, mail, and a control port that breaks them."""
 
 import asyncio
 import json
