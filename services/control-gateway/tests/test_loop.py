@@ -64,8 +64,8 @@ class Gateway:
     async def tick(self, *, after_s: float = 1.0, times: int = 1) -> ResourceState:
         for _ in range(times):
             self.clock.forward(after_s)
-            for actuator in self.actuators:
-                await self.loop._tick(actuator, self.loop.plcs[actuator.plc])
+            for name in self.ports:
+                await self.loop._turn(name)
         return self.loop.state().resources[0]
 
     def told(self) -> list[Setpoint]:

@@ -71,6 +71,8 @@ _SPANS = {
     Basis.HOUR_MEAN: timedelta(hours=1),
     Basis.QUARTER_HOUR_MEAN: timedelta(minutes=15),
 }
+MEANS = {span: basis for basis, span in _SPANS.items() if basis is not Basis.INSTANT}
+"""The spans whose means can be kept, and as what."""
 
 
 class Sample(Message):
@@ -367,6 +369,13 @@ class Outcome(StrEnum):
     LINK_LOST = "link_lost"
 
 
+class Quantity(StrEnum):
+    """What a decision is on: a setpoint in its unit, or a run command (unit `on`: 1 run, 0 stand)."""
+
+    SETPOINT = "setpoint"
+    RUN = "run"
+
+
 class Setpoint(Message):
     """One journalled decision of the gateway: what the plan asked, what was allowed, what the PLC then held."""
 
@@ -383,10 +392,11 @@ class Setpoint(Message):
     reason: str = ""
     plan_id: int | None = None
     plan_version: int | None = None
+    quantity: Quantity = Quantity.SETPOINT
 
 
 class ResourceState(Message):
-    """What the gateway knows of one actuator now."""
+    """What the gateway knows of one actuator now. What has a default is of pumps alone; None is unknown."""
 
     resource: Name
     unit: str
@@ -400,10 +410,21 @@ class ResourceState(Message):
     fail_safe: bool
     refused: bool = False
     reason: str = ""
+    running: bool | None = None
+    run_commanded: bool | None = None
+    run_since: Instant | None = Field(default=None, description="since when it runs or stands, so far as was seen")
+    power_kw: float | None = None
+
+
+class Interlock(StrEnum):
+    """What stands above the plan of a pumping station."""
+
+    LOW_LOW = "low_low"
+    HIGH_HIGH = "high_high"
 
 
 class ControlState(Message):
-    """The gateway's state, published on change and at a steady beat."""
+    """The gateway's state, published on change and at a steady beat. Level and interlock are of pumping stations alone."""
 
     site: Name
     at: Instant
@@ -411,6 +432,8 @@ class ControlState(Message):
     e_stop: bool
     e_stop_by: str | None = None
     resources: tuple[ResourceState, ...]
+    level_m: float | None = None
+    interlock: Interlock | None = None
 
 
 # ---------------------------------------------------------------- alerts

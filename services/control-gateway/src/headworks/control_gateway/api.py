@@ -65,9 +65,10 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, clock: Clock)
 
     @app.post("/sites/{site}/e-stop")
     async def press_e_stop(site: str, order: Reason, caller: Operator) -> ControlState:
-        """Stop all writes to the site at once, whether or not it can be recorded."""
+        """Stop all pumps and all other writes of the site at once, whether or not it can be recorded."""
         loop, by = loop_of(site), f"{caller.name}: {order.reason}"
         loop.switches.press_e_stop(by, clock.now())
+        loop.wake()
         loop.record_order(f"e-stop pressed by {by}")
         log.warning("e-stop pressed", site=site, by=by)
         return loop.state()
@@ -116,3 +117,4 @@ def _recorded(loop: ControlLoop, order: str) -> Iterator[None]:
         raise unrecorded from error
     finally:
         loop.changed.set()
+        loop.wake()

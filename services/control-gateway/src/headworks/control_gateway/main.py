@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,12 +19,15 @@ from headworks.common.sites import afterbays, read_sites
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.limits import actuators_of
+from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.plc import Plc
-from headworks.control_gateway.section import control_section
+from headworks.control_gateway.pump_limits import pump_limits_of
+from headworks.control_gateway.runs import RunBook
+from headworks.control_gateway.section import ControlSection, control_section
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.shipping import Shipper, publish_state
+from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.waterway.site import Site
 
@@ -98,16 +102,28 @@ def _loop(
     plcs = {
         name: Plc(name, *settings.plc_address(name), plc.unit_id, plc.timeout) for name, plc in section.plcs.items()
     }
+    actuators = actuators_of(site, section)
     return ControlLoop(
         site=site.site,
-        actuators=actuators_of(site, section),
+        actuators=actuators,
         plcs=plcs,
         plans=plans,
         switches=SwitchBoard(settings.folder, site.site),
         journal=journal,
         clock=clock,
         tick_s=section.tick_every,
+        station=_station(site, section, actuators, settings, clock),
     )
+
+
+def _station(
+    site: Site, section: ControlSection, actuators: Sequence[Actuator], settings: GatewaySettings, clock: Clock
+) -> Station | None:
+    limits = pump_limits_of(site, section, actuators)
+    if limits is None:
+        return None
+    runs = RunBook(settings.folder, site.site, limits.unseen_s)
+    return Station(limits, limits.interlocks.order, runs, clock.now())
 
 
 def documented_api() -> FastAPI:

@@ -30,7 +30,7 @@ class LevelScale:
 
 @dataclass(frozen=True, slots=True)
 class PumpLimits:
-    """All of it; `level_addresses` by PLC, `interlock_hz` the speed at which called pumps run."""
+    """All of it; `level_addresses` by PLC, `interlock_hz` the speed at which called pumps run, `unseen_s` see runs.py."""
 
     runs: RunLimits
     interlocks: InterlockLimits
@@ -39,6 +39,7 @@ class PumpLimits:
     interlock_hz: float
     level_control: LevelControl | None
     fail_safe_level_m: float | None
+    unseen_s: float
 
 
 def pump_limits_of(site: Site, section: ControlSection, actuators: Sequence[Actuator]) -> PumpLimits | None:
@@ -64,6 +65,7 @@ def pump_limits_of(site: Site, section: ControlSection, actuators: Sequence[Actu
             interlock_hz=hz,
             level_control=_level_control(where, pumps),
             fail_safe_level_m=_fail_safe_level_m(where, pumps),
+            unseen_s=pumps.unseen_at_most,
         )
     except ValueError as error:
         raise ValueError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error

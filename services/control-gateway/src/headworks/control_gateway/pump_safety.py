@@ -93,6 +93,7 @@ class Keep:
 
 
 RunDecision = Start | Stop | Keep | Refused
+NO_PLAN = Keep("no plan is in force: what runs is held")
 
 
 def decide_run(limits: RunLimits, speeds: Limits, situation: RunSituation, now: datetime) -> RunDecision:
@@ -141,7 +142,7 @@ def _as_planned(
 ) -> RunDecision:
     plan = situation.plan
     if plan is None:
-        return Keep("no plan is in force: what runs is held")
+        return NO_PLAN
     wanted = plan.requested != OFF
     violations = plan_violations(speeds, plan, now) if wanted else timing_violations(speeds, plan, now)
     if violations:
@@ -157,7 +158,7 @@ def _as_planned(
 
 def _wished_on(limits: RunLimits, situation: RunSituation, feedback: RunFeedback, now: datetime) -> RunDecision:
     if feedback.commanded:
-        return Keep("it stands although it is commanded to run")
+        return Refused(("it stands although it is commanded to run",))
     if feedback.running:
         return Start("it runs without its command")
     if (now - feedback.since).total_seconds() < limits.minimum_rest_s:

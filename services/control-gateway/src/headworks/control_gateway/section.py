@@ -107,6 +107,7 @@ class PumpsSection(_Section):
     minimum_pumps_on: int = Field(ge=0)
     start_every: Duration
     start_takes: Duration
+    unseen_at_most: Duration
     start_order: Annotated[tuple[Name, ...], Field(min_length=1)]
     level: LevelSection
     low_low: LowLowSection

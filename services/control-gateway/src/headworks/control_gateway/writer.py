@@ -1,4 +1,4 @@
-"""The only way to the plant: journal, write, read back, journal the outcome. A write is never repeated blindly."""
+"""The only way to the plant: write and read back. A write is never repeated blindly; its intent is in the journal before."""
 
 import asyncio
 import time
@@ -32,6 +32,11 @@ class Differs:
     read_back: int
     fault: LinkFault | None = None
 
+    @property
+    def why(self) -> str:
+        """What is known of the reason, to put behind what happened."""
+        return f"; {self.fault.reason}" if self.fault else ""
+
 
 WriteResult = Verified | Differs | LinkFault
 
@@ -43,11 +48,25 @@ async def write_setpoint(plc: Plc, actuator: Actuator, counts: int) -> WriteResu
     """
     if not actuator.limits.minimum <= counts <= actuator.limits.maximum:
         raise ValueError(f"{actuator.resource}: {counts} counts is outside the limits; not written")
+    return await _write(plc, actuator.setpoint_address, actuator.readback_address, counts)
+
+
+async def write_run(plc: Plc, actuator: Actuator, on: bool) -> WriteResult:
+    """Command a pump to run or to stand and wait until the PLC has taken it over.
+
+    Raises ValueError for an actuator that is no pump.
+    """
+    if actuator.run is None:
+        raise ValueError(f"{actuator.resource}: it has no run command; not written")
+    return await _write(plc, actuator.run.command_address, actuator.run.readback_address, int(on))
+
+
+async def _write(plc: Plc, address: int, readback_address: int, counts: int) -> WriteResult:
     started = time.perf_counter()
-    fault = await plc.write_holding(actuator.setpoint_address, counts)
+    fault = await plc.write_holding(address, counts)
     # A fault of the write itself says nothing of whether it arrived: the read-back decides.
     while True:
-        held = await plc.read_holding(actuator.readback_address)
+        held = await plc.read_holding(readback_address)
         if isinstance(held, LinkFault):
             return held
         if held[0] == counts:

@@ -1,0 +1,143 @@
+"""Brings a pump to what is due: its speed before its start, its stop before all else, each journalled and read back."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+import structlog
+
+from headworks.common.clock import Clock
+from headworks.common.messages import Outcome
+from headworks.control_gateway.due import Due, Present, at_once, due_speed, fail_safe_speed
+from headworks.control_gateway.known import Known
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.pump_safety import OFF, Duty, Keep, RunDecision, RunSituation, Start, Stop, decide_run
+from headworks.control_gateway.recording import Recorder
+from headworks.control_gateway.safety import DuePlan, Hold, Refused
+from headworks.control_gateway.setpoint_control import SetpointControl
+from headworks.control_gateway.station import Station
+from headworks.control_gateway.switches import SwitchBoard
+from headworks.control_gateway.writer import Differs, Verified, write_run
+
+log = structlog.get_logger(__name__)
+NO_SPEED = Refused(("the PLC holds no speed within the limits to start at",))
+
+
+@dataclass(frozen=True, slots=True)
+class PumpControl:
+    """Acts on the pumps of one site."""
+
+    station: Station
+    setpoints: SetpointControl
+    switches: SwitchBoard
+    recorder: Recorder
+    clock: Clock
+
+    async def follow(self, actuator: Actuator, plc: Plc, known: Known, now: datetime) -> Known:
+        """Decide on the run command, then on the speed of what runs; of a start the speed comes first."""
+        duty = self.station.duty(actuator.resource, now)
+        due = self._due(actuator, known, now)
+        speed = self._interlocked(actuator, duty, now) or due.plan
+        known = replace(known, level_memory=due.memory)
+        decision = self._decide(actuator, known, due.plan, duty, now)
+        if isinstance(decision, Start):
+            return await self._start(actuator, plc, known, due.plan, speed, now)
+        known = await self._act(actuator, plc, known, decision, now)
+        if isinstance(decision, Refused | Stop) or known.run is None:
+            return replace(known, decision=None, ramped_until=now)
+        if not known.run.running or (speed is not None and speed.requested == OFF):
+            return replace(known, decision=Hold("the speed stays as it is"), ramped_until=now)
+        return await self.setpoints.follow(actuator, plc, known, speed, now)
+
+    def _interlocked(self, actuator: Actuator, duty: Duty, now: datetime) -> DuePlan | None:
+        """The speed that an interlock asks, if one does."""
+        if duty.called or duty.high_high:
+            return at_once(actuator.counts(self.station.limits.interlock_hz), now)
+        return None
+
+    def _due(self, actuator: Actuator, known: Known, now: datetime) -> Due:
+        """What the plan asks, or, without one, the fail-safe where one is configured."""
+        limits, feedback = self.station.limits, known.feedback
+        speed_hz = actuator.value(feedback.actual) if feedback else None
+        present = Present(speed_hz, known.power_kw, self.station.level_m(now))
+        runs = known.run is not None and known.run.running
+        control, target_m = limits.level_control, limits.fail_safe_level_m
+        if known.plan is None and actuator.fail_safe == "level" and runs and control and target_m is not None:
+            return fail_safe_speed(actuator, present, control, target_m, known.level_memory, now)
+        return due_speed(known.plan, actuator, present, control, known.level_memory, now)
+
+    def _decide(self, actuator: Actuator, known: Known, plan: DuePlan | None, duty: Duty, now: datetime) -> RunDecision:
+        switches = self.switches.now
+        situation = RunSituation(
+            mode=switches.mode.value,
+            e_stop=switches.e_stop,
+            recordable=self.recorder.journal.writable,
+            plan=plan if known.plan is not None else None,  # a fail-safe speed is no plan to start or stop by
+            feedback=known.run,
+            duty=duty,
+            ordered=self.station.order_of(actuator.resource),
+            started_at=self.station.started_at,
+        )
+        return decide_run(self.station.limits.runs, actuator.limits, situation, now)
+
+    async def _start(
+        self,
+        actuator: Actuator,
+        plc: Plc,
+        known: Known,
+        plan: DuePlan | None,
+        speed: DuePlan | None,
+        now: datetime,
+    ) -> Known:
+        """Set the speed, then start, if that is still right: while the speed was set, an e-stop may have come."""
+        standing = known.run is not None and not known.run.running
+        known = await self.setpoints.follow(actuator, plc, known, speed, now, standing=standing)
+        if not known.link_up:
+            return known
+        now = self.clock.now()
+        decision = self._decide(actuator, known, plan, self.station.duty(actuator.resource, now), now)
+        held = known.feedback.read_back if known.feedback else None
+        if isinstance(decision, Start) and not (held and actuator.limits.minimum <= held <= actuator.limits.maximum):
+            decision = NO_SPEED
+        return await self._act(actuator, plc, known, decision, now)
+
+    async def _act(self, actuator: Actuator, plc: Plc, known: Known, decision: RunDecision, now: datetime) -> Known:
+        news = decision != known.run_decision or not self.recorder.journal.writable
+        known = replace(known, run_decision=decision)
+        match decision:
+            case Start() | Stop():
+                return await self._command(actuator, plc, known, decision, now)
+            case Refused(violations=violations):
+                if news:
+                    self.recorder.run(actuator, known.plan, Outcome.REFUSED, now, violations=violations)
+            case Keep():
+                pass
+            case _:
+                assert_never(decision)
+        return known
+
+    async def _command(
+        self, actuator: Actuator, plc: Plc, known: Known, decision: Start | Stop, now: datetime
+    ) -> Known:
+        """Journal the intent, write, journal what became of it. What protects is written even where no journal takes it."""
+        on, plan, record = isinstance(decision, Start), known.plan, self.recorder.run
+        if not record(actuator, plan, Outcome.INTENDED, now, on=on, reason=decision.reason):
+            if not decision.forced:
+                return replace(known, run_decision=Refused(("the journal cannot be written",)))
+            log.error("a pump is commanded without a record", pump=actuator.resource, on=on, reason=decision.reason)
+        self.station.ordered(actuator.resource, on, now)
+        result = await write_run(plc, actuator, on)
+        at = self.clock.now()
+        match result:
+            case Verified(read_back=read_back):
+                record(actuator, plan, Outcome.VERIFIED, at, on=on, read_back=read_back, reason=decision.reason)
+            case Differs(read_back=read_back):
+                reason = f"the PLC holds another run command than was written{result.why}"
+                record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, on=on, read_back=read_back, reason=reason)
+            case LinkFault(reason=reason):
+                record(actuator, plan, Outcome.LINK_LOST, at, on=on, reason=reason)
+                return replace(known, link_up=False, decision=None, run_decision=None)
+            case _:
+                assert_never(result)
+        return replace(known, run=known.run and replace(known.run, commanded=bool(read_back)))

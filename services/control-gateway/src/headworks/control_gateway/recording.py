@@ -1,0 +1,97 @@
+"""Makes journal entries: what was decided on an actuator, on which plan, and what the PLC then held."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from headworks.common.messages import Outcome, Plan, Quantity, Setpoint
+from headworks.control_gateway.due import target_of
+from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.pump_safety import OFF
+
+RUN_UNIT = "on"
+"""The unit of a run command: 1 run, 0 stand."""
+
+
+@dataclass
+class Recorder:
+    """Writes one site's entries; `changed` is set with each."""
+
+    site: str
+    journal: Journal
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def setpoint(
+        self,
+        actuator: Actuator,
+        plan: Plan | None,
+        outcome: Outcome,
+        at: datetime,
+        *,
+        counts: int | None = None,
+        read_back: int | None = None,
+        violations: tuple[str, ...] = (),
+        reason: str = "",
+    ) -> bool:
+        """Record a decision on a setpoint; False when the journal cannot be written."""
+        values = {
+            "unit": actuator.unit,
+            "requested": target_of(plan),
+            "enforced": actuator.value(counts),
+            "read_back": actuator.value(read_back),
+        }
+        return self._append(actuator, plan, outcome, at, violations, reason, Quantity.SETPOINT, values)
+
+    def run(
+        self,
+        actuator: Actuator,
+        plan: Plan | None,
+        outcome: Outcome,
+        at: datetime,
+        *,
+        on: bool | None = None,
+        read_back: int | None = None,
+        violations: tuple[str, ...] = (),
+        reason: str = "",
+    ) -> bool:
+        """Record a decision on a run command; False when the journal cannot be written."""
+        requested = target_of(plan)
+        values = {
+            "unit": RUN_UNIT,
+            "requested": None if requested is None else float(requested != OFF),
+            "enforced": None if on is None else float(on),
+            "read_back": None if read_back is None else float(read_back),
+        }
+        return self._append(actuator, plan, outcome, at, violations, reason, Quantity.RUN, values)
+
+    def _append(
+        self,
+        actuator: Actuator,
+        plan: Plan | None,
+        outcome: Outcome,
+        at: datetime,
+        violations: tuple[str, ...],
+        reason: str,
+        quantity: Quantity,
+        values: Mapping[str, str | float | None],
+    ) -> bool:
+        entry = Setpoint.model_validate(
+            {
+                "setpoint_id": uuid.uuid4().hex,
+                "site": self.site,
+                "resource": actuator.resource,
+                "at": at,
+                "outcome": outcome,
+                "violations": violations,
+                "reason": reason,
+                "plan_id": plan.plan_id if plan else None,
+                "plan_version": plan.plan_version if plan else None,
+                "quantity": quantity,
+                **values,
+            }
+        )
+        self.changed.set()
+        return self.journal.append(entry)
