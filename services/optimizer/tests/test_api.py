@@ -2,75 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import httpx
-import nats.aio.client
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from headworks.common.auth import Authenticator, Issuer, Role
+from headworks.common.auth import Role
 from headworks.common.bus import Bus
-from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.messages import RunFinished, RunProgress, RunStage, RunStatus, SolveJob
-from headworks.common.settings import ServiceSettings
 from headworks.common.subjects import RUN_PROGRESS
 from headworks.common.tasks import in_background
 from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Solution
 from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
-from headworks.optimizer.afterbay.kind import AfterbayKind
 from headworks.optimizer.afterbay.solve import solve_case
-from headworks.optimizer.api import create_api
 from headworks.optimizer.main import documented_api
 from headworks.optimizer.store import Run, RunStore
 from headworks.waterway.afterbay_site import AfterbaySite
 
-SECRET = "a-secret-of-these-tests-that-is-long-enough"
-
-
-class Client:
-    """Calls the API in a role."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-
-    async def __call__(
-        self, method: str, path: str, role: Role | None = Role.OPERATOR, json: object = None
-    ) -> httpx.Response:
-        headers = {}
-        if role is not None:
-            token = Issuer(SECRET, "headworks", "headworks").issue("ann", role, timedelta(minutes=1))
-            headers["Authorization"] = f"Bearer {token}"
-        return await self._client.request(method, path, headers=headers, json=json)
-
-
-def app(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> FastAPI:
-    secret = tmp_path / "secret"
-    secret.write_text(SECRET)
-    other = site.model_copy(update={"site": "other"})
-    api = create_api({"abay": AfterbayKind(site), "other": AfterbayKind(other)}, store, bus, clock)
-    api.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
-    return api
-
-
-@pytest.fixture
-async def call(site: AfterbaySite, store: RunStore, clock: Clock, tmp_path: Path) -> AsyncIterator[Client]:
-    """The API with the bus away: only watching a run needs it."""
-    transport = httpx.ASGITransport(app(site, store, Bus(nats.aio.client.Client(), "test"), clock, tmp_path))
-    async with httpx.AsyncClient(transport=transport, base_url="http://optimizer") as client:
-        yield Client(client)
-
-
-@pytest.fixture
-async def watch(site: AfterbaySite, store: RunStore, bus: Bus, clock: Clock, tmp_path: Path) -> AsyncIterator[Client]:
-    """The API with a bus."""
-    transport = httpx.ASGITransport(app(site, store, bus, clock, tmp_path))
-    async with httpx.AsyncClient(transport=transport, base_url="http://optimizer") as client:
-        yield Client(client)
+Call = Callable[..., Coroutine[Any, Any, httpx.Response]]
 
 
 @pytest.fixture
@@ -120,14 +73,14 @@ def routes() -> list[tuple[str, str]]:
     ]
 
 
-async def test_every_route_is_closed_without_a_caller(call: Client) -> None:
-    assert len(routes()) == 10
+async def test_every_route_is_closed_without_a_caller(call: Call) -> None:
+    assert len(routes()) == 12
     for method, path in routes():
         answer = await call(method, path, role=None)
         assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), path
 
 
-async def test_a_viewer_starts_and_cancels_nothing(call: Client, store: RunStore) -> None:
+async def test_a_viewer_starts_and_cancels_nothing(call: Call, store: RunStore) -> None:
     for path in ("/sites/abay/runs", "/runs/abay-1/cancel"):
         assert (await call("POST", path, Role.VIEWER, json={"reason": "curious"})).status_code == 403
     assert await store.newest("abay", 9) == []
@@ -136,7 +89,7 @@ async def test_a_viewer_starts_and_cancels_nothing(call: Client, store: RunStore
 # ---------------------------------------------------------------- order, watch, cancel
 
 
-async def test_an_order_is_accepted_with_an_id_and_queued(call: Client, store: RunStore) -> None:
+async def test_an_order_is_accepted_with_an_id_and_queued(call: Call, store: RunStore) -> None:
     override = {"series": "r4_flow_m3s", "valid_at": "2026-02-17T19:00:00Z", "value": 30.5}
     answer = await call("POST", "/sites/abay/runs", json={"reason": "a storm comes", "overrides": [override]})
     assert answer.status_code == 202
@@ -161,7 +114,7 @@ IMPOSSIBLE_OVERRIDES: list[tuple[dict[str, object], str, str]] = [
 ]
 
 
-async def test_an_override_that_cannot_be_is_named(call: Client, store: RunStore) -> None:
+async def test_an_override_that_cannot_be_is_named(call: Call, store: RunStore) -> None:
     good = {"series": "r4_flow_m3s", "valid_at": "2026-02-24T17:00:00Z", "value": 0.0}
     for override, field, expected in IMPOSSIBLE_OVERRIDES:
         order = {"reason": "test", "overrides": [good, good | override]}
@@ -181,7 +134,7 @@ WRONG_ORDERS: list[tuple[dict[str, object], str]] = [
 ]  # fmt: skip
 
 
-async def test_a_wrong_order_is_named(call: Client) -> None:
+async def test_a_wrong_order_is_named(call: Call) -> None:
     for order, field in WRONG_ORDERS:
         assert list(fields(await call("POST", "/sites/abay/runs", json=order))) == [field]
 
@@ -200,13 +153,13 @@ NOT_THERE = [
 ]
 
 
-async def test_what_is_not_there_is_a_problem(call: Client) -> None:
+async def test_what_is_not_there_is_a_problem(call: Call) -> None:
     for method, path, status in NOT_THERE:
         answer = await call(method, path, json={"reason": "x"} if method == "POST" else None)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
 
 
-async def test_a_waiting_run_is_cancelled_at_once_and_only_once(call: Client, store: RunStore, job: SolveJob) -> None:
+async def test_a_waiting_run_is_cancelled_at_once_and_only_once(call: Call, store: RunStore, job: SolveJob) -> None:
     await store.queue(job)
     answer = await call("POST", "/runs/abay-1/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "CANCELLED")
@@ -217,7 +170,7 @@ async def test_a_waiting_run_is_cancelled_at_once_and_only_once(call: Client, st
     assert "event: finished" in (await call("GET", "/runs/abay-1/progress")).text
 
 
-async def test_a_run_in_a_workers_hands_is_asked_to_stop(call: Client, store: RunStore, job: SolveJob) -> None:
+async def test_a_run_in_a_workers_hands_is_asked_to_stop(call: Call, store: RunStore, job: SolveJob) -> None:
     await store.queue(job)
     await store.begin("abay-1")
     answer = await call("POST", "/runs/abay-1/cancel")
@@ -231,7 +184,7 @@ def events(text: str) -> list[tuple[str, dict[str, object]]]:
 
 
 async def test_a_watcher_sees_the_steps_that_were_and_those_that_come_until_the_end(
-    watch: Client, store: RunStore, bus: Bus, job: SolveJob, now: datetime, relayed: None
+    watch: Call, store: RunStore, bus: Bus, job: SolveJob, now: datetime, relayed: None
 ) -> None:
     await store.queue(job)
     run = await store.begin("abay-1")
@@ -255,7 +208,7 @@ async def test_a_watcher_sees_the_steps_that_were_and_those_that_come_until_the_
 
 
 async def test_a_run_that_ended_long_ago_gives_its_end_without_the_bus(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     case = spilling_storm(hours=72)
     solution = await ended_run(store, site, job, case)
@@ -269,7 +222,7 @@ async def test_a_run_that_ended_long_ago_gives_its_end_without_the_bus(
 
 
 async def test_a_result_is_the_record_the_answer_and_where_it_began(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     case = calm_winter(hours=6)
     solution = await ended_run(store, site, job, case)
@@ -281,7 +234,7 @@ async def test_a_result_is_the_record_the_answer_and_where_it_began(
 
 
 async def test_the_latest_is_the_last_plan_not_a_trial_or_a_failure(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob, now: datetime
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob, now: datetime
 ) -> None:
     await ended_run(store, site, job, calm_winter(hours=3))
     for minutes, (run_id, case) in enumerate({"abay-2": calm_winter(hours=2), "abay-3": None}.items(), start=1):
@@ -295,7 +248,7 @@ async def test_the_latest_is_the_last_plan_not_a_trial_or_a_failure(
 
 
 async def test_the_model_is_there_to_download_in_both_forms(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     options = Options(integer_options=IntegerOptions(max_setpoint_changes=2))
     await ended_run(store, site, job, calm_winter(hours=2, options=options))
@@ -310,7 +263,7 @@ async def test_the_model_is_there_to_download_in_both_forms(
 
 
 async def test_a_run_without_a_case_says_why_it_has_no_model(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     await ended_run(store, site, job, None)
     for answer in (
@@ -324,7 +277,7 @@ async def test_a_run_without_a_case_says_why_it_has_no_model(
 
 
 async def test_an_edited_schedule_is_simulated_without_a_solve(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     solution = await ended_run(store, site, job, calm_winter(hours=4))
     assert solution is not None
@@ -337,7 +290,7 @@ async def test_an_edited_schedule_is_simulated_without_a_solve(
 
 
 async def test_every_setpoint_outside_the_unit_is_named_by_its_hour(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     await ended_run(store, site, job, calm_winter(hours=4))
     edited = {"run_id": "abay-1", "setpoint_mw": [0.8, 5.81, 5.8, 0.79]}
@@ -358,7 +311,7 @@ WRONG_EDITS: list[tuple[dict[str, object], str]] = [
 ]
 
 
-async def test_a_wrong_edit_is_named(call: Client, store: RunStore, site: AfterbaySite, job: SolveJob) -> None:
+async def test_a_wrong_edit_is_named(call: Call, store: RunStore, site: AfterbaySite, job: SolveJob) -> None:
     await ended_run(store, site, job, calm_winter(hours=4))
     for edited, field in WRONG_EDITS:
         answer = await call("POST", "/sites/abay/recalculate", json={"run_id": "abay-1"} | edited)
@@ -366,7 +319,7 @@ async def test_a_wrong_edit_is_named(call: Client, store: RunStore, site: Afterb
 
 
 async def test_a_run_of_another_site_is_not_simulated_with_this_sites_physics(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     await ended_run(store, site, job, calm_winter(hours=2))
     answer = await call("POST", "/sites/other/recalculate", json={"run_id": "abay-1", "setpoint_mw": [1.0, 1.0]})
@@ -374,7 +327,7 @@ async def test_a_run_of_another_site_is_not_simulated_with_this_sites_physics(
 
 
 async def test_an_edit_that_empties_the_reservoir_says_where_it_ends(
-    call: Client, store: RunStore, site: AfterbaySite, job: SolveJob
+    call: Call, store: RunStore, site: AfterbaySite, job: SolveJob
 ) -> None:
     case = calm_winter(hours=168)
     dry = tuple(f.model_copy(update={"r30_flow_m3s": 0.0, "mfra_power_mw": 0.0}) for f in case.forcing)

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, TypeVar
 
-from fastapi import FastAPI, Query
+from fastapi import Body, FastAPI, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -21,10 +21,24 @@ from headworks.common.tasks import end
 from headworks.optimizer.afterbay.case import Form
 from headworks.optimizer.kind import AnyKind, Recalculated, Result
 from headworks.optimizer.orders import EditedSchedule, RunOrder
+from headworks.optimizer.station.case import StrategyPeriod
+from headworks.optimizer.station.kind import StationKind
+from headworks.optimizer.station.strategies import MOST_PERIODS, StrategyDocument, default_document, period_faults
 from headworks.optimizer.store import Run, RunStore
+from headworks.optimizer.strategy_store import StrategyStore
 from headworks.optimizer.values import Answer, Value
 
 M = TypeVar("M", bound=Message)
+
+
+Periods = Annotated[list[StrategyPeriod], Body(max_length=MOST_PERIODS)]
+
+
+class ChangedStrategies(BaseModel):
+    """The new document, and the run that was queued to keep it."""
+
+    document: StrategyDocument
+    run_id: str
 
 
 class Accepted(BaseModel):
@@ -33,7 +47,9 @@ class Accepted(BaseModel):
     run_id: str
 
 
-def create_api(kinds: Mapping[str, AnyKind], store: RunStore, bus: Bus, clock: Clock) -> FastAPI:
+def create_api(
+    kinds: Mapping[str, AnyKind], store: RunStore, strategies: StrategyStore, bus: Bus, clock: Clock
+) -> FastAPI:
     """The API over the runs."""
     app = create_app("optimizer", "Schedules: solved, replayed, explained.")
 
@@ -145,6 +161,27 @@ def create_api(kinds: Mapping[str, AnyKind], store: RunStore, bus: Bus, clock: C
             raise Problem(422, "The request is not valid", errors=[wrong])
         case, answer = await case_of(run), await store.solution(run.run_id, kind.answer_type)
         return await asyncio.to_thread(kind.recalculated, run, case, answer, edited)
+
+    def station_of(site: str) -> StationKind:
+        kind = known_site(site)
+        if not isinstance(kind, StationKind):
+            raise Problem(404, "The site has no strategies", f"site {site} is no pumping station")
+        return kind
+
+    @app.get("/sites/{site}/strategies", responses={404: {"description": "The site has none"}})
+    async def strategies_in_force(site: str, _caller: Viewer) -> StrategyDocument:
+        """What an outside planner asks of the station; version 0 is what its site file says."""
+        return await strategies.newest(site) or default_document(station_of(site).site)
+
+    @app.put("/sites/{site}/strategies", status_code=202, responses={404: {"description": "The site has none"}})
+    async def change_strategies(site: str, periods: Periods, caller: Operator) -> ChangedStrategies:
+        """Put other periods in the place of all; a run that keeps them is queued."""
+        station_of(site)
+        wrong = period_faults(periods)
+        if wrong:
+            raise Problem(422, "The request is not valid", errors=wrong)
+        document, job = await strategies.change(site, periods, caller.name, clock.now())
+        return ChangedStrategies(document=document, run_id=job.run_id)
 
     return app
 

@@ -5,7 +5,9 @@ The types of a case and its answer are the kind's own: a run of a site is read b
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, assert_never
+from typing import Annotated, Any, Protocol, TypeVar, assert_never
+
+from pydantic import Field
 
 from headworks.common.messages import Override, PlanInterval, SolveJob
 from headworks.common.problems import FieldProblem
@@ -14,7 +16,10 @@ from headworks.optimizer.afterbay.kind import AfterbayKind, AfterbayResult
 from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.orders import EditedSchedule
+from headworks.optimizer.station.kind import StationKind, StationResult
+from headworks.optimizer.station.recalculate import RecalculatedSchedule
 from headworks.optimizer.store import Run, RunStore
+from headworks.optimizer.strategy_store import StrategyStore
 from headworks.optimizer.values import Answer, Value
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.site import Site
@@ -23,8 +28,8 @@ from headworks.waterway.station_site import StationSite
 
 C = TypeVar("C", bound=Value)
 A = TypeVar("A", bound=Answer)
-Result = AfterbayResult
-Recalculated = list[Hour]
+Result = Annotated[AfterbayResult | StationResult, Field(discriminator="kind")]
+Recalculated = list[Hour] | RecalculatedSchedule
 
 
 class Kind(Protocol[C, A]):
@@ -70,11 +75,11 @@ class Kind(Protocol[C, A]):
 AnyKind = Kind[Any, Any]
 
 
-def kind_of(site: AnySite) -> AnyKind:
+def kind_of(site: AnySite, strategies: StrategyStore) -> AnyKind:
     """The site with its kind."""
     match site:
         case AfterbaySite():
             return AfterbayKind(site)
         case StationSite():
-            raise NotImplementedError(f"site {site.site}: a pumping station is not yet scheduled")
+            return StationKind(site, strategies)
     assert_never(site)

@@ -20,6 +20,7 @@ from headworks.optimizer.kind import kind_of
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.settings import OptimizerSettings
 from headworks.optimizer.store import RunStore
+from headworks.optimizer.strategy_store import StrategyStore
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker
 from headworks.waterway.site import Site
 from headworks.waterway.site_file import parse_site
@@ -30,9 +31,10 @@ async def main() -> None:
     settings = OptimizerSettings()
     prepare("optimizer", settings)
     clock = clock_from_environment(os.environ)
-    kinds = {name: kind_of(site) for name, site in afterbays(read_sites(settings.sites)).items()}
     database = Database(settings.database_url)
     store = RunStore(database)
+    strategies = StrategyStore(database, store)
+    kinds = {name: kind_of(site, strategies) for name, site in afterbays(read_sites(settings.sites)).items()}
     async with (
         await Bus.connect(settings.nats_url, "optimizer", settings.nats_seed_file) as bus,
         service_client(settings, "optimizer", settings.ingest_url, timeout_s=15) as client,
@@ -52,7 +54,7 @@ async def main() -> None:
             return bus.is_connected
 
         ready = {"database": database.is_ready, "bus": bus_ready}
-        await run("optimizer", settings, create_api(kinds, store, bus, clock), tasks, ready)
+        await run("optimizer", settings, create_api(kinds, store, strategies, bus, clock), tasks, ready)
     await database.close()
 
 
@@ -81,8 +83,9 @@ def site_texts(folder: Path) -> dict[str, str]:
 
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
-    store = RunStore(Database(OptimizerSettings().database_url))
-    return create_api({}, store, Bus(Client(), "optimizer"), Clock())
+    database = Database(OptimizerSettings().database_url)
+    store = RunStore(database)
+    return create_api({}, store, StrategyStore(database, store), Bus(Client(), "optimizer"), Clock())
 
 
 if __name__ == "__main__":

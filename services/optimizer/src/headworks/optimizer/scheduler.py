@@ -1,4 +1,4 @@
-"""When to solve by itself: every hour of plant time, and when a new award or forecast arrives.
+"""When to solve by itself: in every period of plant time, and when a new award or forecast arrives.
 
 A run's id says why and for when, so that several schedulers, or a message heard twice, queue one run.
 """
@@ -19,8 +19,7 @@ from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
-SETTLE = timedelta(minutes=2)
-"""After the hour, so that the values of the hour have come in."""
+DEFAULT_SETTLE = "2 min"
 
 
 @dataclass
@@ -51,9 +50,14 @@ class Scheduler:
         """How often a run is due."""
         return timedelta(seconds=in_unit(self.site.section("schedule")["resolve_every"], "s"))
 
+    @property
+    def settle(self) -> timedelta:
+        """How long after a period begins its run is due, so that the values up to then have come in."""
+        return timedelta(seconds=in_unit(self.site.section("schedule").get("settle", DEFAULT_SETTLE), "s"))
+
     def period_begun(self, now: datetime) -> datetime:
         """When the period began that a run is now due for: values of its first minutes are awaited."""
-        settled, period_s = now - SETTLE, self.period.total_seconds()
+        settled, period_s = now - self.settle, self.period.total_seconds()
         return datetime.fromtimestamp(settled.timestamp() // period_s * period_s, now.tzinfo)
 
     async def on_award(self, award: Award, _delivery: Delivery) -> None:

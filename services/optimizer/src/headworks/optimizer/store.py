@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import Column, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, cast, func, select, update
+from sqlalchemy.dialects.postgresql import JSONPATH, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
@@ -59,6 +59,13 @@ class RunStore:
 
     async def queue(self, job: SolveJob) -> bool:
         """Queue a job with its row; False when a run of this id is known."""
+        async with self._database.transaction() as connection:
+            queued = await self.queue_in(connection, job)
+        self.outbox.wake()
+        return queued
+
+    async def queue_in(self, connection: AsyncConnection, job: SolveJob) -> bool:
+        """The same in the caller's transaction; call `outbox.wake()` after its commit."""
         row = {
             "run_id": job.run_id,
             "site": job.site,
@@ -68,13 +75,10 @@ class RunStore:
             "overrides": [o.model_dump(mode="json") for o in job.overrides],
             "stage": RunStage.QUEUED.value,
         }
-        async with self._database.transaction() as connection:
-            added = await connection.execute(insert(runs).values(**row).on_conflict_do_nothing())
-            if not added.rowcount:
-                return False
+        added = await connection.execute(insert(runs).values(**row).on_conflict_do_nothing())
+        if added.rowcount:
             await self.outbox.add(connection, SOLVE_JOB, job, job.run_id, site=job.site)
-        self.outbox.wake()
-        return True
+        return bool(added.rowcount)
 
     async def begin(self, run_id: str) -> Run | None:
         """Note that a worker has it, under a new attempt; None when it is unknown or has ended.
@@ -198,3 +202,15 @@ class RunStore:
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query.limit(limit))).mappings().all()
         return [Run.model_validate(dict(row)) for row in rows]
+
+    async def first_inflows(self, site: str, since: datetime, steps: int) -> list[tuple[datetime, list[float]]]:
+        """What the plans of a station expected of the inflow [m³/s] in their first steps, by the time they begin at."""
+        t = runs
+        path = f"$.steps[0 to {steps - 1}].inflow_m3s"
+        flows = func.jsonb_path_query_array(t.c.solution, cast(path, JSONPATH))
+        query = select(t.c.case["start"].astext, flows).where(
+            t.c.site == site, t.c.submission_id.is_not(None), t.c.requested_at >= since
+        )
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).all()
+        return sorted((datetime.fromisoformat(start), list(found)) for start, found in rows if start is not None)

@@ -1,4 +1,4 @@
-"""The runs: what was asked, from what inputs, and what came of it."""
+"""The runs: what was asked, from what inputs, and what came of it; and the strategies that outside planners ask for."""
 
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
@@ -32,4 +32,13 @@ runs = Table(
     Column("solution", JSONB),
 )
 Index("ix_runs_site_requested_at", runs.c.site, runs.c.requested_at)
+strategies = Table(
+    "strategies",
+    metadata,
+    Column("site", String(50), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("changed_by", String(64), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("periods", JSONB, nullable=False),
+)
 outbox = outbox_table(metadata)

@@ -11,7 +11,7 @@ from statistics import fmean
 
 from headworks.common.messages import Award, Forecast, Override, Quality, Sample
 from headworks.optimizer.afterbay.case import Case, Forcing, Options
-from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, required_ages
+from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, on_grid, required_ages
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Conditions, Mode, bias_m3s, inflow_m3s, unit_flow_m3s
 from headworks.waterway.afterbay_site import AfterbaySite
@@ -114,7 +114,7 @@ def _flow(
     observed = last.value if last is not None else None
     by_hand = [manual.get((series, start)) for start in grid.starts]
     edited = f"{len(by_hand) - by_hand.count(None)} h by hand" if any(v is not None for v in by_hand) else None
-    covered = _by_hour(forecast, grid) if forecast is not None else [None] * grid.count
+    covered = on_grid(forecast, grid) if forecast is not None else [None] * grid.count
     gaps = covered.count(None)
     if forecast is not None and gaps < grid.count:
         first = next(value for value in covered if value is not None)
@@ -129,23 +129,6 @@ def _flow(
         uses.note(series, "none", None)
         return None
     return [value if hand is None else hand for hand, value in zip(by_hand, filled, strict=True)]
-
-
-def _by_hour(forecast: Forecast, grid: TimeGrid) -> list[float | None]:
-    """The mean of the forecast's steps over each hour, weighted by how much of it they cover; None where they do not."""
-    step = timedelta(seconds=forecast.step_s)
-    water: dict[int, float] = {}
-    covered_s: dict[int, float] = {}
-    for piece in forecast.steps:
-        at, end = max(piece.valid_at, grid.start), min(piece.valid_at + step, grid.end)
-        while at < end:
-            t = grid.index_of(at)
-            until = min(end, grid.start + (t + 1) * grid.step)
-            part_s = (until - at).total_seconds()
-            water[t] = water.get(t, 0.0) + piece.value * part_s
-            covered_s[t] = covered_s.get(t, 0.0) + part_s
-            at = until
-    return [water[t] / covered_s[t] if t in covered_s else None for t in range(grid.count)]
 
 
 def _held_over(values: Sequence[float | None], before: float) -> list[float]:

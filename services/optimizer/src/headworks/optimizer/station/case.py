@@ -19,6 +19,14 @@ class PumpState(Value):
     resource: str
     on: bool
     steps: int = Field(ge=0)
+    hours_run: float = Field(default=0.0, ge=0, description="of late, where running hours shall even out; 0 where not counted")
+
+
+class LastPlan(Value):
+    """The plan before this one: the frequencies [Hz] of each step from `start`, shape (steps, pumps). A solve begins with it."""
+
+    start: Instant
+    frequency_hz: tuple[tuple[float, ...], ...]
 
 
 class OutsideInflow(Value):
@@ -58,7 +66,7 @@ class StationInputs(Value):
     """One problem of a station: how it stands at `start`, the record before, and what is known of the time ahead.
 
     The record has one entry a step, oldest first, and ends at `start`; None is not known. Prices begin at `start` and end
-    where they are known.
+    where they are known; where none is, they are expected from those before.
     """
 
     site: str
@@ -68,7 +76,7 @@ class StationInputs(Value):
     pumps: tuple[PumpState, ...] = Field(min_length=1)
     past_inflow_m3s: tuple[float | None, ...]
     past_price_eur_per_mwh: tuple[float | None, ...] = ()
-    price_eur_per_mwh: tuple[float, ...] = Field(min_length=1)
+    price_eur_per_mwh: tuple[float, ...]
     outside_inflow: OutsideInflow | None = None
     emptied_at: Instant | None = None
     expected_level_m: float | None = Field(default=None, description="what the last plan had for now")
@@ -77,6 +85,13 @@ class StationInputs(Value):
         description="relative errors of past forecasts of the next hours, newest last: what quality is judged by",
     )
     strategies: tuple[StrategyPeriod, ...] = ()
+    last_plan: LastPlan | None = None
+
+    @model_validator(mode="after")
+    def _price_known(self) -> Self:
+        if not self.price_eur_per_mwh and all(price is None for price in self.past_price_eur_per_mwh):
+            raise ValueError("a price must be known: price_eur_per_mwh and past_price_eur_per_mwh hold none")
+        return self
 
 
 class StationStep(Value):

@@ -1,0 +1,231 @@
+"""Makes a station's problem of what is known, and says for every input where it comes from and how old it is.
+
+A step that has begun is planned from its start: the level is that of the start, the pumps stand as they do now. Nothing is
+made up: without level, a pump's state, inflow or any price there is no problem but the reasons.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headworks.common.messages import Forecast, Quality, Sample
+from headworks.optimizer.inputs import Assembled, Unknown, Uses, on_grid, required_ages
+from headworks.optimizer.station.case import OutsideInflow, PumpState, StationInputs, StrategyPeriod
+from headworks.optimizer.station.pump_states import pump_state
+from headworks.optimizer.station.skill import PastForecast, inflow_errors
+from headworks.optimizer.station.strategies import StrategyDocument
+from headworks.waterway import series as names
+from headworks.waterway.quantities import in_unit
+from headworks.waterway.station_site import StationSite
+from headworks.waterway.timegrid import TimeGrid
+
+PUMP_FREQUENCY = "pump_frequency_hz"
+"""What `required_age` calls the frequency of any pump."""
+OF_START = timedelta(minutes=5)
+"""A level so little older than the start is the start's."""
+NOISE_M = 0.1
+"""An empty gauge may read so far below zero; and a tunnel is emptied when the level comes so near (the record's custom)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastPlan:
+    """What the last plan had for the step before the start: the level at its end, and which pumps were on."""
+
+    run_id: str
+    level_m: float
+    on: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What ingest and the runs before knew: newest good values, good values by time, and what was planned and asked."""
+
+    level: Sample | None
+    levels: Sequence[Sample]
+    frequency: Mapping[str, Sample]
+    frequencies: Mapping[str, Sequence[Sample]]
+    inflow: Sequence[Sample]
+    prices: Sequence[Sample]
+    outside: Forecast | None
+    last_plan: LastPlan | None
+    past_forecasts: Sequence[PastForecast]
+    strategies: StrategyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why an input cannot be given."""
+
+    reason: str
+
+
+def station_grid(site: StationSite, now: datetime) -> TimeGrid:
+    """The steps of the horizon, from the start of the one that holds `now`."""
+    section = site.section("schedule")
+    step_s, horizon_s = in_unit(section["step"], "s"), in_unit(section["horizon"], "s")
+    start = datetime.fromtimestamp(now.timestamp() // step_s * step_s, now.tzinfo)
+    return TimeGrid(start, timedelta(seconds=step_s), round(horizon_s / step_s))
+
+
+def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[StationInputs] | Unknown:
+    """The problem of a site at `now`, or why there is none."""
+    grid, uses = station_grid(site, now), Uses(now, required_ages(site))
+    level_m = _level(site, known, uses, grid)
+    pumps = [_pump(pump.resource, known, uses, grid) for pump in site.pumping_station.pumps]
+    record = by_step(known.inflow, grid.step)
+    inflow = _inflow(known, uses, grid, record)
+    prices = _prices(known, uses, grid)
+    missing = [found.reason for found in (level_m, *pumps, inflow, prices) if isinstance(found, Missing)]
+    if isinstance(level_m, Missing) or isinstance(inflow, Missing) or isinstance(prices, Missing) or missing:
+        return Unknown(tuple(missing), tuple(uses.uses))
+    inputs = StationInputs(
+        site=site.site,
+        start=grid.start,
+        step_s=grid.step_s,
+        level_m=level_m,
+        pumps=tuple(pump for pump in pumps if isinstance(pump, PumpState)),
+        past_inflow_m3s=inflow.past_m3s,
+        past_price_eur_per_mwh=prices.past_eur_per_mwh,
+        price_eur_per_mwh=prices.known_eur_per_mwh,
+        outside_inflow=inflow.outside,
+        emptied_at=_emptied_at(site, known, uses),
+        expected_level_m=_expected_level_m(known, uses),
+        past_inflow_error=_errors(known, uses, record),
+        strategies=_strategies(known, uses, grid),
+    )
+    return Assembled(inputs, tuple(uses.uses))
+
+
+def by_step(samples: Sequence[Sample], step: timedelta) -> dict[datetime, float]:
+    """Good means by the step that begins with them or lies within them; of two the one of the shorter span."""
+    values: dict[datetime, float] = {}
+    for sample in sorted(samples, key=lambda s: s.basis.span, reverse=True):
+        if sample.quality is Quality.GOOD and sample.value is not None:
+            steps = max(1, sample.basis.span // step)
+            values.update(dict.fromkeys((sample.valid_at + t * step for t in range(steps)), sample.value))
+    return values
+
+
+def _level(site: StationSite, known: Known, uses: Uses, grid: TimeGrid) -> float | Missing:
+    """The level at the grid's start, else the newest."""
+    at_start = [s for s in known.levels if grid.start - OF_START <= s.valid_at <= grid.start]
+    sample = at_start[-1] if at_start else known.level
+    if sample is None or sample.value is None:
+        uses.note(names.TUNNEL_LEVEL, "none", None)
+        return Missing(f"{names.TUNNEL_LEVEL} is not known")
+    why = None if at_start else f"no good value of {grid.start:%H:%M}Z; the newest one"
+    if uses.note(names.TUNNEL_LEVEL, "pi", sample.valid_at, why):
+        return Missing(f"{names.TUNNEL_LEVEL} of {sample.valid_at:%Y-%m-%d %H:%M}Z is too old to plan from")
+    top_m = site.pumping_station.station.tunnel.pieces[-1].to_m
+    if not -NOISE_M <= sample.value <= top_m:
+        return Missing(f"{names.TUNNEL_LEVEL}={sample.value:.3f} is outside the tunnel's 0 to {top_m:g} m")
+    return max(0.0, sample.value)
+
+
+def _pump(resource: str, known: Known, uses: Uses, grid: TimeGrid) -> PumpState | Missing:
+    """How a pump stands now; where its frequency is not known, as the last plan had it, and as if it had just begun to."""
+    series, newest = names.pump_series(resource, "frequency"), known.frequency.get(resource)
+    required = uses.required.get(PUMP_FREQUENCY)
+    if newest is not None and (required is None or uses.now - newest.valid_at <= required):
+        uses.note(series, "pi", newest.valid_at)
+        return pump_state(resource, newest, known.frequencies.get(resource, ()), grid)
+    why = "no good frequency" if newest is None else f"the frequency of {newest.valid_at:%H:%M}Z is too old"
+    if known.last_plan is None or resource not in known.last_plan.on:
+        uses.note(series, "none", newest.valid_at if newest else None, why)
+        return Missing(f"{series} is not known, and no plan says how {resource} stands")
+    uses.note(series, f"run {known.last_plan.run_id}", None, f"{why}; as the last plan had it")
+    return PumpState(resource=resource, on=known.last_plan.on[resource], steps=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inflow:
+    past_m3s: tuple[float | None, ...]
+    outside: OutsideInflow | None
+
+
+def _inflow(known: Known, uses: Uses, grid: TimeGrid, record: Mapping[datetime, float]) -> _Inflow | Missing:
+    """The record up to the start, and an outside forecast that begins there."""
+    past = {at: value for at, value in record.items() if at < grid.start and value >= 0}
+    first = min(past, default=grid.start)
+    steps = (grid.start - first) // grid.step
+    newest = max(past, default=None)
+    why = f"{steps - len(past)} of {steps} steps are not known" if steps > len(past) else None
+    uses.note(names.TUNNEL_INFLOW, "pi" if past else "none", newest, why)
+    outside = _outside(known.outside, uses, grid)
+    if not past and outside is None:
+        return Missing(f"{names.TUNNEL_INFLOW} is not known: no record and no forecast")
+    return _Inflow(tuple(past.get(first + t * grid.step) for t in range(steps)), outside)
+
+
+def _outside(forecast: Forecast | None, uses: Uses, grid: TimeGrid) -> OutsideInflow | None:
+    """Somebody else's forecast, from the start for as long as it goes without a gap."""
+    if forecast is None:
+        return None
+    values: list[float] = []
+    for value in on_grid(forecast, grid):
+        if value is None or value < 0:
+            break
+        values.append(value)
+    if not values:
+        why = f"the forecast of {forecast.issued_at:%Y-%m-%d %H:%M}Z does not cover {grid.start:%H:%M}Z"
+        uses.note("outside_inflow", "none", forecast.issued_at, why)
+        return None
+    uses.note("outside_inflow", forecast.source, forecast.issued_at, forecast.substituted)
+    return OutsideInflow(source=forecast.source, issued_at=forecast.issued_at, flow_m3s=tuple(values))
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    past_eur_per_mwh: tuple[float | None, ...]
+    known_eur_per_mwh: tuple[float, ...]
+
+
+def _prices(known: Known, uses: Uses, grid: TimeGrid) -> _Prices | Missing:
+    """Prices from the start up to where they are known, and those before."""
+    by_time = by_step(known.prices, grid.step)
+    ahead: list[float] = []
+    while (price := by_time.get(grid.start + len(ahead) * grid.step)) is not None:
+        ahead.append(price)
+    if not by_time:
+        uses.note(names.PRICE, "none", None)
+        return Missing(f"{names.PRICE} is not known: none of the last days and none ahead")
+    until = grid.start + len(ahead) * grid.step
+    uses.note(names.PRICE, "entsoe", None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
+    first = min(min(by_time), grid.start)
+    steps = (grid.start - first) // grid.step
+    return _Prices(tuple(by_time.get(first + t * grid.step) for t in range(steps)), tuple(ahead[: grid.count]))
+
+
+def _known_until(until: datetime, grid: TimeGrid) -> str:
+    return f"known until {until:%Y-%m-%d %H:%M}Z" if until > grid.start else "none is known ahead"
+
+
+def _emptied_at(site: StationSite, known: Known, uses: Uses) -> datetime | None:
+    """When the tunnel was last seen empty."""
+    emptied_m = site.pumping_station.rules.emptied_level + NOISE_M
+    seen = [s.valid_at for s in known.levels if s.value is not None and s.value <= emptied_m]
+    at = max(seen, default=None)
+    uses.note("emptied_at", "pi" if at else "none", None, None if at else f"no level to {emptied_m:g} m is known")
+    return at
+
+
+def _expected_level_m(known: Known, uses: Uses) -> float | None:
+    plan = known.last_plan
+    uses.note("expected_level_m", f"run {plan.run_id}" if plan else "none", None, None if plan else "no plan for now")
+    return None if plan is None else plan.level_m
+
+
+def _errors(known: Known, uses: Uses, record: Mapping[datetime, float]) -> tuple[float, ...]:
+    errors = inflow_errors(known.past_forecasts, record)
+    text = f"errors of {len(errors)} forecasts" if errors else "no forecast of before has come true yet"
+    uses.note("past_inflow_error", "runs" if errors else "none", None, text)
+    return errors
+
+
+def _strategies(known: Known, uses: Uses, grid: TimeGrid) -> tuple[StrategyPeriod, ...]:
+    """The periods that touch the horizon."""
+    document = known.strategies
+    periods = tuple(p for p in document.periods if p.start < grid.end and p.end > grid.start)
+    text = f"version {document.version}, {len(periods)} of {len(document.periods)} periods within the horizon"
+    uses.note("strategies", document.changed_by, None, text)
+    return periods

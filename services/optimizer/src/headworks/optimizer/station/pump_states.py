@@ -1,0 +1,48 @@
+"""How a pump stands, and for how long it has: read from the record of its frequency."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from headworks.common.messages import Basis, Sample
+from headworks.optimizer.station.case import PumpState
+from headworks.waterway.timegrid import TimeGrid
+
+RUNNING_ABOVE_HZ = 1.0
+"""Below it is the noise of a pump that stands."""
+MOST_GAP = timedelta(minutes=15)
+"""Beyond a longer time without a value nobody knows how the pump stood."""
+WHOLE = 0.9
+"""A quarter hour whose mean is at least so much of what the pump ran at after it was run through."""
+
+
+def pump_state(resource: str, newest: Sample, record: Sequence[Sample], grid: TimeGrid) -> PumpState:
+    """The state of the newest value, for the whole steps since it began: instants first, means where they begin."""
+    frequency_hz = newest.value or 0.0
+    since = _since(frequency_hz, newest.valid_at, record)
+    return PumpState(resource=resource, on=_running(frequency_hz), steps=max(0, (grid.start - since) // grid.step))
+
+
+def _since(frequency_hz: float, at: datetime, record: Sequence[Sample]) -> datetime:
+    """Back from the newest value for as long as the pump stood the same."""
+    on, since = _running(frequency_hz), at
+    instants = [s for s in record if s.basis is Basis.INSTANT and s.valid_at < at]
+    for sample in reversed(instants):
+        if sample.value is None or _running(sample.value) != on or since - sample.valid_at > MOST_GAP:
+            return since
+        since = sample.valid_at
+    means = [s for s in record if s.basis is Basis.QUARTER_HOUR_MEAN and s.valid_at + s.basis.span <= since]
+    for mean in reversed(means):
+        end = mean.valid_at + mean.basis.span
+        if mean.value is None or since - end > MOST_GAP or not _same_throughout(mean.value, frequency_hz):
+            return since
+        since = mean.valid_at
+    return since
+
+
+def _running(frequency_hz: float) -> bool:
+    return frequency_hz > RUNNING_ABOVE_HZ
+
+
+def _same_throughout(mean_hz: float, frequency_hz: float) -> bool:
+    """Whether a pump stood through a quarter hour as it does at `frequency_hz`."""
+    return mean_hz >= WHOLE * frequency_hz if _running(frequency_hz) else not _running(mean_hz)

@@ -1,0 +1,283 @@
+"""A station's problem from what is known: each input from its source, what is missing named, nothing made up."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from headworks.common.messages import Basis, Forecast, ForecastStep, Quality, Sample
+from headworks.optimizer.inputs import Assembled, InputUse, Unknown
+from headworks.optimizer.station.case import PumpState, StationInputs, Strategy, StrategyPeriod
+from headworks.optimizer.station.inputs import Known, LastPlan, assemble, by_step, station_grid
+from headworks.optimizer.station.skill import PastForecast
+from headworks.optimizer.station.strategies import StrategyDocument
+from headworks.waterway import series as names
+from headworks.waterway.station_site import StationSite
+
+NOW = datetime(2026, 3, 10, 11, 1, 30, tzinfo=UTC)
+START = NOW.replace(minute=0, second=0)
+STEP = timedelta(minutes=15)
+MINUTE = timedelta(minutes=1)
+RESOURCES = ("P1_1", "P1_2", "P1_3", "P1_4", "P2_1", "P2_2", "P2_3", "P2_4")
+
+
+def sample(series: str, at: datetime, value: float | None, basis: Basis = Basis.INSTANT) -> Sample:
+    quality = Quality.GOOD if value is not None else Quality.MISSING
+    return Sample(series=series, valid_at=at, value=value, quality=quality, basis=basis)
+
+
+def means(
+    series: str, first: datetime, values: list[float | None], basis: Basis = Basis.QUARTER_HOUR_MEAN
+) -> list[Sample]:
+    return [sample(series, first + i * basis.span, value, basis) for i, value in enumerate(values)]
+
+
+def known() -> Known:
+    """All that there is to know at NOW."""
+    levels = [sample(names.TUNNEL_LEVEL, START + t * MINUTE, 2.0 + 0.01 * t) for t in range(-90, 2)]
+    newest = {
+        r: sample(names.pump_series(r, "frequency"), NOW - MINUTE, 49.0 if r == "P1_4" else 0.0) for r in RESOURCES
+    }
+    return Known(
+        level=levels[-1],
+        levels=levels,
+        frequency=newest,
+        frequencies={},
+        inflow=means(names.TUNNEL_INFLOW, START - 8 * STEP, [1.0 + 0.1 * t for t in range(8)]),
+        prices=means(names.PRICE, START - 4 * STEP, [float(t) for t in range(4 + 40)]),
+        outside=None,
+        last_plan=LastPlan("blominmaki-1", 2.1, dict.fromkeys(RESOURCES, False)),
+        past_forecasts=[PastForecast(START - 8 * STEP, STEP, [1.0 + 0.1 * t for t in range(8)])],
+        strategies=StrategyDocument(version=0, changed_by="site file", changed_at=None, periods=()),
+    )
+
+
+def made(site: StationSite, what: Known, now: datetime = NOW) -> Assembled[StationInputs]:
+    found = assemble(site, what, now)
+    assert isinstance(found, Assembled), found
+    return found
+
+
+def refused(site: StationSite, what: Known, now: datetime = NOW) -> Unknown:
+    found = assemble(site, what, now)
+    assert isinstance(found, Unknown), found
+    return found
+
+
+def use_of(found: Assembled[StationInputs] | Unknown, series: str) -> InputUse:
+    [use] = [use for use in found.inputs if use.series == series]
+    return use
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def test_what_is_known_becomes_the_problem(station_site: StationSite) -> None:
+    inputs = made(station_site, known()).case
+    assert (inputs.start, inputs.step_s, inputs.level_m) == (START, 900.0, 2.0)
+    assert [pump.resource for pump in inputs.pumps if pump.on] == ["P1_4"]
+    assert [pump.resource for pump in inputs.pumps] == list(RESOURCES)
+    assert inputs.past_inflow_m3s == pytest.approx([1.0 + 0.1 * t for t in range(8)])
+    assert inputs.past_price_eur_per_mwh == (0.0, 1.0, 2.0, 3.0)
+    assert inputs.price_eur_per_mwh == tuple(float(t) for t in range(4, 44))
+    assert (inputs.expected_level_m, inputs.past_inflow_error) == (2.1, (0.0,))
+    assert (inputs.outside_inflow, inputs.emptied_at, inputs.strategies) == (None, None, ())
+
+
+def test_every_input_says_where_it_comes_from(station_site: StationSite) -> None:
+    found = made(station_site, known())
+    sources = {use.series: use.source for use in found.inputs}
+    assert sources == {names.pump_series(r, "frequency"): "pi" for r in RESOURCES} | {
+        names.TUNNEL_LEVEL: "pi", names.TUNNEL_INFLOW: "pi", names.PRICE: "entsoe", "emptied_at": "none",
+        "expected_level_m": "run blominmaki-1", "past_inflow_error": "runs", "strategies": "site file",
+    }  # fmt: skip
+    assert not any(use.stale for use in found.inputs)
+    assert use_of(found, names.TUNNEL_LEVEL).age_s == 90.0
+
+
+@pytest.mark.parametrize(
+    ("at", "start"),
+    [
+        ("2026-03-10T11:00:00Z", "2026-03-10T11:00:00Z"),
+        ("2026-03-10T11:14:59.999Z", "2026-03-10T11:00:00Z"),
+        ("2026-03-10T11:15:00Z", "2026-03-10T11:15:00Z"),
+    ],
+)
+def test_a_step_that_has_begun_is_planned_from_its_start(station_site: StationSite, at: str, start: str) -> None:
+    grid = station_grid(station_site, datetime.fromisoformat(at))
+    assert (grid.start, grid.step, grid.count) == (datetime.fromisoformat(start), STEP, 96)
+
+
+# ---------------------------------------------------------------- level
+
+
+def test_without_a_level_of_the_start_the_newest_stands_in_and_says_so(station_site: StationSite) -> None:
+    level = sample(names.TUNNEL_LEVEL, START - 6 * MINUTE, 2.5)
+    found = made(station_site, replace(known(), level=level, levels=[level]))
+    assert found.case.level_m == 2.5
+    assert use_of(found, names.TUNNEL_LEVEL).substituted == "no good value of 11:00Z; the newest one"
+
+
+def test_a_stale_level_is_not_planned_from(station_site: StationSite) -> None:
+    for seconds, stale in ((20 * 60, False), (20 * 60 + 1, True)):
+        level = sample(names.TUNNEL_LEVEL, NOW - timedelta(seconds=seconds), 2.5)
+        found = assemble(station_site, replace(known(), level=level, levels=[level]), NOW)
+        assert use_of(found, names.TUNNEL_LEVEL).stale is stale
+        assert isinstance(found, Unknown) is stale
+    assert isinstance(found, Unknown)
+    assert found.reasons == ("tunnel_level_m of 2026-03-10 10:41Z is too old to plan from",)
+
+
+@pytest.mark.parametrize(("level_m", "taken_m"), [(-0.1, 0.0), (-0.016, 0.0), (0.0, 0.0), (14.1, 14.1)])
+def test_an_empty_gauge_may_read_a_little_below_zero(station_site: StationSite, level_m: float, taken_m: float) -> None:
+    level = sample(names.TUNNEL_LEVEL, START, level_m)
+    assert made(station_site, replace(known(), level=level, levels=[level])).case.level_m == taken_m
+
+
+@pytest.mark.parametrize("level_m", [-0.11, 14.11, 999.0])
+def test_a_level_outside_the_tunnel_is_not_planned_from(station_site: StationSite, level_m: float) -> None:
+    level = sample(names.TUNNEL_LEVEL, START, level_m)
+    [reason] = refused(station_site, replace(known(), level=level, levels=[level])).reasons
+    assert reason == f"tunnel_level_m={level_m:.3f} is outside the tunnel's 0 to 14.1 m"
+
+
+def test_all_that_is_missing_is_named_at_once(station_site: StationSite) -> None:
+    what = replace(known(), level=None, levels=[], frequency={}, inflow=[], prices=[], last_plan=None)
+    found = refused(station_site, what)
+    assert found.reasons[0] == "tunnel_level_m is not known"
+    assert [r for r in found.reasons if "no plan says how" in r] == [
+        f"{names.pump_series(r, 'frequency')} is not known, and no plan says how {r} stands" for r in RESOURCES
+    ]
+    assert found.reasons[-2:] == (
+        "tunnel_inflow_m3s is not known: no record and no forecast",
+        "day_ahead_price_eur_per_mwh is not known: none of the last days and none ahead",
+    )
+    assert {use.source for use in found.inputs} == {"none"}
+
+
+# ---------------------------------------------------------------- pumps
+
+
+def test_a_pump_without_a_frequency_stands_as_the_last_plan_had_it(station_site: StationSite) -> None:
+    what, series = known(), names.pump_series("P2_2", "frequency")
+    plan = LastPlan("blominmaki-1", 2.1, {"P2_2": True})
+    without = {r: s for r, s in what.frequency.items() if r != "P2_2"}
+    found = made(station_site, replace(what, frequency=without, last_plan=plan))
+    assert found.case.pumps[5] == PumpState(resource="P2_2", on=True, steps=0)
+    use = use_of(found, series)
+    assert (use.source, use.substituted) == ("run blominmaki-1", "no good frequency; as the last plan had it")
+    old = {**without, "P2_2": sample(series, NOW - 21 * MINUTE, 0.0)}
+    found = made(station_site, replace(what, frequency=old, last_plan=plan))
+    assert found.case.pumps[5].on
+    assert "the frequency of 10:40Z is too old" in (use_of(found, series).substituted or "")
+
+
+def test_a_pump_that_nobody_knows_of_is_a_reason(station_site: StationSite) -> None:
+    what = known()
+    without = {r: s for r, s in what.frequency.items() if r != "P2_2"}
+    found = refused(station_site, replace(what, frequency=without, last_plan=None))
+    assert found.reasons == ("p2_2_frequency_hz is not known, and no plan says how P2_2 stands",)
+
+
+# ---------------------------------------------------------------- inflow
+
+
+def test_what_is_not_known_of_the_record_stays_unknown(station_site: StationSite) -> None:
+    inflow = means(names.TUNNEL_INFLOW, START - 6 * STEP, [1.0, None, -0.2, 1.5])
+    bad = inflow[0].model_copy(update={"valid_at": START - 2 * STEP, "quality": Quality.SUSPECT})
+    found = made(station_site, replace(known(), inflow=[*inflow, bad]))
+    assert found.case.past_inflow_m3s == (1.0, None, None, 1.5, None, None)
+    use = use_of(found, names.TUNNEL_INFLOW)
+    assert (use.valid_at, use.substituted) == (START - 3 * STEP, "4 of 6 steps are not known")
+
+
+def forecast(first: datetime, values: list[float], step: timedelta = STEP) -> Forecast:
+    steps = tuple(ForecastStep(valid_at=first + t * step, value=value) for t, value in enumerate(values))
+    issued_at = START - timedelta(hours=1)
+    return Forecast(
+        site="blominmaki", series=names.TUNNEL_INFLOW, source="utility", issued_at=issued_at, known_at=issued_at,
+        step_s=step.total_seconds(), steps=steps,
+    )  # fmt: skip
+
+
+def test_an_outside_forecast_is_taken_up_to_its_first_gap(station_site: StationSite) -> None:
+    found = made(
+        station_site, replace(known(), outside=forecast(START - timedelta(hours=1), [9.0, 2.0, 3.0], 4 * STEP))
+    )
+    outside = found.case.outside_inflow
+    assert outside is not None
+    assert (outside.source, outside.flow_m3s) == ("utility", (2.0,) * 4 + (3.0,) * 4)
+    assert use_of(found, "outside_inflow").source == "utility"
+
+
+def test_an_outside_forecast_of_another_time_is_not_taken_and_says_so(station_site: StationSite) -> None:
+    for outside in (forecast(START + STEP, [2.0]), forecast(START - STEP, [2.0]), forecast(START, [-1.0])):
+        found = made(station_site, replace(known(), outside=outside))
+        assert found.case.outside_inflow is None
+        assert use_of(found, "outside_inflow").substituted == "the forecast of 2026-03-10 10:00Z does not cover 11:00Z"
+
+
+def test_an_outside_forecast_is_enough_without_a_record(station_site: StationSite) -> None:
+    inputs = made(station_site, replace(known(), inflow=[], outside=forecast(START, [2.0]))).case
+    assert (inputs.past_inflow_m3s, inputs.past_inflow_error) == ((), ())
+
+
+# ---------------------------------------------------------------- prices
+
+
+def test_hourly_prices_fill_their_quarter_hours_and_finer_ones_go_before_them() -> None:
+    hourly = means(names.PRICE, START, [10.0, 20.0], Basis.HOUR_MEAN)
+    fine = means(names.PRICE, START + STEP, [11.0])
+    values = by_step([*fine, *hourly], STEP)
+    assert [values.get(START + t * STEP) for t in range(9)] == [10.0, 11.0, 10.0, 10.0, 20.0, 20.0, 20.0, 20.0, None]
+
+
+def test_prices_end_where_they_are_known_and_say_so(station_site: StationSite) -> None:
+    prices = means(names.PRICE, START - STEP, [5.0, 6.0, -7.0, None, 8.0])
+    found = made(station_site, replace(known(), prices=prices))
+    assert (found.case.past_price_eur_per_mwh, found.case.price_eur_per_mwh) == ((5.0,), (6.0, -7.0))
+    assert use_of(found, names.PRICE).substituted == "known until 2026-03-10 11:30Z; then expected"
+
+
+def test_without_prices_ahead_those_of_before_must_do_and_it_says_so(station_site: StationSite) -> None:
+    found = made(station_site, replace(known(), prices=means(names.PRICE, START - 2 * STEP, [5.0, 6.0])))
+    assert (found.case.past_price_eur_per_mwh, found.case.price_eur_per_mwh) == ((5.0, 6.0), ())
+    assert use_of(found, names.PRICE).substituted == "none is known ahead; then expected"
+
+
+def test_more_prices_than_the_horizon_are_left(station_site: StationSite) -> None:
+    found = made(station_site, replace(known(), prices=means(names.PRICE, START, [1.0] * 200)))
+    assert len(found.case.price_eur_per_mwh) == 96
+    assert use_of(found, names.PRICE).substituted is None
+
+
+# ---------------------------------------------------------------- what was, and what is asked
+
+
+@pytest.mark.parametrize(("level_m", "emptied"), [(0.6, True), (0.601, False)])
+def test_the_tunnel_was_emptied_when_its_level_came_near(
+    station_site: StationSite, level_m: float, emptied: bool
+) -> None:
+    at = START - timedelta(hours=9)
+    levels = [sample(names.TUNNEL_LEVEL, at - MINUTE, level_m), sample(names.TUNNEL_LEVEL, at, level_m)]
+    found = made(station_site, replace(known(), levels=[*levels, *known().levels]))
+    assert found.case.emptied_at == (at if emptied else None)
+
+
+def test_the_strategies_of_the_horizon_are_used_and_their_version_shown(station_site: StationSite) -> None:
+    day = timedelta(days=1)
+    periods = tuple(
+        StrategyPeriod(start=START + d * day, end=START + (d + 1) * day, strategy=Strategy.KEEP_BUFFER)
+        for d in range(-1, 2)
+    )
+    document = StrategyDocument(version=3, changed_by="ann", changed_at=START, periods=periods)
+    found = made(station_site, replace(known(), strategies=document))
+    assert found.case.strategies == (periods[1],)
+    use = use_of(found, "strategies")
+    assert (use.source, use.substituted) == ("ann", "version 3, 1 of 3 periods within the horizon")
+
+
+def test_without_runs_before_nothing_was_expected(station_site: StationSite) -> None:
+    found = made(station_site, replace(known(), last_plan=None, past_forecasts=[]))
+    assert (found.case.expected_level_m, found.case.past_inflow_error) == (None, ())
+    assert use_of(found, "expected_level_m").substituted == "no plan for now"

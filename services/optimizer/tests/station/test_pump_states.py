@@ -1,0 +1,76 @@
+"""How long a pump has run or rested, in whole steps: never longer than is known."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from headworks.common.messages import Basis, Quality, Sample
+from headworks.optimizer.station.case import PumpState
+from headworks.optimizer.station.pump_states import pump_state
+from headworks.waterway.timegrid import TimeGrid
+
+START = datetime(2026, 3, 10, 11, tzinfo=UTC)
+STEP = timedelta(minutes=15)
+GRID = TimeGrid(START, STEP, 96)
+MINUTE = timedelta(minutes=1)
+
+
+def instant(minutes_before: float, frequency_hz: float) -> Sample:
+    """A frequency so long before the start."""
+    at = START - minutes_before * MINUTE
+    return Sample(series="p1_1_frequency_hz", valid_at=at, value=frequency_hz, quality=Quality.GOOD)
+
+
+def mean(steps_before: int, frequency_hz: float) -> Sample:
+    """The mean of a quarter hour that ends so many steps before the start."""
+    sample = instant(15 * (steps_before + 1), frequency_hz)
+    return sample.model_copy(update={"basis": Basis.QUARTER_HOUR_MEAN})
+
+
+def state(newest: Sample, record: Sequence[Sample]) -> tuple[bool, int]:
+    found = pump_state("P1_1", newest, sorted(record, key=lambda s: s.valid_at), GRID)
+    assert found == PumpState(resource="P1_1", on=found.on, steps=found.steps)
+    return found.on, found.steps
+
+
+def every_minute(first: int, last: int, frequency_hz: float) -> list[Sample]:
+    return [instant(minutes, frequency_hz) for minutes in range(first, last - 1, -1)]
+
+
+def test_a_run_counts_from_its_first_value_in_whole_steps() -> None:
+    record = [*every_minute(60, 45, 0.0), *every_minute(44, 0, 49.0)]
+    assert state(instant(0, 49.0), record) == (True, 2)
+    assert state(instant(0, 49.0), [*every_minute(60, 46, 0.0), *every_minute(45, 0, 49.0)]) == (True, 3)
+
+
+def test_what_began_after_the_step_has_run_for_none() -> None:
+    newest = instant(-2, 49.0)
+    assert state(newest, [*every_minute(30, 0, 0.0), instant(-1, 49.0), newest]) == (True, 0)
+
+
+def test_a_rest_is_counted_like_a_run_and_noise_is_no_run() -> None:
+    record = [*every_minute(90, 76, 48.0), *every_minute(75, 0, 0.4)]
+    assert state(instant(0, 0.2), record) == (False, 5)
+
+
+def test_before_the_instants_begin_means_go_on() -> None:
+    record = [*[mean(steps, 49.5) for steps in range(4, 12)], mean(12, 20.0), mean(13, 49.5)]
+    record += every_minute(60, 0, 50.0)
+    assert state(instant(0, 50.0), record) == (True, 12)
+
+
+def test_a_quarter_hour_of_both_ends_a_rest_too() -> None:
+    record = [mean(6, 0.0), mean(5, 3.0), mean(4, 0.0), *every_minute(60, 0, 0.0)]
+    assert state(instant(0, 0.0), record) == (False, 5)
+
+
+@pytest.mark.parametrize(("gap_min", "steps"), [(15, 5), (16, 2)])
+def test_beyond_a_gap_nobody_knows(gap_min: int, steps: int) -> None:
+    record = [*every_minute(75, 30 + gap_min, 49.0), *every_minute(30, 0, 49.0)]
+    assert state(instant(0, 49.0), record) == (True, steps)
+
+
+def test_a_single_value_says_how_it_stands_and_no_more() -> None:
+    assert state(instant(1, 49.0), []) == (True, 0)
+    assert state(instant(1, 0.0), []) == (False, 0)
