@@ -11,8 +11,15 @@ from fastapi import FastAPI
 
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
-from headworks.common.sites import afterbays, read_sites
-from headworks.ingest.sections import SourcesSection, sources_of
+from headworks.common.sites import read_sites
+from headworks.ingest.sections import (
+    CaisoSection,
+    EntsoeSection,
+    HydroForecastSection,
+    PiSection,
+    SourcesSection,
+    sources_of,
+)
 from headworks.ingest.store import SeriesStore
 from headworks.simulators.awards import PublishedAwards
 from headworks.simulators.certificates import make_client_certificate
@@ -28,12 +35,49 @@ Serve = Callable[..., Awaitable[WebServer]]
 
 @pytest.fixture(scope="session")
 def site(sites_folder: Path) -> Site:
-    return afterbays(read_sites(sites_folder))["abay"]
+    return read_sites(sites_folder)["abay"]
+
+
+@pytest.fixture(scope="session")
+def station(sites_folder: Path) -> Site:
+    return read_sites(sites_folder)["blominmaki"]
 
 
 @pytest.fixture(scope="session")
 def section(site: Site) -> SourcesSection:
     return sources_of(site)
+
+
+@pytest.fixture(scope="session")
+def pi_section(section: SourcesSection) -> PiSection:
+    assert section.pi is not None
+    return section.pi
+
+
+@pytest.fixture(scope="session")
+def hydroforecast_section(section: SourcesSection) -> HydroForecastSection:
+    assert section.hydroforecast is not None
+    return section.hydroforecast
+
+
+@pytest.fixture(scope="session")
+def caiso_section(section: SourcesSection) -> CaisoSection:
+    assert section.caiso is not None
+    return section.caiso
+
+
+@pytest.fixture(scope="session")
+def station_pi(station: Site) -> PiSection:
+    found = sources_of(station).pi
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def entsoe_section(station: Site) -> EntsoeSection:
+    found = sources_of(station).entsoe
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from headworks.common.settings import ServiceSettings
 from headworks.ingest.api import create_api
 from headworks.ingest.collect import AwardCollector, Collector
 from headworks.ingest.main import documented_api
-from headworks.ingest.sections import SourcesSection
+from headworks.ingest.sections import CaisoSection
 from headworks.ingest.settings import IngestSettings
 from headworks.ingest.sources.caiso import Client
 from headworks.ingest.store import SeriesStore
@@ -56,7 +56,8 @@ class Caller:
 async def call(
     serve: Serve,
     site: Site,
-    section: SourcesSection,
+    station: Site,
+    caiso_section: CaisoSection,
     store: SeriesStore,
     client_files: tuple[Path, Path],
     tmp_path: Path,
@@ -72,7 +73,12 @@ async def call(
             http, *client_files, settings.caiso_path, settings.caiso_soap_action, settings.caiso_request_body
         )
         collector = Collector(site, store, CLOCK)
-        app = create_api({"abay": site}, store, {"abay": AwardCollector(collector, market, section.caiso)}, CLOCK)
+        app = create_api(
+            {"abay": site, "blominmaki": station},
+            store,
+            {"abay": AwardCollector(collector, market, caiso_section)},
+            CLOCK,
+        )
         app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client:
             caller = Caller(client)
@@ -107,7 +113,9 @@ async def test_fetching_is_for_operators(call: Caller) -> None:
 async def test_a_site_that_is_not_there_is_named_with_those_that_are(call: Caller, path: str) -> None:
     answer = await call(f"/sites/elsewhere/{path}")
     assert answer.status_code == 404
-    assert answer.json()["errors"] == [{"field": "site", "value": "elsewhere", "expected": "one of ['abay']"}]
+    assert answer.json()["errors"] == [
+        {"field": "site", "value": "elsewhere", "expected": "one of ['abay', 'blominmaki']"}
+    ]
 
 
 # ---------------------------------------------------------------- series
@@ -163,6 +171,27 @@ async def test_series_are_listed_with_how_fresh_they_are(call: Caller, store: Se
     assert await call.get("/sites/abay/series") == [
         {"series": "elevation_m", "basis": "instant", "newest_valid_at": "2026-02-17T21:30:00Z", "values": 2}
     ]
+
+
+async def test_prices_of_the_future_are_values_but_not_the_latest(call: Caller, store: SeriesStore) -> None:
+    quarter = timedelta(minutes=15)
+    prices = [
+        Sample(
+            series="day_ahead_price_eur_per_mwh",
+            valid_at=NOW + i * quarter,
+            value=float(i),
+            quality=Quality.GOOD,
+            basis=Basis.QUARTER_HOUR_MEAN,
+        )
+        for i in range(4)
+    ]
+    await store.add_samples("blominmaki", "entsoe", prices, NOW)
+    path = "/sites/blominmaki/series/day_ahead_price_eur_per_mwh"
+    assert (await call.get(f"{path}/latest"))["value"] == 0.0
+    window = {"start": "2026-02-17T21:30:00Z", "end": "2026-02-17T22:30:00Z"}
+    assert [v["value"] for v in await call.get(f"{path}/values", **window)] == [0.0, 1.0, 2.0, 3.0]
+    assert len(await call.get(f"{path}/values", **window, basis="15min_mean")) == 4
+    assert await call.get(f"{path}/values", **window, basis="hour_mean") == []
 
 
 # ---------------------------------------------------------------- forecasts
@@ -227,6 +256,13 @@ async def test_a_date_that_cannot_be_is_refused(call: Caller, day: str) -> None:
 async def test_the_ends_of_the_calendar_break_nothing(call: Caller, day: str) -> None:
     assert (await call(f"/sites/abay/awards/{day}")).status_code == 404
     assert (await call(f"/sites/abay/awards/{day}", Role.OPERATOR, "POST")).status_code in {200, 422, 502}
+
+
+async def test_a_site_without_a_market_says_so(call: Caller) -> None:
+    for method, role in (("GET", Role.VIEWER), ("POST", Role.OPERATOR)):
+        answer = await call("/sites/blominmaki/awards/2026-02-17", role, method)
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == "the site file of blominmaki names no CAISO source"
 
 
 # ---------------------------------------------------------------- health

@@ -23,7 +23,7 @@ from headworks.common.subjects import FORECAST, MARKET, TELEMETRY
 from headworks.common.tasks import end, in_background
 from headworks.common.testing import eventually
 from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector, Polled
-from headworks.ingest.sections import SourcesSection
+from headworks.ingest.sections import CaisoSection, HydroForecastSection, PiSection
 from headworks.ingest.settings import IngestSettings
 from headworks.ingest.sources.caiso import Client
 from headworks.ingest.sources.hydroforecast import HydroForecast
@@ -72,7 +72,9 @@ async def outside(
     plant: Plant,
     hydrology: Hydrology,
     site: Site,
-    section: SourcesSection,
+    pi_section: PiSection,
+    hydroforecast_section: HydroForecastSection,
+    caiso_section: CaisoSection,
     store: SeriesStore,
     bus: Bus,
     client_files: tuple[Path, Path],
@@ -91,8 +93,8 @@ async def outside(
     found.servers = {name: await serve(app) for name, app in apps.items()}
     async with clients({name: server.url for name, server in found.servers.items()}) as http:
         settings = IngestSettings()
-        pi = PiWebApi(http["pi"], section.pi)
-        hydroforecast = HydroForecast(http["hydroforecast"], "demo-key", section.hydroforecast)
+        pi = PiWebApi(http["pi"], pi_section)
+        hydroforecast = HydroForecast(http["hydroforecast"], "demo-key", hydroforecast_section)
         caiso = Client.from_files(
             http["caiso"],
             *client_files,
@@ -101,9 +103,9 @@ async def outside(
             settings.caiso_request_body,
         )
         found.pollers = {
-            "pi": PiCollector(found.collector, bus, pi, section.pi),
-            "hydroforecast": ForecastCollector(found.collector, hydroforecast, section.hydroforecast),
-            "caiso": AwardCollector(found.collector, caiso, section.caiso),
+            "pi": PiCollector(found.collector, bus, pi, pi_section),
+            "hydroforecast": ForecastCollector(found.collector, hydroforecast, hydroforecast_section),
+            "caiso": AwardCollector(found.collector, caiso, caiso_section),
         }
         yield found
 
@@ -164,10 +166,10 @@ async def test_a_source_that_is_down_leaves_every_series_missing_and_says_why(ou
     assert error is not None
     assert "PI does not answer" in error
     for series in ("elevation_m", "mode", "r30_flow_m3s"):
-        latest = await outside.store.latest("abay", series, good_only=False)
+        latest = await outside.store.latest("abay", series, outside.now, good_only=False)
         assert latest is not None
         assert (latest.value, latest.quality, latest.valid_at) == (None, Quality.MISSING, outside.now)
-    good = await outside.store.latest("abay", "elevation_m", good_only=True)
+    good = await outside.store.latest("abay", "elevation_m", outside.now, good_only=True)
     assert good is not None
     assert good.valid_at == START
     health = await outside.health("pi")
@@ -190,7 +192,7 @@ async def test_a_source_that_is_back_is_healthy_and_the_hours_between_are_filled
     between = await outside.store.values("abay", "elevation_m", START - 3 * HOUR, START, Basis.INSTANT, None)
     on_the_hour = [s.quality for s in between if s.valid_at.minute == 0]
     assert on_the_hour == [Quality.GOOD] * 3
-    latest = await outside.store.latest("abay", "elevation_m", good_only=False)
+    latest = await outside.store.latest("abay", "elevation_m", outside.now, good_only=False)
     assert latest is not None
     assert (latest.quality, latest.valid_at) == (Quality.GOOD, START)
 
@@ -210,7 +212,7 @@ async def test_bad_points_are_kept_as_bad_and_the_source_gives_nothing_new(outsi
     outside.faults["pi"] = "io_timeout"
     outside.now += 5 * MINUTE
     assert await outside.poll("pi") is None
-    latest = await outside.store.latest("abay", "elevation_m", good_only=False)
+    latest = await outside.store.latest("abay", "elevation_m", outside.now, good_only=False)
     assert latest is not None
     assert (latest.value, latest.quality) == (None, Quality.BAD)
     assert (await outside.health("pi")).lag_s == 300
@@ -240,22 +242,22 @@ def json_response(content: object, status: int = 200) -> Response:
 
 
 async def test_a_tag_that_seldom_changes_is_not_missing_for_ever_after_an_outage(
-    serve: Serve, outside: Outside, section: SourcesSection, bus: Bus
+    serve: Serve, outside: Outside, pi_section: PiSection, bus: Bus
 ) -> None:
     server = await serve(old_snapshots(START - HOUR, unknown="R4|Flow"))
     async with clients({"pi": server.url}) as http:
-        outside.pollers["pi"] = PiCollector(outside.collector, bus, PiWebApi(http["pi"], section.pi), section.pi)
+        outside.pollers["pi"] = PiCollector(outside.collector, bus, PiWebApi(http["pi"], pi_section), pi_section)
         await outside.poll("pi")
         await server.stop()
         outside.now += 5 * MINUTE
         await outside.poll("pi")
-        missing = await outside.store.latest("abay", "mode", good_only=False)
+        missing = await outside.store.latest("abay", "mode", outside.now, good_only=False)
         assert missing is not None
         assert missing.quality is Quality.MISSING
         await server.start()
         outside.now += 5 * MINUTE
         flaw = await outside.poll("pi")
-        bridged = await outside.store.latest("abay", "mode", good_only=False)
+        bridged = await outside.store.latest("abay", "mode", outside.now, good_only=False)
         assert bridged is not None
         assert (bridged.value, bridged.quality, bridged.valid_at) == (1.0, Quality.SUSPECT, START + 5 * MINUTE)
         assert bridged.substituted == "PI's value of 2026-02-17 19:30Z; PI did not answer then"
@@ -263,7 +265,7 @@ async def test_a_tag_that_seldom_changes_is_not_missing_for_ever_after_an_outage
         assert flaw is not None
         assert flaw.startswith("r4_flow: PI answered 404")
         assert (await outside.health("pi")).error == flaw
-        unknown = await outside.store.latest("abay", "r4_flow_m3s", good_only=False)
+        unknown = await outside.store.latest("abay", "r4_flow_m3s", outside.now, good_only=False)
         assert unknown is not None
         assert (unknown.quality, unknown.valid_at) == (Quality.MISSING, outside.now)
 
@@ -361,7 +363,7 @@ async def test_without_any_forecast_the_last_good_observation_is_held_and_marked
     assert error == "hydroforecast-short-term has none; cnrfc has none"
     assert (await outside.health("hydroforecast")).last_success_at is None
     held = await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now)
-    observed = await outside.store.latest("abay", "r4_flow_m3s", good_only=True)
+    observed = await outside.store.latest("abay", "r4_flow_m3s", outside.now, good_only=True)
     assert held is not None
     assert observed is not None
     assert held.source == "held"

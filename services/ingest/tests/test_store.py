@@ -103,19 +103,28 @@ async def test_sites_are_kept_apart(store: SeriesStore) -> None:
 
 
 async def test_the_latest_good_value_is_found_behind_missing_and_suspect_ones(store: SeriesStore) -> None:
-    assert await store.latest("abay", "elevation_m", good_only=False) is None
+    assert await store.latest("abay", "elevation_m", NOW, good_only=False) is None
     await store.add_samples("abay", "pi", [sample(357.0, at=NOW - HOUR)], NOW - HOUR)
     missing = sample(None, quality=Quality.MISSING)
     await store.add_samples("abay", "pi", [sample(1.0, at=NOW - MINUTE, quality=Quality.SUSPECT), missing], NOW)
-    assert await store.latest("abay", "elevation_m", good_only=False) == missing
-    assert await store.latest("abay", "elevation_m", good_only=True) == sample(357.0, at=NOW - HOUR)
+    assert await store.latest("abay", "elevation_m", NOW, good_only=False) == missing
+    assert await store.latest("abay", "elevation_m", NOW, good_only=True) == sample(357.0, at=NOW - HOUR)
 
 
 async def test_a_good_value_that_was_corrected_to_bad_is_good_no_more(store: SeriesStore) -> None:
     await store.add_samples("abay", "pi", [sample(357.0, at=NOW - HOUR)], NOW - HOUR)
     await store.add_samples("abay", "pi", [sample(400.0)], NOW)
     await store.add_samples("abay", "pi", [sample(None, quality=Quality.BAD)], NOW + MINUTE)
-    assert await store.latest("abay", "elevation_m", good_only=True) == sample(357.0, at=NOW - HOUR)
+    assert await store.latest("abay", "elevation_m", NOW, good_only=True) == sample(357.0, at=NOW - HOUR)
+
+
+async def test_the_latest_value_is_none_of_the_future(store: SeriesStore) -> None:
+    prices = [sample(10.0 * h, at=NOW + h * HOUR, basis=Basis.HOUR_MEAN) for h in (0, 1)]
+    await store.add_samples("abay", "entsoe", prices, NOW - HOUR)
+    for good_only in (True, False):
+        assert await store.latest("abay", "elevation_m", NOW - MINUTE, good_only=good_only) is None
+        assert await store.latest("abay", "elevation_m", NOW + HOUR - MINUTE, good_only=good_only) == prices[0]
+        assert await store.latest("abay", "elevation_m", NOW + HOUR, good_only=good_only) == prices[1]
 
 
 # ---------------------------------------------------------------- forecasts

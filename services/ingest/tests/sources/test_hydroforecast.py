@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks.ingest.sections import HydroForecastSection, SourcesSection
+from headworks.ingest.sections import HydroForecastSection
 from headworks.ingest.sources.fault import SourceFault
 from headworks.ingest.sources.hydroforecast import HydroForecast, NoIssue
 from headworks.simulators.hydroforecast import create_hydroforecast
@@ -37,19 +37,21 @@ class Vendor:
 
 
 @pytest.fixture
-async def vendor(serve: Serve, hydrology: Hydrology, section: SourcesSection) -> AsyncIterator[Vendor]:
+async def vendor(
+    serve: Serve, hydrology: Hydrology, hydroforecast_section: HydroForecastSection
+) -> AsyncIterator[Vendor]:
     server = await serve(create_hydroforecast(hydrology, lambda: NOW, "demo-key", lambda: found.fault))
-    async with client_of(server.url, section) as source:
+    async with client_of(server.url, hydroforecast_section) as source:
         found = Vendor(server, source)
         yield found
 
 
 @asynccontextmanager
 async def client_of(
-    url: str, section: SourcesSection, key: str = "demo-key", mark: str = "start"
+    url: str, hydroforecast_section: HydroForecastSection, key: str = "demo-key", mark: str = "start"
 ) -> AsyncIterator[HydroForecast]:
     async with httpx.AsyncClient(base_url=url, timeout=0.5) as http:
-        yield HydroForecast(http, key, section.hydroforecast.model_copy(update={"valid_times_mark": mark}))
+        yield HydroForecast(http, key, hydroforecast_section.model_copy(update={"valid_times_mark": mark}))
 
 
 # ---------------------------------------------------------------- what a well server gives
@@ -76,9 +78,9 @@ async def test_flows_come_in_si(vendor: Vendor, hydrology: Hydrology) -> None:
 
 
 async def test_times_that_mark_the_end_of_the_hour_are_moved_to_its_start(
-    vendor: Vendor, section: SourcesSection
+    vendor: Vendor, hydroforecast_section: HydroForecastSection
 ) -> None:
-    async with client_of(vendor.server.url, section, mark="end") as source:
+    async with client_of(vendor.server.url, hydroforecast_section, mark="end") as source:
         forecast = (await source.newest("abay", NOW)).forecasts["r30_flow_m3s"]
     assert forecast.steps[0].valid_at == ISSUED - HOUR
 
@@ -119,27 +121,29 @@ def issue(**changes: object) -> dict[str, Any]:
     return {"issueTime": "2026-02-17T18:00:00Z", "validTimes": times, "data": data} | changes
 
 
-def read(section: SourcesSection, *issues: object, **answer: object) -> Any:
-    source = HydroForecast(OFFLINE, "", section.hydroforecast)
+def read(hydroforecast_section: HydroForecastSection, *issues: object, **answer: object) -> Any:
+    source = HydroForecast(OFFLINE, "", hydroforecast_section)
     raw = {"query": {"siteId": "abay-r30"}, "forecasts": list(issues), **answer}
     return source._newest_issue(raw, "abay", "r30_flow_m3s", "abay-r30", "hydroforecast-short-term", NOW)
 
 
-def test_quantiles_that_are_null_are_left_out(section: SourcesSection) -> None:
-    forecast = read(section, issue())
+def test_quantiles_that_are_null_are_left_out(hydroforecast_section: HydroForecastSection) -> None:
+    forecast = read(hydroforecast_section, issue())
     assert [s.value / CFS for s in forecast.steps] == pytest.approx([100, 110, 120])
     assert [list(s.quantiles) for s in forecast.steps] == [["0.1"], [], ["0.1"]]
 
 
-def test_an_hour_whose_mean_is_null_is_left_out_and_not_made_up(section: SourcesSection) -> None:
-    forecast = read(section, issue(data={"discharge_mean": [100.0, None, 120.0]}))
+def test_an_hour_whose_mean_is_null_is_left_out_and_not_made_up(hydroforecast_section: HydroForecastSection) -> None:
+    forecast = read(hydroforecast_section, issue(data={"discharge_mean": [100.0, None, 120.0]}))
     assert [s.valid_at for s in forecast.steps] == [ISSUED, ISSUED + 2 * HOUR]
 
 
-def test_the_newest_issue_that_can_be_used_is_taken_whatever_the_order(section: SourcesSection) -> None:
+def test_the_newest_issue_that_can_be_used_is_taken_whatever_the_order(
+    hydroforecast_section: HydroForecastSection,
+) -> None:
     older = issue(issueTime="2026-02-17T12:00:00Z")
-    assert read(section, older, issue()).issued_at == ISSUED
-    assert read(section, issue(data={"discharge_mean": None}), older).issued_at == ISSUED - 6 * HOUR
+    assert read(hydroforecast_section, older, issue()).issued_at == ISSUED
+    assert read(hydroforecast_section, issue(data={"discharge_mean": None}), older).issued_at == ISSUED - 6 * HOUR
 
 
 @pytest.mark.parametrize(
@@ -161,16 +165,16 @@ def test_the_newest_issue_that_can_be_used_is_taken_whatever_the_order(section: 
     ],
 )
 def test_an_issue_that_cannot_be_used_is_none_with_its_reason(
-    section: SourcesSection, changes: dict[str, object], says: str
+    hydroforecast_section: HydroForecastSection, changes: dict[str, object], says: str
 ) -> None:
-    found = read(section, issue(**changes))
+    found = read(hydroforecast_section, issue(**changes))
     assert isinstance(found, NoIssue)
     with pytest.raises(ValueError, match=says):
         raise ValueError(found.reason)
 
 
-def test_the_answer_of_another_site_is_not_taken(section: SourcesSection) -> None:
-    found = read(section, issue(), query={"siteId": "abay-r4"})
+def test_the_answer_of_another_site_is_not_taken(hydroforecast_section: HydroForecastSection) -> None:
+    found = read(hydroforecast_section, issue(), query={"siteId": "abay-r4"})
     assert found == NoIssue("hydroforecast-short-term answered for site 'abay-r4' where 'abay-r30' was asked")
 
 
@@ -221,8 +225,8 @@ async def test_what_goes_wrong_is_named(vendor: Vendor, fault: str, says: str) -
         await vendor.source.newest("abay", NOW)
 
 
-async def test_a_wrong_key_is_refused(vendor: Vendor, section: SourcesSection) -> None:
-    async with client_of(vendor.server.url, section, key="Bearer demo-key") as source:
+async def test_a_wrong_key_is_refused(vendor: Vendor, hydroforecast_section: HydroForecastSection) -> None:
+    async with client_of(vendor.server.url, hydroforecast_section, key="Bearer demo-key") as source:
         with pytest.raises(SourceFault, match="answered 401"):
             await source.newest("abay", NOW)
 
@@ -250,34 +254,40 @@ def json_response(content: object) -> Response:
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"null", b"[]", b'{"data": []}', b'{"data": [1, 2, 3, 4]}', b"[" * 100_000]
 )
-async def test_garbage_is_named_whatever_it_is(serve: Serve, section: SourcesSection, content: bytes) -> None:
+async def test_garbage_is_named_whatever_it_is(
+    serve: Serve, hydroforecast_section: HydroForecastSection, content: bytes
+) -> None:
     server = await serve(scripted(lambda _: Response(content)))
-    async with client_of(server.url, section) as source:
+    async with client_of(server.url, hydroforecast_section) as source:
         with pytest.raises(SourceFault, match=r"HydroForecast (answered|gave)"):
             await source.newest("abay", NOW)
 
 
-async def test_one_broken_answer_leaves_the_others_whole(serve: Serve, section: SourcesSection) -> None:
+async def test_one_broken_answer_leaves_the_others_whole(
+    serve: Serve, hydroforecast_section: HydroForecastSection
+) -> None:
     def answer(queries: list[dict[str, Any]]) -> Response:
         good = {"forecasts": [issue()]}
         return json_response({"data": [5 if q["siteId"] == "abay-r4" else good for q in queries]})
 
     server = await serve(scripted(answer))
-    async with client_of(server.url, section) as source:
+    async with client_of(server.url, hydroforecast_section) as source:
         newest = await source.newest("abay", NOW)
     assert newest.forecasts.keys() == {"r30_flow_m3s", "r20_flow_m3s"}
     [flaw] = newest.flaws
     assert flaw.startswith("r4_flow_m3s: hydroforecast-short-term answered in an unknown form")
 
 
-async def test_when_the_substitute_fails_too_what_there_is_is_kept(serve: Serve, section: SourcesSection) -> None:
+async def test_when_the_substitute_fails_too_what_there_is_is_kept(
+    serve: Serve, hydroforecast_section: HydroForecastSection
+) -> None:
     def answer(queries: list[dict[str, Any]]) -> Response:
         if queries[0]["source"] == "cnrfc":
             return Response("no such source", 400)
         return json_response({"data": [{"forecasts": [issue()] if q["siteId"] == "abay-r30" else []} for q in queries]})
 
     server = await serve(scripted(answer))
-    async with client_of(server.url, section) as source:
+    async with client_of(server.url, hydroforecast_section) as source:
         newest = await source.newest("abay", NOW)
     assert newest.forecasts.keys() == {"r30_flow_m3s"}
     assert newest.flaws == tuple(

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headworks.common.messages import Basis, Quality, Sample
-from headworks.ingest.main import pi_auth
-from headworks.ingest.sections import PiSection, SourcesSection
+from headworks.ingest.sections import PiSection
 from headworks.ingest.settings import IngestSettings
 from headworks.ingest.sources.asking import Reply
 from headworks.ingest.sources.fault import SourceFault
 from headworks.ingest.sources.pi import Gathered, PiWebApi, StreamSet, _read
+from headworks.ingest.wiring import pi_auth
 from headworks.simulators.pi_web_api import PAGE, create_pi
 from headworks.simulators.plant import Plant
 from headworks.simulators.web import WebServer
@@ -54,9 +54,9 @@ async def connected(url: str, section: PiSection) -> AsyncIterator[tuple[PiWebAp
 
 
 @pytest.fixture
-async def historian(serve: Serve, plant: Plant, section: SourcesSection) -> AsyncIterator[Historian]:
+async def historian(serve: Serve, plant: Plant, pi_section: PiSection) -> AsyncIterator[Historian]:
     server = await serve(create_pi({"ABAY": plant}, lambda: NOW, "demo:demo", lambda: found.fault))
-    async with connected(server.url, section.pi) as (pi, asked):
+    async with connected(server.url, pi_section) as (pi, asked):
         found = Historian(server, pi, asked=asked)
         yield found
 
@@ -69,7 +69,7 @@ def of(samples: list[Sample], series: str, basis: Basis = Basis.INSTANT) -> dict
 
 
 async def test_instants_and_hourly_means_of_a_day_come_in_si_page_by_page(historian: Historian, plant: Plant) -> None:
-    gathered = await historian.pi.hourly(END - 26 * HOUR, END)
+    gathered = await historian.pi.steps(END - 26 * HOUR, END)
     assert gathered.flaws == []
     elevations = of(gathered.samples, "elevation_m")
     assert list(elevations) == [END - (26 - h) * HOUR for h in range(27)]
@@ -96,7 +96,7 @@ async def test_present_values_and_enumerations_by_value(historian: Historian) ->
 
 async def test_web_ids_are_asked_for_once(historian: Historian) -> None:
     await historian.pi.latest(NOW)
-    await historian.pi.hourly(END - HOUR, END)
+    await historian.pi.steps(END - HOUR, END)
     assert historian.count("/attributes") == 12
 
 
@@ -139,9 +139,9 @@ async def test_a_system_state_is_never_a_number(historian: Historian, fault: str
     ],
 )
 def test_each_kind_of_point_gets_its_quality(
-    section: SourcesSection, point: dict[str, Any], expected: tuple[Quality, float | None]
+    pi_section: PiSection, point: dict[str, Any], expected: tuple[Quality, float | None]
 ) -> None:
-    [sample] = read(section, 0, {"Timestamp": "2026-02-17T21:00:00Z", **point}).samples
+    [sample] = read(pi_section, 0, {"Timestamp": "2026-02-17T21:00:00Z", **point}).samples
     assert sample.quality is expected[0]
     assert sample.value == (None if expected[1] is None else pytest.approx(expected[1]))
 
@@ -159,16 +159,16 @@ def test_each_kind_of_point_gets_its_quality(
     ],
 )
 def test_an_enumeration_is_its_value_and_a_system_state_is_none(
-    section: SourcesSection, value: object, expected: tuple[Quality, float | None]
+    pi_section: PiSection, value: object, expected: tuple[Quality, float | None]
 ) -> None:
-    [sample] = read(section, 5, {"Timestamp": "2026-02-17T21:00:00Z", "Value": value, "Good": True}).samples
+    [sample] = read(pi_section, 5, {"Timestamp": "2026-02-17T21:00:00Z", "Value": value, "Good": True}).samples
     assert (sample.quality, sample.value) == expected
 
 
-def read(section: SourcesSection, index: int, point: dict[str, Any]) -> Gathered:
+def read(pi_section: PiSection, index: int, point: dict[str, Any]) -> Gathered:
     found = Gathered()
     _read(
-        {"W": section.pi.series[index]},
+        {"W": pi_section.series[index]},
         StreamSet.model_validate({"WebId": "W", "Value": point}),
         Basis.INSTANT,
         NOW,
@@ -184,21 +184,21 @@ def read(section: SourcesSection, index: int, point: dict[str, Any]) -> Gathered
         ("2026-02-17T13:00:00-08:00", datetime(2026, 2, 17, 21, tzinfo=UTC)),
     ],
 )
-def test_times_are_read_with_their_zone(section: SourcesSection, stamp: str, expected: datetime) -> None:
-    [sample] = read(section, 0, {"Timestamp": stamp, "Value": 1171.0, "Good": True}).samples
+def test_times_are_read_with_their_zone(pi_section: PiSection, stamp: str, expected: datetime) -> None:
+    [sample] = read(pi_section, 0, {"Timestamp": stamp, "Value": 1171.0, "Good": True}).samples
     assert sample.valid_at == expected
 
 
 @pytest.mark.parametrize("stamp", ["yesterday", "2026-02-17T21:00:00", "", None, 5, "2026-02-18T21:00:00Z"])
-def test_a_point_without_a_time_that_can_be_is_a_flaw_by_name(section: SourcesSection, stamp: object) -> None:
-    found = read(section, 0, {"Timestamp": stamp, "Value": 1171.0, "Good": True})
+def test_a_point_without_a_time_that_can_be_is_a_flaw_by_name(pi_section: PiSection, stamp: object) -> None:
+    found = read(pi_section, 0, {"Timestamp": stamp, "Value": 1171.0, "Good": True})
     assert found.samples == []
     assert "elevation: PI gave a point" in found.flaws[0]
 
 
-def test_a_value_that_a_person_put_in_says_so(section: SourcesSection) -> None:
+def test_a_value_that_a_person_put_in_says_so(pi_section: PiSection) -> None:
     point = {"Timestamp": "2026-02-17T21:00:00Z", "Value": 1171.0, "Good": True, "Substituted": True}
-    [sample] = read(section, 0, point).samples
+    [sample] = read(pi_section, 0, point).samples
     assert sample.substituted == "a person or a program put it into PI"
 
 
@@ -301,20 +301,18 @@ def json_response(content: object, status: int = 200) -> Response:
     return Response(httpx.Response(status, json=content).content, status, media_type="application/json")
 
 
-async def test_web_ids_that_pi_knows_no_more_are_asked_for_anew(serve: Serve, section: SourcesSection) -> None:
+async def test_web_ids_that_pi_knows_no_more_are_asked_for_anew(serve: Serve, pi_section: PiSection) -> None:
     script = Scripted([])
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         await pi.latest(NOW)
         script.epoch = 2
         assert len((await pi.latest(NOW)).samples) == 12
     assert script.asked.count("attributes") == 24
 
 
-async def test_one_tag_that_pi_does_not_know_is_a_flaw_and_the_others_come(
-    serve: Serve, section: SourcesSection
-) -> None:
+async def test_one_tag_that_pi_does_not_know_is_a_flaw_and_the_others_come(serve: Serve, pi_section: PiSection) -> None:
     script = Scripted([], unknown=frozenset({r"Gauging Stations\R4|Flow"}))
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         gathered = await pi.latest(NOW)
     assert len(gathered.samples) == 11
     assert "r4_flow_m3s" not in {s.series for s in gathered.samples}
@@ -323,20 +321,18 @@ async def test_one_tag_that_pi_does_not_know_is_a_flaw_and_the_others_come(
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_a_busy_server_is_asked_again_and_then_believed(
-    serve: Serve, section: SourcesSection, status: int
-) -> None:
+async def test_a_busy_server_is_asked_again_and_then_believed(serve: Serve, pi_section: PiSection, status: int) -> None:
     busy = [Response(status_code=status, headers={"Retry-After": "0"}) for _ in range(2)]
     script = Scripted(busy)
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         assert len((await pi.latest(NOW)).samples) == 12
     assert script.asked.count("value") == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
-async def test_what_time_does_not_mend_is_not_asked_again(serve: Serve, section: SourcesSection, status: int) -> None:
+async def test_what_time_does_not_mend_is_not_asked_again(serve: Serve, pi_section: PiSection, status: int) -> None:
     script = Scripted([Response("no", status)])
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         with pytest.raises(SourceFault, match=f"PI answered {status}"):
             await pi.latest(NOW)
     assert script.asked.count("value") == 1
@@ -346,19 +342,19 @@ async def test_what_time_does_not_mend_is_not_asked_again(serve: Serve, section:
     "link", ["http://127.0.0.1:1/streamsets/value", "https://elsewhere.example/", "http://[", "//x"]
 )
 async def test_a_next_page_on_another_server_is_refused_for_it_would_get_the_password(
-    serve: Serve, section: SourcesSection, link: str
+    serve: Serve, pi_section: PiSection, link: str
 ) -> None:
     script = Scripted([json_response({"Links": {"Next": link}, "Items": []})])
-    async with connected((await serve(script.app())).url, section.pi) as (pi, asked):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, asked):
         with pytest.raises(SourceFault, match=r"Links\.Next"):
             await pi.latest(NOW)
     assert {url.host for url in asked} == {"127.0.0.1"}
 
 
-async def test_pages_without_end_are_refused(serve: Serve, section: SourcesSection) -> None:
+async def test_pages_without_end_are_refused(serve: Serve, pi_section: PiSection) -> None:
     page = json_response({"Links": {"Next": "/streamsets/value"}, "Items": []})
     script = Scripted([page] * 60)
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         with pytest.raises(SourceFault, match="more than 50 pages for /streamsets/value"):
             await pi.latest(NOW)
 
@@ -367,19 +363,17 @@ async def test_pages_without_end_are_refused(serve: Serve, section: SourcesSecti
     "content",
     [b"<html>login</html>", b"", b"\xff\xfe", b"[" * 100_000, b"[]", b'{"Items": 5}', b'{"Items": [{"WebId": 1}]}'],
 )
-async def test_garbage_is_named_whatever_it_is(serve: Serve, section: SourcesSection, content: bytes) -> None:
+async def test_garbage_is_named_whatever_it_is(serve: Serve, pi_section: PiSection, content: bytes) -> None:
     script = Scripted([Response(content)])
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         with pytest.raises(SourceFault, match="PI answered"):
             await pi.latest(NOW)
 
 
-async def test_a_reply_without_end_is_cut(
-    serve: Serve, section: SourcesSection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_reply_without_end_is_cut(serve: Serve, pi_section: PiSection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headworks.ingest.sources.asking.MAX_REPLY_BYTES", 1 << 16)
     script = Scripted([Response(b" " * (1 << 17))])
-    async with connected((await serve(script.app())).url, section.pi) as (pi, _):
+    async with connected((await serve(script.app())).url, pi_section) as (pi, _):
         with pytest.raises(SourceFault, match="PI answered with more than 65536 bytes"):
             await pi.latest(NOW)
 

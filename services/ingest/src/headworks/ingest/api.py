@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
 from pydantic import BaseModel
@@ -13,11 +13,13 @@ from headworks.common.messages import Award, Basis, Day, Forecast, Instant, Name
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.ingest.collect import AwardCollector
+from headworks.ingest.sections import sources_of
 from headworks.ingest.sources.fault import SourceFault
 from headworks.ingest.store import SeriesStore, SeriesSummary, SourceHealth
 from headworks.waterway.site import Site
 
 MOST_DAYS = 62
+NO_MARKET: dict[int | str, dict[str, Any]] = {409: {"description": "The site takes no awards"}}
 
 
 class FetchedAward(BaseModel):
@@ -32,11 +34,17 @@ def create_api(
 ) -> FastAPI:
     """The API over the store."""
     app = create_app("ingest", "Measurements, forecasts and market results, as of any time.")
+    markets = {name for name, site in sites.items() if sources_of(site).caiso is not None}
 
     def known_site(site: str) -> str:
         if site not in sites:
             wrong = FieldProblem(field="site", value=site, expected=f"one of {sorted(sites)}")
             raise Problem(404, "No such site", errors=[wrong])
+        return site
+
+    def in_market(site: str) -> str:
+        if known_site(site) not in markets:
+            raise Problem(409, "The site takes no awards", f"the site file of {site} names no CAISO source")
         return site
 
     @app.get("/sites/{site}/series")
@@ -64,8 +72,8 @@ def create_api(
 
     @app.get("/sites/{site}/series/{series}/latest", responses={404: {"description": "Nothing is known"}})
     async def latest(site: str, series: Name, _caller: Viewer, good_only: bool = False) -> Sample:
-        """The newest value."""
-        sample = await store.latest(known_site(site), series, good_only=good_only)
+        """The newest value up to now; later ones, such as tomorrow's prices, are among the values."""
+        sample = await store.latest(known_site(site), series, clock.now(), good_only=good_only)
         if sample is None:
             raise Problem(404, "Nothing is known", f"series {series} of {site} has no value")
         return sample
@@ -87,18 +95,20 @@ def create_api(
         """The newest issue times."""
         return await store.issues(known_site(site), series, limit)
 
-    @app.get("/sites/{site}/awards/{trade_date}", responses={404: {"description": "No award is known"}})
+    @app.get("/sites/{site}/awards/{trade_date}", responses=NO_MARKET | {404: {"description": "No award is known"}})
     async def award(site: str, trade_date: Day, _caller: Viewer, known_at: Instant | None = None) -> Award:
         """The award of a trade date."""
-        found = await store.award(known_site(site), trade_date, known_at)
+        found = await store.award(in_market(site), trade_date, known_at)
         if found is None:
             raise Problem(404, "No award is known", f"{site} on {trade_date}")
         return found
 
-    @app.post("/sites/{site}/awards/{trade_date}", responses={502: {"description": "The market did not answer"}})
+    @app.post(
+        "/sites/{site}/awards/{trade_date}", responses=NO_MARKET | {502: {"description": "The market did not answer"}}
+    )
     async def fetch_award(site: str, trade_date: Day, _caller: Operator) -> FetchedAward:
         """Fetch the award of a trade date from the market now."""
-        collector = awards.get(known_site(site))
+        collector = awards.get(in_market(site))
         if collector is None:
             raise Problem(502, "The market is not connected", "HEADWORKS_CAISO_URL is not set")
         try:

@@ -12,8 +12,9 @@ from headworks.common.clock import Clock
 from headworks.common.database import is_away
 from headworks.common.messages import Award, Forecast, ForecastStep, Measurements, Quality, Sample
 from headworks.common.subjects import TELEMETRY
-from headworks.ingest.sections import CaisoSection, HydroForecastSection, PiSection
+from headworks.ingest.sections import CaisoSection, EntsoeSection, HydroForecastSection, PiSection
 from headworks.ingest.sources.caiso import Client, NotPublished, fetch_awards
+from headworks.ingest.sources.entsoe import Entsoe
 from headworks.ingest.sources.fault import SourceFault
 from headworks.ingest.sources.hydroforecast import HydroForecast, Newest
 from headworks.ingest.sources.pi import PiWebApi
@@ -21,11 +22,13 @@ from headworks.ingest.standing import HELD, STALE
 from headworks.ingest.store import SeriesStore
 from headworks.waterway.series import si_series
 from headworks.waterway.site import Site
-from headworks.waterway.timegrid import local_date
+from headworks.waterway.timegrid import local_date, local_midnight
 
 log = structlog.get_logger(__name__)
 HOUR = timedelta(hours=1)
-OVERLAP_H = 3
+DAY = timedelta(days=1)
+OVERLAP = timedelta(hours=3)
+"""So far back values are asked for again: they may have come late."""
 MOST_FILLED = timedelta(days=10)
 """A gap is filled by so much a poll, however long the source was away."""
 HELD_HOURS = 168
@@ -79,35 +82,60 @@ class Collector:
         return polled.flaw
 
 
+class Telling:
+    """Keeps samples of a source, then tells the bus of those that are new."""
+
+    def __init__(self, collector: Collector, bus: Bus, source: str) -> None:
+        self._c, self._bus, self._source = collector, bus, source
+        self._untold: dict[tuple[str, str, datetime], Sample] = {}
+
+    async def keep(self, samples: list[Sample], now: datetime) -> None:
+        """Store, then tell; what cannot be told while the bus is away is told with the next."""
+        site, source = self._c.site.site, self._source
+        fresh = await self._c.store.add_samples(site, source, samples, now)
+        self._untold |= {(s.series, s.basis.value, s.valid_at): s for s in fresh}
+        while self._untold:
+            keys = list(self._untold)[:MESSAGE_SAMPLES]
+            part = tuple(self._untold[key] for key in keys)
+            message = Measurements(site=site, source=source, known_at=now, samples=part)
+            try:
+                await self._bus.publish(TELEMETRY, message, site=site, source=source)
+            except BusUnavailable as error:
+                log.warning("stored but not yet told: the bus is away", source=source, error=str(error))
+                return
+            for key in keys:
+                del self._untold[key]
+
+
 class PiCollector:
-    """Measurements from PI: whole hours and present values; what does not come is told as missing."""
+    """Measurements from PI: whole steps and present values; what does not come is told as missing."""
 
     def __init__(self, collector: Collector, bus: Bus, pi: PiWebApi, section: PiSection) -> None:
-        self._c, self._bus, self._pi, self._section = collector, bus, pi, section
+        self._c, self._pi, self._section = collector, pi, section
+        self._telling = Telling(collector, bus, "pi")
         self._filled_until: datetime | None = None
         self._was_away = True
-        self._untold: dict[tuple[str, str, datetime], Sample] = {}
 
     async def poll(self) -> Polled:
         """One poll. Raises SourceFault after telling that every series is missing now."""
         now = self._c.clock.now()
-        last_hour = now.replace(minute=0, second=0, microsecond=0)
-        start = self._filled_until or last_hour - timedelta(seconds=self._section.history)
-        end = min(last_hour, start + MOST_FILLED)
+        last_step = _step_at(now, self._section.step)
+        start = self._filled_until or _step_at(now - timedelta(seconds=self._section.history), self._section.step)
+        end = min(last_step, start + MOST_FILLED)
         try:
-            hours = await self._pi.hourly(start - OVERLAP_H * HOUR, end)
+            steps = await self._pi.steps(start - OVERLAP, end)
             present = await self._pi.latest(now)
         except SourceFault:
             self._was_away = True
-            await self._keep(self._missing(set(), now), now)
+            await self._telling.keep(self._missing(set(), now), now)
             raise
-        samples = hours.samples + present.samples + self._missing({s.series for s in present.samples}, now)
+        samples = steps.samples + present.samples + self._missing({s.series for s in present.samples}, now)
         if self._was_away:
-            samples += await self._bridged(present.samples)
-        await self._keep(samples, now)
+            samples += await self._bridged(present.samples, now)
+        await self._telling.keep(samples, now)
         self._was_away, self._filled_until = False, end
         newest = max((s.valid_at for s in samples if s.quality is Quality.GOOD), default=None)
-        return Polled(newest, "; ".join(dict.fromkeys(hours.flaws + present.flaws)) or None)
+        return Polled(newest, "; ".join(dict.fromkeys(steps.flaws + present.flaws)) or None)
 
     def _missing(self, came: set[str], now: datetime) -> list[Sample]:
         names = [s.name.name for s in self._section.series]
@@ -115,14 +143,14 @@ class PiCollector:
             Sample(series=name, valid_at=now, value=None, quality=Quality.MISSING) for name in names if name not in came
         ]
 
-    async def _bridged(self, present: list[Sample]) -> list[Sample]:
+    async def _bridged(self, present: list[Sample], now: datetime) -> list[Sample]:
         """PI's present values that are older than the last instant marked missing, told for that instant as suspect.
 
         A tag that seldom changes would else stay missing long after PI is back.
         """
         bridged = []
         for sample in present:
-            last = await self._c.store.latest(self._c.site.site, sample.series, good_only=False)
+            last = await self._c.store.latest(self._c.site.site, sample.series, now, good_only=False)
             if last is None or last.quality is not Quality.MISSING or last.valid_at <= sample.valid_at:
                 continue
             if sample.value is not None:
@@ -131,22 +159,10 @@ class PiCollector:
                 bridged.append(sample.model_copy(update=update))
         return bridged
 
-    async def _keep(self, samples: list[Sample], now: datetime) -> None:
-        """Store, then tell; what cannot be told while the bus is away is told with the next."""
-        site = self._c.site.site
-        fresh = await self._c.store.add_samples(site, "pi", samples, now)
-        self._untold |= {(s.series, s.basis.value, s.valid_at): s for s in fresh}
-        while self._untold:
-            keys = list(self._untold)[:MESSAGE_SAMPLES]
-            part = tuple(self._untold[key] for key in keys)
-            message = Measurements(site=site, source="pi", known_at=now, samples=part)
-            try:
-                await self._bus.publish(TELEMETRY, message, site=site, source="pi")
-            except BusUnavailable as error:
-                log.warning("stored but not yet told: the bus is away", source="pi", error=str(error))
-                return
-            for key in keys:
-                del self._untold[key]
+
+def _step_at(instant: datetime, step: timedelta) -> datetime:
+    """The start of the step that holds an instant."""
+    return instant - (instant - datetime.min.replace(tzinfo=instant.tzinfo)) % step
 
 
 class ForecastCollector:
@@ -179,7 +195,7 @@ class ForecastCollector:
         known = await self._c.store.forecast(self._c.site.site, series, None, now)
         if known is not None and known.source != HELD and now - known.issued_at < STALE:
             return None
-        last = await self._c.store.latest(self._c.site.site, series, good_only=True)
+        last = await self._c.store.latest(self._c.site.site, series, now, good_only=True)
         if last is None or last.value is None:
             return None
         hour = now.replace(minute=0, second=0, microsecond=0)
@@ -231,3 +247,22 @@ class AwardCollector:
         if await self._c.store.add_award(award):
             return award
         return await self._c.store.award(self._c.site.site, trade_date)
+
+
+class PriceCollector:
+    """Day-ahead prices of today and, once they are due, of tomorrow. Those that are known stay when the source is down."""
+
+    def __init__(self, collector: Collector, bus: Bus, source: Entsoe, section: EntsoeSection) -> None:
+        self._c, self._source, self._section = collector, source, section
+        self._telling = Telling(collector, bus, "entsoe")
+
+    async def poll(self) -> Polled:
+        """Ask for what is due, again and again: a price may be corrected. Raises SourceFault."""
+        now, zone = self._c.clock.now(), self._c.site.zone
+        today, due = local_date(now, zone), now.astimezone(zone).hour >= self._section.published_after_hour
+        end = local_midnight(today + (2 if due else 1) * DAY, zone)
+        prices = await self._source.prices(local_midnight(today, zone), end)
+        await self._telling.keep(prices, now)
+        covered = any(p.valid_at <= now < p.valid_at + p.basis.span for p in prices)
+        newest = max((p.valid_at for p in prices), default=None)
+        return Polled(newest, None if covered else f"no price of {now:%Y-%m-%dT%H:%MZ} is published")

@@ -1,10 +1,11 @@
 """The `sources` section of a site file: which tags, sites and resources to ask for."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from headworks.common.messages import Name
+from headworks.common.messages import MEANS, Basis, Name
 from headworks.waterway.quantities import Seconds, check_unit, in_unit
 from headworks.waterway.series import SeriesName, si_series
 from headworks.waterway.site import Site, explain
@@ -77,6 +78,7 @@ class PiSection(_Section):
     kind: Literal["pi_web_api"]
     poll_every: Pause
     history: Pause
+    summary: Seconds = Field(default=3600, description="the step of instants and means: an hour, or a quarter of one")
     data_server: str
     database: str
     series: Annotated[tuple[PiSeries, ...], Field(min_length=1)]
@@ -85,7 +87,20 @@ class PiSection(_Section):
     def _each_once(self) -> "PiSection":
         _once("series", [s.series for s in self.series])
         _once("path", [s.path for s in self.series])
+        if self.step not in MEANS:
+            known = " or ".join(f"{span.total_seconds() / 60:g} min" for span in MEANS)
+            raise ValueError(f"summary={self.summary:g} s must be {known}")
         return self
+
+    @property
+    def step(self) -> timedelta:
+        """The step of instants and means."""
+        return timedelta(seconds=self.summary)
+
+    @property
+    def mean(self) -> Basis:
+        """What a mean of a step is kept as."""
+        return MEANS[self.step]
 
 
 class HydroForecastSite(_Section):
@@ -122,6 +137,15 @@ class CaisoSection(_Section):
     published_after_hour: int = Field(ge=0, le=23)
 
 
+class EntsoeSection(_Section):
+    """Day-ahead prices of a bidding zone, from the ENTSO-E Transparency Platform."""
+
+    kind: Literal["entsoe"]
+    poll_every: Pause
+    zone: str = Field(pattern=r"^[0-9]{2}[A-Z][A-Z0-9-]{12}[A-Z0-9]$", description="the zone's EIC code")
+    published_after_hour: int = Field(ge=0, le=23)
+
+
 def _once(field: str, values: list[Any]) -> None:
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
@@ -129,17 +153,23 @@ def _once(field: str, values: list[Any]) -> None:
 
 
 class SourcesSection(_Section):
-    """All sources of a site."""
+    """The sources that a site has."""
 
-    pi: PiSection
-    hydroforecast: HydroForecastSection
-    caiso: CaisoSection
+    pi: PiSection | None = None
+    hydroforecast: HydroForecastSection | None = None
+    caiso: CaisoSection | None = None
+    entsoe: EntsoeSection | None = None
 
 
 def sources_of(site: Site) -> SourcesSection:
     """The site's sources. Raises ValueError naming the field."""
     raw: dict[str, Any] = site.section("sources")
     try:
-        return SourcesSection.model_validate(raw)
+        section = SourcesSection.model_validate(raw)
     except ValidationError as error:
         raise ValueError(f"site {site.site}: sources: {explain(error)}") from error
+    if all(source is None for _, source in section):
+        raise ValueError(
+            f"site {site.site}: sources: must name at least one of {', '.join(SourcesSection.model_fields)}"
+        )
+    return section

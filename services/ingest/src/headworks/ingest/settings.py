@@ -31,6 +31,10 @@ class IngestSettings(ServiceSettings):
         ),
         description="the request schema is not public: {trade_date} is filled in",
     )
+    entsoe_url: str | None = Field(
+        default=None, description="the platform's address, such as https://web-api.tp.entsoe.eu"
+    )
+    entsoe_token: SecretStr = SecretStr("")
     source_timeout_s: float = Field(default=10.0, gt=0)
 
     @field_validator("caiso_request_body")

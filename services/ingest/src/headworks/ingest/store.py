@@ -82,10 +82,13 @@ class SeriesStore:
             rows = (await connection.execute(query)).mappings().all()
         return [_sample(row) for row in rows]
 
-    async def latest(self, site: str, series: str, *, good_only: bool) -> Sample | None:
-        """The newest value, of any basis, as it is known now; of one time the instant comes before the mean."""
+    async def latest(self, site: str, series: str, now: datetime, *, good_only: bool) -> Sample | None:
+        """The newest value up to now, of any basis, as it is known; of one time the instant comes before the means.
+
+        What is valid later, such as tomorrow's prices, is not among them.
+        """
         t, corrected = observations, observations.alias("corrected")
-        of_series = (t.c.site == site, t.c.series == series)
+        of_series = (t.c.site == site, t.c.series == series, t.c.valid_at <= now)
         same = [corrected.c[name] == t.c[name] for name in ("site", "series", "basis", "valid_at")]
         rows: list[RowMapping] = []
         async with self._database.transaction() as connection:

@@ -9,13 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from headworks.common.messages import Basis
+from headworks.common.messages import MEANS
 from headworks.waterway.quantities import CubicMetres, CubicMetresPerSecond, Hertz, Megawatts, Seconds, in_unit
 from headworks.waterway.series import SeriesName, si_series
 from headworks.waterway.site import Section, Site, explain
-
-MEANS = {b.span: b for b in Basis if b is not Basis.INSTANT}
-"""The steps whose means can be kept, and as what."""
 
 
 def _known_series(base: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from headworks.common.historian.mapping import StandsFor
-from headworks.common.messages import Basis, Quality, Sample
+from headworks.common.messages import MEANS, Basis, Quality, Sample
 
 Values = tuple[float | None, ...]
 SEVERITY = {Quality.GOOD: 0, Quality.SUSPECT: 1, Quality.BAD: 2, Quality.MISSING: 3}
@@ -89,7 +89,7 @@ class Record:
 
     def basis(self, name: str) -> Basis:
         """What a series' values are kept as."""
-        return Basis.INSTANT if self.series[name].stands_for is StandsFor.INSTANT else _MEANS[self.grid.step]
+        return Basis.INSTANT if self.series[name].stands_for is StandsFor.INSTANT else MEANS[self.grid.step]
 
     def valid_at(self, name: str) -> tuple[datetime, ...]:
         """The instants of a series' values, or the starts of the steps that they are means of."""
@@ -104,9 +104,6 @@ class Record:
             for row, valid_at, value, quality in rows:
                 if row is not None:
                     yield Sample(series=name, valid_at=valid_at, value=value, quality=quality, basis=basis)
-
-
-_MEANS = {b.span: b for b in Basis if b is not Basis.INSTANT}
 
 
 def judged(record: Record, findings: Iterable[Finding]) -> Record:

@@ -23,6 +23,7 @@ from signxml.signer import XMLSigner
 from headworks.common.messages import AwardInterval
 from headworks.ingest.sources.asking import Reply, ask
 from headworks.ingest.sources.fault import SourceFault
+from headworks.ingest.sources.xml import parse_xml
 from headworks.waterway.timegrid import local_midnight
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -36,7 +37,6 @@ PACIFIC = ZoneInfo("America/Los_Angeles")
 """The zone of CAISO's trade dates, whatever the site's own is."""
 NO_DATA = "FMWK0008"
 MAX_FILE_BYTES = 64 << 20
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def award_document(reply: Reply) -> etree._Element | NotPublished:
     if reply.status in {401, 403}:
         raise SourceFault(f"CAISO answered {reply.status}: the certificate has no access")
     soap, attachment = _parts(reply.content_type, reply.content)
-    root = _xml(soap, f"CAISO answered {reply.status} with what")
+    root = parse_xml(soap, f"CAISO answered {reply.status} with what")
     if _says_no_data(root):
         return NotPublished()
     if reply.status != 200:
@@ -153,15 +153,8 @@ def award_document(reply: Reply) -> etree._Element | NotPublished:
         attachment = (root.findtext(".//{*}ISOAttachment/{*}AttachmentValue") or "").encode()
     if not attachment:
         raise SourceFault("CAISO's reply carries neither an attachment nor a reason")
-    document = _xml(_decoded(attachment), "the award file")
+    document = parse_xml(_decoded(attachment), "the award file")
     return NotPublished() if _says_no_data(document) else document
-
-
-def _xml(content: bytes, what: str) -> etree._Element:
-    try:
-        return etree.fromstring(content, _PARSER)
-    except etree.XMLSyntaxError as error:
-        raise SourceFault(f"{what} is no XML: {content[:80]!r} ({error})") from error
 
 
 def _says_no_data(root: etree._Element) -> bool:

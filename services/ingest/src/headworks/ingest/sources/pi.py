@@ -69,21 +69,22 @@ class PiWebApi:
         self._client, self._section = client, section
         self._web_ids: dict[str, str] = {}
 
-    async def hourly(self, start: datetime, end: datetime) -> Gathered:
-        """Instants on the hour and means of whole hours over [start, end], both on the hour. Raises SourceFault."""
+    async def steps(self, start: datetime, end: datetime) -> Gathered:
+        """Instants at the steps and means of whole steps over [start, end], both at a step. Raises SourceFault."""
         instants = [s for s in self._section.series if s.kind != "average"]
         averages = [s for s in self._section.series if s.kind == "average"]
         times: Query = [("startTime", _stamp(start)), ("endTime", _stamp(end))]
-        of_hours: Query = [
+        step = f"{self._section.summary / 60:.0f}m"
+        of_steps: Query = [
             *times,
             ("summaryType", "Average"),
-            ("summaryDuration", "60m"),
+            ("summaryDuration", step),
             ("calculationBasis", "TimeWeighted"),
         ]
-        at_instants: Query = [*times, ("interval", "60m")]
+        at_instants: Query = [*times, ("interval", step)]
         found = await self._ask("/streamsets/interpolated", instants, at_instants, Basis.INSTANT, end)
         if end > start and averages:
-            means = await self._ask("/streamsets/summary", averages, of_hours, Basis.HOUR_MEAN, end)
+            means = await self._ask("/streamsets/summary", averages, of_steps, self._section.mean, end)
             found = Gathered(found.samples + means.samples, found.flaws + means.flaws)
         return found
 
