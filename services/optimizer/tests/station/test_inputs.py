@@ -7,8 +7,8 @@ import pytest
 
 from headworks.common.messages import Basis, Forecast, ForecastStep, Quality, Sample
 from headworks.optimizer.inputs import Assembled, InputUse, Unknown
-from headworks.optimizer.station.case import PumpState, StationInputs, Strategy, StrategyPeriod
-from headworks.optimizer.station.inputs import Known, LastPlan, assemble, by_step, station_grid
+from headworks.optimizer.station.case import LastPlan, PumpState, StationInputs, StationStep, Strategy, StrategyPeriod
+from headworks.optimizer.station.inputs import Known, PastPlan, assemble, by_step, station_grid
 from headworks.optimizer.station.skill import PastForecast
 from headworks.optimizer.station.strategies import StrategyDocument
 from headworks.waterway import series as names
@@ -32,6 +32,19 @@ def means(
     return [sample(series, first + i * basis.span, value, basis) for i, value in enumerate(values)]
 
 
+def plan(run_id: str, first: datetime, steps: int = 96, **asked_hz: float) -> PastPlan:
+    """A plan with all pumps off, but for those that are asked; its level at the end of step t is 2.0 + t / 10."""
+    made_steps = tuple(
+        StationStep(
+            start=first + t * STEP, frequency_hz=dict.fromkeys(RESOURCES, 0.0) | asked_hz, flow_m3s={}, level_m=2.0 + t / 10,
+            volume_m3=9e3, outflow_m3s=0.9, inflow_m3s=1.0, inflow_low_m3s=0.9, inflow_high_m3s=1.1, power_mw=0.4,
+            price_eur_per_mwh=50.0, price_known=True, cost_eur=5.0,
+        )
+        for t in range(steps)
+    )  # fmt: skip
+    return PastPlan(run_id, made_steps)
+
+
 def known() -> Known:
     """All that there is to know at NOW."""
     levels = [sample(names.TUNNEL_LEVEL, START + t * MINUTE, 2.0 + 0.01 * t) for t in range(-90, 2)]
@@ -46,7 +59,7 @@ def known() -> Known:
         inflow=means(names.TUNNEL_INFLOW, START - 8 * STEP, [1.0 + 0.1 * t for t in range(8)]),
         prices=means(names.PRICE, START - 4 * STEP, [float(t) for t in range(4 + 40)]),
         outside=None,
-        last_plan=LastPlan("blominmaki-1", 2.1, dict.fromkeys(RESOURCES, False)),
+        plans=[plan("blominmaki-1", START - 2 * STEP)],
         past_forecasts=[PastForecast(START - 8 * STEP, STEP, [1.0 + 0.1 * t for t in range(8)])],
         strategies=StrategyDocument(version=0, changed_by="site file", changed_at=None, periods=()),
     )
@@ -142,7 +155,7 @@ def test_a_level_outside_the_tunnel_is_not_planned_from(station_site: StationSit
 
 
 def test_all_that_is_missing_is_named_at_once(station_site: StationSite) -> None:
-    what = replace(known(), level=None, levels=[], frequency={}, inflow=[], prices=[], last_plan=None)
+    what = replace(known(), level=None, levels=[], frequency={}, inflow=[], prices=[], plans=[])
     found = refused(station_site, what)
     assert found.reasons[0] == "tunnel_level_m is not known"
     assert [r for r in found.reasons if "no plan says how" in r] == [
@@ -160,14 +173,14 @@ def test_all_that_is_missing_is_named_at_once(station_site: StationSite) -> None
 
 def test_a_pump_without_a_frequency_stands_as_the_last_plan_had_it(station_site: StationSite) -> None:
     what, series = known(), names.pump_series("P2_2", "frequency")
-    plan = LastPlan("blominmaki-1", 2.1, {"P2_2": True})
+    plans = [plan("blominmaki-1", START - 2 * STEP, P2_2=49.0)]
     without = {r: s for r, s in what.frequency.items() if r != "P2_2"}
-    found = made(station_site, replace(what, frequency=without, last_plan=plan))
+    found = made(station_site, replace(what, frequency=without, plans=plans))
     assert found.case.pumps[5] == PumpState(resource="P2_2", on=True, steps=0)
     use = use_of(found, series)
     assert (use.source, use.substituted) == ("run blominmaki-1", "no good frequency; as the last plan had it")
     old = {**without, "P2_2": sample(series, NOW - 21 * MINUTE, 0.0)}
-    found = made(station_site, replace(what, frequency=old, last_plan=plan))
+    found = made(station_site, replace(what, frequency=old, plans=plans))
     assert found.case.pumps[5].on
     assert "the frequency of 10:40Z is too old" in (use_of(found, series).substituted or "")
 
@@ -175,7 +188,7 @@ def test_a_pump_without_a_frequency_stands_as_the_last_plan_had_it(station_site:
 def test_a_pump_that_nobody_knows_of_is_a_reason(station_site: StationSite) -> None:
     what = known()
     without = {r: s for r, s in what.frequency.items() if r != "P2_2"}
-    found = refused(station_site, replace(what, frequency=without, last_plan=None))
+    found = refused(station_site, replace(what, frequency=without, plans=[]))
     assert found.reasons == ("p2_2_frequency_hz is not known, and no plan says how P2_2 stands",)
 
 
@@ -277,7 +290,22 @@ def test_the_strategies_of_the_horizon_are_used_and_their_version_shown(station_
     assert (use.source, use.substituted) == ("ann", "version 3, 1 of 3 periods within the horizon")
 
 
+def test_the_level_that_was_expected_is_of_the_newest_plan_that_began_before(station_site: StationSite) -> None:
+    plans = [plan("blominmaki-3", START), plan("blominmaki-2", START - STEP), plan("blominmaki-1", START - 4 * STEP)]
+    found = made(station_site, replace(known(), plans=plans))
+    assert found.case.expected_level_m == 2.0
+    assert use_of(found, "expected_level_m").source == "run blominmaki-2"
+
+
+def test_a_solve_begins_with_the_newest_plan_while_some_of_it_is_ahead(station_site: StationSite) -> None:
+    plans = [plan("blominmaki-2", START - STEP, 2, P2_2=49.0), plan("blominmaki-1", START - 2 * STEP)]
+    last = made(station_site, replace(known(), plans=plans)).case.last_plan
+    assert last == LastPlan(start=START - STEP, frequency_hz=((0.0,) * 5 + (49.0,) + (0.0,) * 2,) * 2)
+    over = [plan("blominmaki-2", START - 2 * STEP, 2)]
+    assert made(station_site, replace(known(), plans=over)).case.last_plan is None
+
+
 def test_without_runs_before_nothing_was_expected(station_site: StationSite) -> None:
-    found = made(station_site, replace(known(), last_plan=None, past_forecasts=[]))
-    assert (found.case.expected_level_m, found.case.past_inflow_error) == (None, ())
+    found = made(station_site, replace(known(), plans=[], past_forecasts=[]))
+    assert (found.case.expected_level_m, found.case.past_inflow_error, found.case.last_plan) == (None, (), None)
     assert use_of(found, "expected_level_m").substituted == "no plan for now"

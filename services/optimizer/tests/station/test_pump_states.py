@@ -30,7 +30,7 @@ def mean(steps_before: int, frequency_hz: float) -> Sample:
 
 def state(newest: Sample, record: Sequence[Sample]) -> tuple[bool, int]:
     found = pump_state("P1_1", newest, sorted(record, key=lambda s: s.valid_at), GRID)
-    assert found == PumpState(resource="P1_1", on=found.on, steps=found.steps)
+    assert found == PumpState(resource="P1_1", on=found.on, steps=found.steps, hours_run=found.hours_run)
     return found.on, found.steps
 
 
@@ -74,3 +74,9 @@ def test_beyond_a_gap_nobody_knows(gap_min: int, steps: int) -> None:
 def test_a_single_value_says_how_it_stands_and_no_more() -> None:
     assert state(instant(1, 49.0), []) == (True, 0)
     assert state(instant(1, 0.0), []) == (False, 0)
+
+
+def test_running_hours_are_those_of_the_quarter_hours_it_ran_in() -> None:
+    means = [mean(steps, hz) for steps, hz in enumerate([50.0, 49.0, 30.0, 20.0, 0.0, 0.3])]
+    assert pump_state("P1_1", instant(0, 0.0), means, GRID).hours_run == 0.75
+    assert pump_state("P1_1", instant(0, 0.0), [mean(1, 0.4)], GRID).hours_run == 0.0

@@ -19,7 +19,9 @@ class PumpState(Value):
     resource: str
     on: bool
     steps: int = Field(ge=0)
-    hours_run: float = Field(default=0.0, ge=0, description="of late, where running hours shall even out; 0 where not counted")
+    hours_run: float = Field(
+        default=0.0, ge=0, description="of late, where running hours shall even out; 0 where not counted"
+    )
 
 
 class LastPlan(Value):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from headworks.common.messages import Basis, Quality, Sample
 from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.station.case import StationSolution
-from headworks.optimizer.station.inputs import Known, LastPlan, station_grid
+from headworks.optimizer.station.inputs import Known, PastPlan, station_grid
 from headworks.optimizer.station.skill import JUDGED, PastForecast
 from headworks.optimizer.station.strategies import default_document
 from headworks.optimizer.store import RunStore
@@ -19,7 +19,8 @@ RECORD = timedelta(days=14)
 LEVELS = timedelta(days=2)
 """Beyond it an emptied tunnel is long ago anyway."""
 INSTANTS = timedelta(hours=6)
-MEANS = timedelta(hours=24)
+MEANS = timedelta(days=7)
+"""Running hours of so long are evened out."""
 PRICES_AHEAD = timedelta(hours=48)
 PRICE_BASES = (Basis.QUARTER_HOUR_MEAN, Basis.HOUR_MEAN)
 SKILL = timedelta(hours=24)
@@ -52,7 +53,7 @@ async def known_of(
         inflow=inflow,
         prices=[sample for of_basis in prices for sample in of_basis],
         outside=outside,
-        last_plan=await last_plan(site, store, grid),
+        plans=await past_plans(site, store),
         past_forecasts=await past_forecasts(site, store, grid),
         strategies=await strategies.newest(name) or default_document(site),
     )
@@ -61,7 +62,7 @@ async def known_of(
 async def _frequencies(
     site: str, ingest: IngestClient, resource: str, now: datetime
 ) -> tuple[Sample | None, list[Sample]]:
-    """A pump's newest good frequency; and instants of the last hours, means of the day before them."""
+    """A pump's newest good frequency; and instants of the last hours, means of the week before them."""
     series = names.pump_series(resource, "frequency")
     newest, means, instants = await asyncio.gather(
         ingest.latest(site, series),
@@ -75,15 +76,14 @@ def _good(samples: list[Sample]) -> list[Sample]:
     return [sample for sample in samples if sample.quality is Quality.GOOD and sample.value is not None]
 
 
-async def last_plan(site: StationSite, store: RunStore, grid: TimeGrid) -> LastPlan | None:
-    """What the newest plan that began before the grid had for the step before it."""
+async def past_plans(site: StationSite, store: RunStore) -> list[PastPlan]:
+    """The newest plans that were submitted, newest first."""
+    plans = []
     for run in await store.newest(site.site, LAST_PLANS, submitted=True):
         solution = await store.solution(run.run_id, StationSolution)
-        for step in solution.steps if solution is not None else ():
-            if step.start == grid.start - grid.step:
-                on = {resource: hz > 0 for resource, hz in step.frequency_hz.items()}
-                return LastPlan(run.run_id, step.level_m, on)
-    return None
+        if solution is not None:
+            plans.append(PastPlan(run.run_id, solution.steps))
+    return plans
 
 
 async def past_forecasts(site: StationSite, store: RunStore, grid: TimeGrid) -> list[PastForecast]:

@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 
 from headworks.common.messages import Forecast, Quality, Sample
 from headworks.optimizer.inputs import Assembled, Unknown, Uses, on_grid, required_ages
-from headworks.optimizer.station.case import OutsideInflow, PumpState, StationInputs, StrategyPeriod
+from headworks.optimizer.station.case import (
+    LastPlan,
+    OutsideInflow,
+    PumpState,
+    StationInputs,
+    StationStep,
+    StrategyPeriod,
+)
 from headworks.optimizer.station.pump_states import pump_state
 from headworks.optimizer.station.skill import PastForecast, inflow_errors
 from headworks.optimizer.station.strategies import StrategyDocument
@@ -28,17 +35,20 @@ NOISE_M = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class LastPlan:
-    """What the last plan had for the step before the start: the level at its end, and which pumps were on."""
+class PastPlan:
+    """A plan that was submitted: its run and its steps."""
 
     run_id: str
-    level_m: float
-    on: Mapping[str, bool]
+    steps: Sequence[StationStep]
+
+    def step_at(self, start: datetime) -> StationStep | None:
+        """The step that begins at an instant."""
+        return next((step for step in self.steps if step.start == start), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What ingest and the runs before knew: newest good values, good values by time, and what was planned and asked."""
+    """What ingest and the runs before knew: newest good values, good values by time, plans newest first, what was asked."""
 
     level: Sample | None
     levels: Sequence[Sample]
@@ -47,7 +57,7 @@ class Known:
     inflow: Sequence[Sample]
     prices: Sequence[Sample]
     outside: Forecast | None
-    last_plan: LastPlan | None
+    plans: Sequence[PastPlan]
     past_forecasts: Sequence[PastForecast]
     strategies: StrategyDocument
 
@@ -89,9 +99,10 @@ def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[Statio
         price_eur_per_mwh=prices.known_eur_per_mwh,
         outside_inflow=inflow.outside,
         emptied_at=_emptied_at(site, known, uses),
-        expected_level_m=_expected_level_m(known, uses),
+        expected_level_m=_expected_level_m(known, uses, grid),
         past_inflow_error=_errors(known, uses, record),
         strategies=_strategies(known, uses, grid),
+        last_plan=_last_plan(site, known, grid),
     )
     return Assembled(inputs, tuple(uses.uses))
 
@@ -130,11 +141,26 @@ def _pump(resource: str, known: Known, uses: Uses, grid: TimeGrid) -> PumpState 
         uses.note(series, "pi", newest.valid_at)
         return pump_state(resource, newest, known.frequencies.get(resource, ()), grid)
     why = "no good frequency" if newest is None else f"the frequency of {newest.valid_at:%H:%M}Z is too old"
-    if known.last_plan is None or resource not in known.last_plan.on:
+    before = _before(known, grid)
+    asked_hz = None if before is None else before.step.frequency_hz.get(resource)
+    if before is None or asked_hz is None:
         uses.note(series, "none", newest.valid_at if newest else None, why)
         return Missing(f"{series} is not known, and no plan says how {resource} stands")
-    uses.note(series, f"run {known.last_plan.run_id}", None, f"{why}; as the last plan had it")
-    return PumpState(resource=resource, on=known.last_plan.on[resource], steps=0)
+    uses.note(series, f"run {before.run_id}", None, f"{why}; as the last plan had it")
+    return PumpState(resource=resource, on=asked_hz > 0, steps=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The step before the start, as the newest plan that began before it had it."""
+
+    run_id: str
+    step: StationStep
+
+
+def _before(known: Known, grid: TimeGrid) -> _Before | None:
+    found = ((plan.run_id, plan.step_at(grid.start - grid.step)) for plan in known.plans)
+    return next((_Before(run_id, step) for run_id, step in found if step is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +235,22 @@ def _emptied_at(site: StationSite, known: Known, uses: Uses) -> datetime | None:
     return at
 
 
-def _expected_level_m(known: Known, uses: Uses) -> float | None:
-    plan = known.last_plan
-    uses.note("expected_level_m", f"run {plan.run_id}" if plan else "none", None, None if plan else "no plan for now")
-    return None if plan is None else plan.level_m
+def _expected_level_m(known: Known, uses: Uses, grid: TimeGrid) -> float | None:
+    before = _before(known, grid)
+    uses.note(
+        "expected_level_m", f"run {before.run_id}" if before else "none", None, None if before else "no plan for now"
+    )
+    return None if before is None else before.step.level_m
+
+
+def _last_plan(site: StationSite, known: Known, grid: TimeGrid) -> LastPlan | None:
+    """The newest plan, where some of it is still ahead."""
+    plan = known.plans[0] if known.plans else None
+    if plan is None or plan.step_at(grid.start) is None:
+        return None
+    resources = [pump.resource for pump in site.pumping_station.pumps]
+    rows = tuple(tuple(step.frequency_hz.get(name, 0.0) for name in resources) for step in plan.steps)
+    return LastPlan(start=plan.steps[0].start, frequency_hz=rows)
 
 
 def _errors(known: Known, uses: Uses, record: Mapping[datetime, float]) -> tuple[float, ...]:

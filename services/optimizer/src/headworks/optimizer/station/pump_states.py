@@ -16,10 +16,19 @@ WHOLE = 0.9
 
 
 def pump_state(resource: str, newest: Sample, record: Sequence[Sample], grid: TimeGrid) -> PumpState:
-    """The state of the newest value, for the whole steps since it began: instants first, means where they begin."""
+    """The state of the newest value, for the whole steps since it began; and the hours that the pump ran in the record."""
     frequency_hz = newest.value or 0.0
     since = _since(frequency_hz, newest.valid_at, record)
-    return PumpState(resource=resource, on=_running(frequency_hz), steps=max(0, (grid.start - since) // grid.step))
+    steps = max(0, (grid.start - since) // grid.step)
+    return PumpState(resource=resource, on=_running(frequency_hz), steps=steps, hours_run=_hours_run(record))
+
+
+def _hours_run(record: Sequence[Sample]) -> float:
+    """Hours of the quarter hours in which the pump ran for most of the time."""
+    means = [s for s in record if s.basis is Basis.QUARTER_HOUR_MEAN and s.value is not None]
+    most_hz = max((mean.value or 0.0 for mean in means), default=0.0)
+    ran = [mean for mean in means if _running(mean.value or 0.0) and (mean.value or 0.0) > most_hz / 2]
+    return sum((mean.basis.span for mean in ran), timedelta()) / timedelta(hours=1)
 
 
 def _since(frequency_hz: float, at: datetime, record: Sequence[Sample]) -> datetime:
