@@ -1,27 +1,34 @@
-"""The whole system as processes, for tests that see what a user sees."""
+"""The whole system as processes, for tests that see what a user sees. A module says which sites and how fast by SETUP."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_system import AWARD_DAY, SPEED, System
+from e2e_system import ABAY, Setup, System
 
 from headworks.common.stack import Options, Stack
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, sites_folder: Path) -> Iterator[System]:
+def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sites_folder: Path
+) -> Iterator[System]:
     """A system with a plan in force."""
-    folder = tmp_path_factory.mktemp("stack") / "run"
-    stack = Stack(folder, Options(sites=sites_folder, epoch=AWARD_DAY, speed=SPEED))
-    running = System(stack)
+    setup: Setup = getattr(request.module, "SETUP", ABAY)
+    folder = tmp_path_factory.mktemp("stack")
+    sites = folder / "sites"
+    sites.mkdir()
+    shutil.copy(sites_folder / f"{setup.site}.yaml", sites)
+    stack = Stack(folder / "run", Options(sites=sites, epoch=setup.epoch, speed=setup.speed))
+    running = System(stack, setup.site)
     try:
         for _step in stack.start():
             pass
-        running.wait(lambda: running.resource()["plan_id"] is not None, "a first plan is in force", 60)
+        running.wait(running.all_planned, "a first plan is in force", 60)
         yield running
     except BaseException:
-        for log in sorted(folder.glob("*.log")):
+        for log in sorted(stack.folder.glob("*.log")):
             print(f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-15:], sep="\n")  # noqa: T201 - for CI's reader
         raise
     finally:
@@ -29,8 +36,8 @@ def system(tmp_path_factory: pytest.TempPathFactory, sites_folder: Path) -> Iter
 
 
 @pytest.fixture(autouse=True)
-def _healed(system: System) -> Iterator[None]:
+def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test leaves the outside world whole."""
     yield
-    for target in ("pi", "hydroforecast", "caiso", "plc", "smtp"):
-        system.fault(target, "none")
+    if "system" in request.fixturenames:
+        request.getfixturevalue("system").heal()

@@ -1,7 +1,7 @@
 """A running system, and the ways a user or an operator reaches it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,16 +13,31 @@ import httpx
 from headworks.common.auth import Issuer, Role
 from headworks.common.stack import Stack
 
-AWARD_DAY = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
-SPEED = 240.0
 LIMITS_MW = (0.8, 5.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The site of a system, when its plant's clock begins, and how fast it goes."""
+
+    site: str
+    epoch: datetime
+    speed: float
+
+
+ABAY = Setup("abay", datetime(2026, 2, 17, 8, 30, tzinfo=UTC), 240.0)
+"""The day of the real award."""
+BLOMINMAKI = Setup("blominmaki", datetime(2026, 2, 17, 14, 0, tzinfo=UTC), 90.0)
+"""A quarter hour, and with it a solve, every ten seconds."""
 
 
 @dataclass
 class System:
-    """A running stack, and the ways a user or an operator reaches it."""
+    """A running stack of one site, and the ways a user or an operator reaches it."""
 
     stack: Stack
+    site: str
+    _broken: set[str] = field(default_factory=set)
 
     def token(self, name: str = "tester", role: Role = Role.ENGINEER) -> str:
         secret = Path(self.stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text().strip()
@@ -57,18 +72,39 @@ class System:
     def fault(self, target: str, kind: str) -> None:
         order = {"target": target, "kind": kind}
         httpx.post(f"http://127.0.0.1:{self.stack.world['control']}/faults", json=order, timeout=10).raise_for_status()
+        self._broken.add(target)
+
+    def heal(self) -> None:
+        """Make the outside world whole."""
+        for target in sorted(self._broken):
+            self.fault(target, "none")
+        self._broken.clear()
 
     def now(self) -> datetime:
-        return datetime.fromisoformat(self.world("/plants/abay")["at"])
+        return datetime.fromisoformat(self.plant()["at"])
+
+    def plant(self) -> Any:
+        """How the simulated plant stands."""
+        return self.world(f"/plants/{self.site}")
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """What the gateway knows of each actuator, by resource."""
+        state = self.get("control_gateway", f"/sites/{self.site}/state")
+        return {resource["resource"]: resource for resource in state["resources"]}
 
     def resource(self) -> dict[str, Any]:
-        [resource] = self.get("control_gateway", "/sites/abay/state")["resources"]
-        assert isinstance(resource, dict)
+        """What the gateway knows of the only actuator."""
+        [resource] = self.resources().values()
         return resource
+
+    def all_planned(self) -> bool:
+        """Whether every actuator has a plan."""
+        resources = self.resources().values()
+        return bool(resources) and all(resource["plan_id"] is not None for resource in resources)
 
     def run(self, reason: str) -> dict[str, Any]:
         """Ask for a run and wait for its end."""
-        run_id = self.call("POST", "optimizer", "/sites/abay/runs", json={"reason": reason}).json()["run_id"]
+        run_id = self.call("POST", "optimizer", f"/sites/{self.site}/runs", json={"reason": reason}).json()["run_id"]
         self.wait(lambda: self.get("optimizer", f"/runs/{run_id}")["finished_at"] is not None, f"run {run_id} ends", 60)
         found = self.get("optimizer", f"/runs/{run_id}/result")
         assert isinstance(found, dict)
@@ -112,7 +148,7 @@ class System:
 
     def alarm(self, name: str) -> str:
         """The state of an alarm."""
-        states = {alarm["alarm"]: alarm["state"] for alarm in self.get("alerts", "/sites/abay/alarms")}
+        states = {alarm["alarm"]: alarm["state"] for alarm in self.get("alerts", f"/sites/{self.site}/alarms")}
         return str(states[name])
 
     def wait_raised(self, name: str, timeout_s: float = 30) -> None:
@@ -123,7 +159,7 @@ class System:
         """Wait until an alarm has returned, and acknowledge it as an operator would, so that it can be raised anew."""
         self.wait(lambda: self.alarm(name) in {"returned_unacknowledged", "normal"}, f"the alarm {name} returns")
         body = {"comment": "seen in a test"}
-        self.call("POST", "alerts", f"/sites/abay/alarms/{name}/acknowledge", role=Role.OPERATOR, json=body)
+        self.call("POST", "alerts", f"/sites/{self.site}/alarms/{name}/acknowledge", role=Role.OPERATOR, json=body)
         self.wait(lambda: self.alarm(name) == "normal", f"the alarm {name} is normal")
 
     def assert_no_jump(self, writes: list[int]) -> None:

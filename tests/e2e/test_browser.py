@@ -112,7 +112,7 @@ def test_the_page_shows_the_plant_live_and_fits(reader: Reader, system: System, 
     expect(page.get_by_test_id("mode")).to_contain_text("Auto")
     system.wait(lambda: reader.elevation_ft() is not None, "an elevation is shown")
     before = reader.elevation_ft()
-    plant_ft = system.world("/plants/abay")["elevation_ft"]
+    plant_ft = system.plant()["elevation_ft"]
     assert before == pytest.approx(plant_ft, abs=0.5), "it is the plant's own"
     system.wait(lambda: reader.elevation_ft() != before, "it follows the plant without a reload")
     expect(

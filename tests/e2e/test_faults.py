@@ -136,10 +136,10 @@ def test_a_gateway_killed_and_restarted_makes_no_jump(system: System) -> None:
     assert system.submit("before-the-kill", 4.0).status_code == 201
     system.wait(lambda: system.resource()["requested"] == 4.0, "the plan is known")
     system.stack.kill("control_gateway")
-    held = system.world("/plants/abay")["setpoint_mw"]
+    held = system.plant()["setpoint_mw"]
     before = system.now()
     system.wait(lambda: system.now() > before + timedelta(minutes=30), "half a plant hour passes")
-    assert system.world("/plants/abay")["setpoint_mw"] == held
+    assert system.plant()["setpoint_mw"] == held
     system.stack.launch("control_gateway")
     system.stack.await_ready("control_gateway")
     system.wait(lambda: system.resource()["read_back"] == pytest.approx(4.0), "it reaches the plan", 60)
@@ -151,7 +151,7 @@ def test_a_plc_gone_and_back_with_empty_registers_is_led_back_at_the_rate(system
     system.wait(lambda: system.resource()["link_up"] is False, "the lost link is shown")
     assert system.resource()["read_back"] is None
     system.wait_raised("plc_lost")
-    held = system.world("/plants/abay")["setpoint_mw"]
+    held = system.plant()["setpoint_mw"]
     assert system.submit("while-the-plc-is-away", 1.5).status_code == 201
     system.fault("plc", "none")
     system.wait(lambda: system.resource()["read_back"] == pytest.approx(1.5), "it reaches the plan", 60)

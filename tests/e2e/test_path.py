@@ -23,7 +23,7 @@ def test_the_register_holds_what_the_plan_asks_and_the_journal_says_why(system: 
         "the verified write is in the journal",
     )
     system.assert_no_jump(system.writes())
-    system.wait(lambda: abs(system.world("/plants/abay")["power_mw"] - 3.0) < 0.05, "the machine follows")
+    system.wait(lambda: abs(system.plant()["power_mw"] - 3.0) < 0.05, "the machine follows")
 
 
 def test_a_run_names_every_input_with_its_source_and_age(system: System) -> None:

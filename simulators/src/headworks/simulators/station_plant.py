@@ -54,7 +54,7 @@ def _pump(make: dict[str, Any], pump: dict[str, Any]) -> PumpMachine:
 def tunnel_of(site: dict[str, Any]) -> TunnelStore:
     """The tunnel of a site file's `pumping_station` section."""
     return TunnelStore(
-        tuple(
+        [
             Reach(
                 in_unit(piece["from"], "m"),
                 in_unit(piece["to"], "m"),
@@ -64,7 +64,7 @@ def tunnel_of(site: dict[str, Any]) -> TunnelStore:
                 in_unit(piece["c"], "m**3"),
             )
             for piece in site["pumping_station"]["tunnel"]["volume"]
-        )
+        ]
     )
 
 
@@ -144,9 +144,9 @@ class StationPlant(Historian):
         for pump in self.pumps.values():
             pump.advance(seconds, self._outlet_m - self.level_m)
         volume_m3 = self.volume_m3 + entering_m3 - self.outflow_m3h * seconds / 3600
-        self.short_m3 += max(0.0, self._tunnel.sump_m3 - volume_m3)
+        self.short_m3 += max(0.0, -volume_m3)
         self.overflow_m3 += max(0.0, volume_m3 - self._tunnel.full_m3)
-        self.volume_m3 = min(self._tunnel.full_m3, max(self._tunnel.sump_m3, volume_m3))
+        self.volume_m3 = min(self._tunnel.full_m3, max(0.0, volume_m3))
         self.level_m = self._tunnel.level_m(self.volume_m3)
 
     def _reading(self) -> Reading:
@@ -154,7 +154,7 @@ class StationPlant(Historian):
             self.at,
             {
                 "level": self.level_m,
-                "volume": self.volume_m3,
+                "volume": self._tunnel.official_m3(self.volume_m3),
                 "inflow": self.inflow_m3h,
                 "outflow": self.outflow_m3h,
                 **{f"{name}_frequency": pump.frequency_hz for name, pump in self.pumps.items()},

@@ -1,6 +1,11 @@
-"""The tunnel as a store: its volume by level from parabolas that follow one another, and back. In m and m³."""
+"""The tunnel as a store: its volume by level from parabolas that follow one another, and back. In m and m³.
+
+Below the lowest of them lies the sump, which empties evenly; the official volume says nothing of that and stays as it is.
+"""
 
 import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -29,27 +34,24 @@ class Reach:
         return self.origin_m + (root - self.b) / (2 * self.a)
 
 
-@dataclass(frozen=True, slots=True)
 class TunnelStore:
-    """Reaches from the lowest up."""
+    """The sump and, from the lowest up, the reaches of the official volume."""
 
-    reaches: tuple[Reach, ...]
-
-    @property
-    def sump_m3(self) -> float:
-        """What stays below the lowest observable level."""
-        return self.reaches[0].volume_m3(self.reaches[0].from_m)
-
-    @property
-    def full_m3(self) -> float:
-        """What the tunnel holds at most."""
-        return self.reaches[-1].volume_m3(self.reaches[-1].to_m)
+    def __init__(self, official: Sequence[Reach]) -> None:
+        self.observable_m3 = official[0].volume_m3(official[0].from_m)
+        sump = Reach(0.0, official[0].from_m, 0.0, 0.0, self.observable_m3 / official[0].from_m, 0.0)
+        self._reaches = (sump, *official)
+        self.full_m3 = official[-1].volume_m3(official[-1].to_m)
+        self._tops_m3 = [reach.volume_m3(reach.to_m) for reach in self._reaches]
 
     def volume_m3(self, level_m: float) -> float:
         """The volume at a level."""
-        return next(reach for reach in self.reaches if level_m <= reach.to_m).volume_m3(level_m)
+        return next(reach for reach in self._reaches if level_m <= reach.to_m).volume_m3(level_m)
 
     def level_m(self, volume_m3: float) -> float:
-        """The level at a volume between the sump's and the full tunnel's."""
-        reach = next((r for r in self.reaches if volume_m3 <= r.volume_m3(r.to_m)), self.reaches[-1])
-        return reach.level_m(volume_m3)
+        """The level at a volume from nothing to the full tunnel's."""
+        return self._reaches[bisect_left(self._tops_m3, volume_m3, hi=len(self._tops_m3) - 1)].level_m(volume_m3)
+
+    def official_m3(self, volume_m3: float) -> float:
+        """What is told of a volume: that of the sump cannot be seen."""
+        return max(volume_m3, self.observable_m3)
