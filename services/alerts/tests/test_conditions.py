@@ -103,6 +103,12 @@ def test_an_hourly_mean_speaks_up_to_the_end_of_its_hour() -> None:
     assert facts(mean).latest["r4_flow_m3s"].until == NOW + timedelta(hours=1)
 
 
+def test_a_mean_of_a_quarter_hour_speaks_up_to_its_end() -> None:
+    series = "tunnel_inflow_m3s"
+    mean = Sample(series=series, valid_at=NOW, value=1.2, quality=Quality.GOOD, basis=Basis.QUARTER_HOUR_MEAN)
+    assert facts(mean).latest[series].until == NOW + timedelta(minutes=15)
+
+
 def test_a_series_never_heard_is_stale_only_after_a_while_of_listening(site: AnySite, alarms: dict[str, Alarm]) -> None:
     readings = [
         read(alarms["elevation_stale"], site, Facts(NOW), {}, NOW + timedelta(minutes=m), held=False) for m in (1, 31)

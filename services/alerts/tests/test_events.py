@@ -9,8 +9,10 @@ from headworks.alerts.events import CauseChange, of_reply, of_run, of_setpoint, 
 from headworks.common.messages import (
     ControlMode,
     ControlState,
+    Interlock,
     Outcome,
     PlanReply,
+    Quantity,
     Refusal,
     ResourceState,
     RunFinished,
@@ -92,9 +94,39 @@ def test_an_intended_or_held_setpoint_says_nothing(outcome: Outcome) -> None:
 
 def test_the_state_ends_what_is_over_and_nothing_else() -> None:
     well = {change.event: change.text for change in of_state(state())}
-    assert well == {"e_stop": None, "plc_lost": None, "setpoint_refused": None}
+    assert well == {"e_stop": None, "interlock": None, "plc_lost": None, "setpoint_refused": None}
     ill = {change.event: change.text for change in of_state(state(link_up=False, refused=True, e_stop=True))}
-    assert ill == {"e_stop": "pressed by ann"}
+    assert ill == {"e_stop": "pressed by ann", "interlock": None}
+
+
+@pytest.mark.parametrize(
+    ("interlock", "level_m", "text"),
+    [
+        (Interlock.LOW_LOW, 0.25, "low-low: pumps stop whatever the plan says, at 0.25 m"),
+        (Interlock.HIGH_HIGH, 7.9, "high-high: pumps start whatever the plan says, at 7.90 m"),
+        (Interlock.HIGH_HIGH, None, "high-high: pumps start whatever the plan says, at a level that is not known"),
+    ],
+)
+def test_an_interlock_is_a_cause_while_it_stands(interlock: Interlock, level_m: float | None, text: str) -> None:
+    tripped = state().model_copy(update={"interlock": interlock, "level_m": level_m})
+    assert [change.text for change in of_state(tripped) if change.event == "interlock"] == [text]
+
+
+def test_a_verified_speed_ends_nothing_of_the_run_command() -> None:
+    differs = setpoint(Outcome.READ_BACK_DIFFERS).model_copy(update={"quantity": Quantity.RUN, "unit": "on"})
+    causes: dict[str, Cause] = {}
+    for change in (*of_setpoint(differs), *of_setpoint(setpoint(Outcome.VERIFIED))):
+        if change.event == "read_back_differs":
+            causes = change.applied(causes)
+    assert list(causes) == ["OXPH run command"]
+
+
+def test_the_state_ends_a_refusal_of_either() -> None:
+    refused = setpoint(Outcome.REFUSED).model_copy(update={"quantity": Quantity.RUN})
+    [begun] = of_setpoint(refused)
+    ended = {change.about for change in of_state(state()) if change.event == "setpoint_refused"}
+    assert begun.about in ended
+    assert "OXPH" in ended
 
 
 def test_late_news_does_not_undo_newer_news() -> None:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import assert_never
 
 from headworks.alerts.sections import AheadAlarm, Alarm, AwardAlarm, EventAlarm, LevelAlarm, StaleAlarm
-from headworks.common.messages import Basis, Quality, Sample
+from headworks.common.messages import Quality, Sample
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.quantities import from_si
 from headworks.waterway.series import FLOAT_ELEVATION, si_series
@@ -46,10 +46,10 @@ class Facts:
         """Keep a good value when it is newer than what is known."""
         if sample.value is None or sample.quality is not Quality.GOOD:
             return
-        span = timedelta(hours=1) if sample.basis is Basis.HOUR_MEAN else timedelta()
+        until = sample.valid_at + sample.basis.span
         known = self.latest.get(sample.series)
-        if known is None or known.until <= sample.valid_at + span:
-            self.latest[sample.series] = Known(sample.value, sample.valid_at + span)
+        if known is None or known.until <= until:
+            self.latest[sample.series] = Known(sample.value, until)
 
 
 @dataclass(frozen=True, slots=True)

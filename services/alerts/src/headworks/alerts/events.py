@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headworks.alerts.conditions import Cause
-from headworks.common.messages import ControlState, Outcome, PlanReply, RunFinished, RunStatus, Setpoint
+from headworks.common.messages import (
+    ControlState,
+    Interlock,
+    Outcome,
+    PlanReply,
+    Quantity,
+    RunFinished,
+    RunStatus,
+    Setpoint,
+)
+
+INTERLOCKS = {
+    Interlock.LOW_LOW: "low-low: pumps stop whatever the plan says,",
+    Interlock.HIGH_HIGH: "high-high: pumps start whatever the plan says,",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +61,42 @@ def of_reply(reply: PlanReply) -> Iterator[CauseChange]:
 
 
 def of_setpoint(setpoint: Setpoint) -> Iterator[CauseChange]:
-    """What became of a setpoint: a verified one ends all that was wrong with its actuator."""
-    resource, at = setpoint.resource, setpoint.at
+    """What became of a setpoint or a run command: a verified one ends all that was wrong with it."""
+    resource, about, at = setpoint.resource, _about(setpoint.resource, setpoint.quantity), setpoint.at
     match setpoint.outcome:
         case Outcome.READ_BACK_DIFFERS:
-            text = f"{resource}: wrote {setpoint.enforced} {setpoint.unit}, the PLC holds {setpoint.read_back}"
-            yield CauseChange("read_back_differs", resource, at, text)
+            text = f"{about}: wrote {setpoint.enforced} {setpoint.unit}, the PLC holds {setpoint.read_back}"
+            yield CauseChange("read_back_differs", about, at, text)
         case Outcome.LINK_LOST:
             yield CauseChange("plc_lost", resource, at, f"{resource}: {setpoint.reason}")
         case Outcome.REFUSED:
-            yield CauseChange("setpoint_refused", resource, at, f"{resource}: {'; '.join(setpoint.violations)}")
+            yield CauseChange("setpoint_refused", about, at, f"{about}: {'; '.join(setpoint.violations)}")
         case Outcome.VERIFIED:
-            for event in ("read_back_differs", "plc_lost", "setpoint_refused"):
-                yield CauseChange(event, resource, at, None)
+            yield CauseChange("plc_lost", resource, at, None)
+            for event in ("read_back_differs", "setpoint_refused"):
+                yield CauseChange(event, about, at, None)
         case Outcome.INTENDED | Outcome.HELD:
             return
 
 
 def of_state(state: ControlState) -> Iterator[CauseChange]:
-    """The gateway's own view: e-stop, and which links and refusals are over."""
+    """The gateway's own view: e-stop, the interlock above the plan, and which links and refusals are over."""
     pressed = f"pressed by {state.e_stop_by or 'someone not known'}" if state.e_stop else None
     yield CauseChange("e_stop", "gateway", state.at, pressed)
+    tripped = None if state.interlock is None else f"{INTERLOCKS[state.interlock]} at {_level(state)}"
+    yield CauseChange("interlock", "gateway", state.at, tripped)
     for resource in state.resources:
         if resource.link_up:
             yield CauseChange("plc_lost", resource.resource, state.at, None)
         if not resource.refused:
-            yield CauseChange("setpoint_refused", resource.resource, state.at, None)
+            for quantity in Quantity:
+                yield CauseChange("setpoint_refused", _about(resource.resource, quantity), state.at, None)
+
+
+def _about(resource: str, quantity: Quantity) -> str:
+    """A pump has two things to write: one that is verified ends nothing of the other."""
+    return resource if quantity is Quantity.SETPOINT else f"{resource} run command"
+
+
+def _level(state: ControlState) -> str:
+    return "a level that is not known" if state.level_m is None else f"{state.level_m:.2f} m"

@@ -113,7 +113,9 @@ class AwardAlarm(_TomorrowAlarm):
 class EventAlarm(_Alarm):
     """Something that another service says on the bus."""
 
-    event: Literal["run_failed", "plan_refused", "setpoint_refused", "plc_lost", "read_back_differs", "e_stop"]
+    event: Literal[
+        "run_failed", "plan_refused", "setpoint_refused", "plc_lost", "read_back_differs", "e_stop", "interlock"
+    ]
 
 
 def _kind(raw: Any) -> str:
