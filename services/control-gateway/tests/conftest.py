@@ -9,6 +9,7 @@ from gateway_rig import NOW, HandClock, PlcServer
 from headworks.common.messages import Outcome, Setpoint
 from headworks.common.sites import afterbays, read_sites
 from headworks.control_gateway.limits import Actuator, actuators_of
+from headworks.control_gateway.pump_limits import PumpLimits, pump_limits_of
 from headworks.control_gateway.section import ControlSection, control_section
 from headworks.waterway.site import Site
 
@@ -27,6 +28,23 @@ def section(site: Site) -> ControlSection:
 def actuator(site: Site, section: ControlSection) -> Actuator:
     [only] = actuators_of(site, section)
     return only
+
+
+@pytest.fixture(scope="session")
+def station_site(sites_folder: Path) -> Site:
+    return read_sites(sites_folder)["blominmaki"]
+
+
+@pytest.fixture(scope="session")
+def pumps(station_site: Site) -> tuple[Actuator, ...]:
+    return actuators_of(station_site, control_section(station_site))
+
+
+@pytest.fixture(scope="session")
+def pump_limits(station_site: Site, pumps: tuple[Actuator, ...]) -> PumpLimits:
+    limits = pump_limits_of(station_site, control_section(station_site), pumps)
+    assert limits is not None
+    return limits
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from subprocess import Popen
 import httpx
 import pytest
 from gateway_rig import PlcServer, plan_of
+from pump_rig import PumpPlcServer
 from pydantic import TypeAdapter
 
 from headworks.common.auth import Issuer, Role
@@ -33,7 +34,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "headworks" / "control_gateway"
 class Process:
     """A gateway's process; its state folder outlives it."""
 
-    def __init__(self, folder: Path, sites: Path, plc_port: int, nats_url: str) -> None:
+    def __init__(
+        self, folder: Path, sites: Path, plc_port: int, nats_url: str, pumps_ports: tuple[int, int] = (1, 1)
+    ) -> None:
         self.folder, self.http_port, self.ops_port = folder, free_port(), free_port()
         folder.mkdir()
         (folder / "secret").write_text(SECRET)
@@ -44,7 +47,12 @@ class Process:
             "HEADWORKS_NATS_URL": nats_url,
             "HEADWORKS_DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
             "HEADWORKS_PLANS_URL": "http://127.0.0.1:1",
-            "HEADWORKS_PLC_ADDRESSES": json.dumps({"oxph-plc": f"127.0.0.1:{plc_port}"}),
+            "HEADWORKS_PLC_ADDRESSES": json.dumps(
+                {
+                    name: f"127.0.0.1:{port}"
+                    for name, port in zip(("oxph-plc", "pumps-1", "pumps-2"), (plc_port, *pumps_ports), strict=True)
+                }
+            ),
             "HEADWORKS_HTTP_PORT": str(self.http_port),
             "HEADWORKS_OPS_PORT": str(self.ops_port),
             # Two hundred times as fast: a count of rate takes 0.07 s.
@@ -60,7 +68,7 @@ class Process:
     def remember(self, plan: Plan) -> None:
         """What a gateway that ran before has kept."""
         self.own.mkdir(exist_ok=True)
-        (self.own / "plans-abay.json").write_bytes(TypeAdapter(list[Plan]).dump_json([plan]))
+        (self.own / f"plans-{plan.station_id}.json").write_bytes(TypeAdapter(list[Plan]).dump_json([plan]))
 
     @contextmanager
     def running(self) -> Iterator["Popen[bytes]"]:
@@ -132,6 +140,34 @@ async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_wo
         "e-stop pressed by ann: smoke",
         "e-stop cleared by ann: no smoke",
     ]
+
+
+@pytest.mark.timeout(300)
+async def test_one_gateway_controls_both_kinds_of_sites_and_an_e_stop_is_of_one(
+    tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_away: NatsServer
+) -> None:
+    servers = PumpPlcServer(1), PumpPlcServer(2)
+    for server in servers:
+        await server.start()
+    ports = servers[0].port, servers[1].port
+    gateway = Process(tmp_path / "state", sites_folder, plc_server.port, nats_away.url, ports)
+    now = datetime.now(UTC)
+    gateway.remember(plan_of(2.1, made=now, begins=now - timedelta(hours=1), ends=now + timedelta(hours=20)))
+    async with gateway.ready() as client:
+        await eventually(lambda: servers[0].pumps[1].running == 1, timeout_s=30)
+        await client.post("/sites/blominmaki/e-stop", json={"reason": "smoke"})
+        await eventually(lambda: servers[0].pumps[1].running == 0, timeout_s=30)
+        await eventually(lambda: plc_server.read_back == 210, timeout_s=30)
+        await eventually(lambda: _all_stand(client))
+        assert (await client.get("/sites/abay/state")).json()["e_stop"] is False
+    for server in servers:
+        await server.stop()
+
+
+async def _all_stand(client: httpx.AsyncClient) -> bool:
+    state = (await client.get("/sites/blominmaki/state")).json()
+    assert (state["level_m"], state["interlock"], len(state["resources"])) == (2.0, None, 8)
+    return {r["running"] for r in state["resources"]} == {False}
 
 
 async def _reason(client: httpx.AsyncClient, reason: str) -> bool:

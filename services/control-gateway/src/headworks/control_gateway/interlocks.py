@@ -76,7 +76,7 @@ class Tripped:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The last run command that was written to a pump: to run or to stand, and when."""
+    """What a pump was last told, to run or to stand, and when."""
 
     on: bool
     at: datetime
@@ -120,17 +120,19 @@ def tripped(limits: InterlockLimits, before: Tripped, level: int | None) -> Trip
     )
 
 
-def called(limits: InterlockLimits, now_tripped: Tripped, pumps: Sequence[PumpSeen], now: datetime) -> frozenset[str]:
-    """The pumps that must start now, whatever the plan says: rested ones first, then by the order of the site file."""
+def called(limits: InterlockLimits, now_tripped: Tripped, pumps: Sequence[PumpSeen], now: datetime) -> str | None:
+    """The pump that must start next, whatever the plan says: a rested one first, then by the order of the site file."""
     if now_tripped.low_low:
-        return frozenset()
+        return None
     wanted = limits.high_high_pumps if now_tripped.high_high else limits.minimum_pumps_on
-    lacking = max(0, wanted - sum(_may_run(limits, pump, now) for pump in pumps))
-    ready = [pump for pump in pumps if pump.reachable and pump.running is False and not pump.commanded]
+    if sum(_may_run(limits, pump, now) for pump in pumps) >= wanted:
+        return None
+    ready = [
+        p for p in pumps if p.reachable and p.running is False and not p.commanded and not _may_run(limits, p, now)
+    ]
     # One that was told to run and still stands has failed: it is tried last.
     ready.sort(key=lambda p: (_was_told_to_run(p), not p.rested, limits.order.index(p.resource)))
-    ready = [pump for pump in ready if not _may_run(limits, pump, now)]
-    return frozenset(pump.resource for pump in ready[:lacking])
+    return ready[0].resource if ready else None
 
 
 def is_needed(limits: InterlockLimits, resource: str, pumps: Iterable[PumpSeen], now: datetime) -> bool:

@@ -15,7 +15,7 @@ from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task, prepare, run
-from headworks.common.sites import afterbays, read_sites
+from headworks.common.sites import read_sites
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
@@ -44,7 +44,7 @@ async def main() -> None:
 
 
 async def _control(settings: GatewaySettings) -> None:
-    clock, sites = clock_from_environment(os.environ), afterbays(read_sites(settings.sites))
+    clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
     journal, database = Journal(settings.folder), Database(settings.database_url)
     shipper = Shipper(journal, database)
     async with (

@@ -93,13 +93,15 @@ class PumpControl:
         """Set the speed, then start, if that is still right: while the speed was set, an e-stop may have come."""
         standing = known.run is not None and not known.run.running
         known = await self.setpoints.follow(actuator, plc, known, speed, now, standing=standing)
-        if not known.link_up:
-            return known
         now = self.clock.now()
+        if not known.link_up:
+            self.station.ordered(actuator.resource, True, now)  # it was tried: the next one is called
+            return known
         decision = self._decide(actuator, known, plan, self.station.duty(actuator.resource, now), now)
         held = known.feedback.read_back if known.feedback else None
         if isinstance(decision, Start) and not (held and actuator.limits.minimum <= held <= actuator.limits.maximum):
             decision = NO_SPEED
+            self.station.ordered(actuator.resource, True, now)
         return await self._act(actuator, plc, known, decision, now)
 
     async def _act(self, actuator: Actuator, plc: Plc, known: Known, decision: RunDecision, now: datetime) -> Known:

@@ -67,7 +67,7 @@ class Station:
         self._pumps[resource] = replace(self._pumps[resource], reachable=False)
 
     def ordered(self, resource: str, on: bool, now: datetime) -> None:
-        """A pump is about to be told to run or to stand."""
+        """A pump is about to be told to run or to stand, or was tried to be."""
         self._pumps[resource] = replace(self._pumps[resource], ordered=Order(on, now))
         if on:
             self.started_at = now
@@ -85,7 +85,7 @@ class Station:
         return Duty(
             low_low=self.tripped.low_low,
             high_high=self.tripped.high_high,
-            called=resource in called(limits, self.tripped, pumps, now),
+            called=resource == called(limits, self.tripped, pumps, now),
             needed=is_needed(limits, resource, pumps, now),
             level_known=level is not None,
         )
