@@ -19,11 +19,15 @@ from headworks.common.subjects import SERVICES
 
 POSTGRES = "headworks"
 ROLES = tuple(role.value for role in Role if role is not Role.SERVICE)
-DEMO = {"headworks_pi_password": "demo", "headworks_hydroforecast_key": "demo-key"}
+DEMO = {
+    "headworks_pi_password": "demo",
+    "headworks_hydroforecast_key": "demo-key",
+    "headworks_entsoe_token": "demo-token",
+}
 KUBERNETES = {
     "headworks-database": ["headworks_database_url"],
     "headworks-auth": ["jwt_secret", "api_keys"],
-    "headworks-sources": ["headworks_pi_password", "headworks_hydroforecast_key"],
+    "headworks-sources": list(DEMO),
     "headworks-caiso": ["caiso-client.pem", "caiso-client.key"],
     "headworks-mail": ["smtp_password"],
     "headworks-users": ["users"],

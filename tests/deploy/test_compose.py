@@ -175,6 +175,7 @@ def test_the_demo_gives_what_services_hand_through_and_names_the_simulators_port
     assert demo["HEADWORKS_PI_URL"] == f"http://simulators:{ports['pi']}"
     assert demo["HEADWORKS_HYDROFORECAST_URL"] == f"http://simulators:{ports['hydroforecast']}"
     assert demo["HEADWORKS_CAISO_URL"] == f"http://simulators:{ports['caiso']}"
+    assert demo["HEADWORKS_ENTSOE_URL"] == f"http://simulators:{ports['entsoe']}"
     assert demo["HEADWORKS_SMTP_PORT"] == str(ports["smtp"])
     addresses = {name: f"simulators:{ports[target]}" for name, target in PLCS.items()}
     assert json.loads(demo["HEADWORKS_PLC_ADDRESSES"]) == addresses
