@@ -55,10 +55,14 @@ def test_no_level_is_extrapolated(level_m: float) -> None:
         TUNNEL.volume_at(level_m)
 
 
-@pytest.mark.parametrize("volume_m3", [349.9, 225_850.1])
+@pytest.mark.parametrize("volume_m3", [-0.1, 225_850.1])
 def test_no_volume_is_extrapolated(volume_m3: float) -> None:
-    with pytest.raises(OutOfRange, match="outside the tunnel's 350 to 225850 m³"):
+    with pytest.raises(OutOfRange, match="outside the tunnel's 0 to 225850 m³"):
         TUNNEL.level_at(volume_m3)
+
+
+def test_within_the_sump_the_level_is_in_proportion() -> None:
+    assert (TUNNEL.level_at(0), TUNNEL.level_at(175), TUNNEL.level_at(350)) == pytest.approx((0, 0.2, 0.4))
 
 
 def test_pieces_must_meet() -> None:

@@ -2,8 +2,8 @@
 
     volume[t] = volume[t-1] + inflow[t] − Σ flow_p(frequency[t, p], lift[t]) · step,   lift[t] = outlet − level[t-1]
 
-The pumps see the level at the start of a step. Below the sump there is nothing to pump: what they would take beyond it is
-reported as `short`, and above the highest level the tunnel overflows; both are reported, neither is hidden.
+The pumps see the level at the start of a step. From an empty tunnel there is nothing to pump: what they would take beyond it
+is reported as `short`, and above the highest level the tunnel overflows; both are reported, neither is hidden.
 """
 
 from collections.abc import Sequence
@@ -64,9 +64,9 @@ def simulate_station(
             raise ValueError(f"step {t} has {len(asked_hz)} frequencies for {len(station.pumps)} pumps")
         work = [operate(pump, hz, station.outlet_m - level_m) for pump, hz in zip(station.pumps, asked_hz, strict=True)]
         volume_m3 += entering_m3 - sum(operation.flow_m3s for operation in work) * step_s
-        shorts.append(max(0.0, tunnel.sump_m3 - volume_m3))
+        shorts.append(max(0.0, -volume_m3))
         overflows.append(max(0.0, volume_m3 - tunnel.full_m3))
-        volume_m3 = min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3))
+        volume_m3 = min(tunnel.full_m3, max(0.0, volume_m3))
         level_m = tunnel.level_at(volume_m3)
         levels.append(level_m)
         volumes.append(volume_m3)

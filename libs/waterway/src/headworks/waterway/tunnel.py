@@ -1,6 +1,7 @@
 """A tunnel that stores water: level to volume both ways, by pieces of parabolas and lines that meet, and the surface.
 
-Below the lowest piece the level is not observable from the volume: there is only the sump, whose volume stays.
+Below the lowest piece the level says nothing of the volume: the table gives the sump's whole volume there. The other way round
+a volume within the sump has a level in proportion, down to nothing at the floor; the sump's shape is not known.
 """
 
 import math
@@ -90,11 +91,11 @@ class TunnelVolume:
         return self._piece_to(level_m).volume_at(level_m)
 
     def level_at(self, volume_m3: float) -> float:
-        """Level [m]; the lowest observable one for the sump's volume. Raises OutOfRange."""
-        if not self.sump_m3 <= volume_m3 <= self.full_m3:
-            raise OutOfRange(
-                f"volume {volume_m3:.0f} m³ is outside the tunnel's {self.sump_m3:.0f} to {self.full_m3:.0f} m³"
-            )
+        """Level [m]; within the sump in proportion to its volume. Raises OutOfRange."""
+        if not 0 <= volume_m3 <= self.full_m3:
+            raise OutOfRange(f"volume {volume_m3:.0f} m³ is outside the tunnel's 0 to {self.full_m3:.0f} m³")
+        if volume_m3 < self.sump_m3:
+            return self.lowest_m * volume_m3 / self.sump_m3
         piece = next(p for p in self.pieces if volume_m3 <= p.volume_at(p.to_m))
         return max(piece.from_m, piece.level_at(volume_m3))
 

@@ -1,13 +1,14 @@
 """The pumping station's schedule as a mixed-integer program with the volume as the state, linear about a reference.
 
-Sets        t ∈ T, steps of the horizon; g ∈ G, groups of pumps planned alike; d ∈ D, dry days still to be emptied
+Sets        t ∈ T, steps of the horizon, the last a tail of longer ones without integers; g ∈ G, groups of pumps planned alike; d ∈ D, dry days still to be emptied
 Data        flow and energy of a group's pump at least and full speed, and their change with the volume; inflow, price,
             volumes of the limits (pumping_data.py)
 Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them at full speed, in parts; start_gt, stop_gt;
-            volume_t [dam³]; margin_t, over_t [dam³] above the margin and the maximum; rise_t, fall_t [dam³] of the outflow;
+            volume_t [dam³]; above_margin_t, above_maximum_level_t, below_floor_t, below_lowest_t, above_outflow_t [dam³] and
+            idle_t [pumps], what gives way, each at its price; rise_t, fall_t [dam³] of the outflow;
             empty_s (binary), the step that ends empty, and kept_d, a dry day that is not emptied
-Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, smooth,
-            emptied, emptied_by
+Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, floor, lowest,
+            smooth, emptied, emptied_by
 
 Minimum runs and rests are the aggregated inequalities: the starts of the last n steps are among those on, the stops of the
 last n among those off. For pumps alike these are exact, with no product of variables and no big number.
@@ -62,7 +63,15 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
 
     def columns(kind: str, category: str) -> tuple[Columns, ...]:
         return tuple(
-            [lp.add_variable(f"{kind}_{group.name}_{t:03d}", 0, len(group.members), category) for t in steps]
+            [
+                lp.add_variable(
+                    f"{kind}_{group.name}_{t:03d}",
+                    0,
+                    len(group.members),
+                    category if t < data.case.scheduled else pulp.LpContinuous,
+                )
+                for t in steps
+            ]
             for group in data.groups
         )
 
@@ -73,7 +82,7 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
         fast=columns("fast", pulp.LpContinuous),
         start=columns("start", pulp.LpContinuous),
         stop=columns("stop", pulp.LpContinuous),
-        volume=[lp.add_variable(f"volume_{t:03d}", data.lowest_dam3, data.highest_dam3) for t in steps],
+        volume=[lp.add_variable(f"volume_{t:03d}", 0, data.highest_dam3) for t in steps],
         empty=[],
         terms={},
     )
@@ -133,7 +142,7 @@ def _add_minimum_runs(problem: PumpingProblem) -> None:
     data = problem.data
     for g, group in enumerate(data.groups):
         was = [data.case.before[place] for place in group.members]
-        for t in range(data.horizon):
+        for t in range(data.case.scheduled):
             run, rest = data.rules.minimum_run_steps, data.rules.minimum_rest_steps
             held = sum(b.on and t < run - b.steps for b in was)
             kept = sum(not b.on and t < rest - b.steps for b in was)
@@ -152,18 +161,28 @@ def _add_speed(problem: PumpingProblem) -> None:
             _row(problem, f"fast_{group.name}_{t:03d}", terms, LE, 0.0)
 
 
+def _give(problem: PumpingProblem, kind: str, price: float) -> Columns:
+    """What lets a limit give way in each step, at a price."""
+    given = [problem.lp.add_variable(f"{kind}_{t:03d}", 0) for t in range(problem.data.horizon)]
+    problem.terms[kind] = pulp.LpAffineExpression(dict.fromkeys(given, price))
+    return given
+
+
 def _add_pumps_on(problem: PumpingProblem) -> None:
     """pumps_on_t: at least so many pumps are on."""
+    idle = _give(problem, "idle", problem.data.weights.violation_eur)
     for t in range(problem.data.horizon):
         terms: Terms = dict.fromkeys([of_group[t] for of_group in problem.on], 1.0)
-        _row(problem, f"pumps_on_{t:03d}", terms, GE, problem.data.rules.minimum_pumps_on)
+        _row(problem, f"pumps_on_{t:03d}", {**terms, idle[t]: 1.0}, GE, problem.data.rules.minimum_pumps_on)
 
 
 def _add_outflow(problem: PumpingProblem) -> None:
     """outflow_t: the plant takes at most so much."""
     data = problem.data
+    above = _give(problem, "above_outflow", data.weights.violation_eur)
     for t in range(data.horizon):
-        terms, slope, right = _flow(problem, t), _flow_slope(data, t), data.maximum_outflow_dam3
+        terms, slope, right = _flow(problem, t), _flow_slope(data, t), data.outflow_dam3[t]
+        terms[above[t]] = -1.0
         if t:
             terms[problem.volume[t - 1]] = slope
             right += slope * data.reference_dam3[t]
@@ -171,18 +190,20 @@ def _add_outflow(problem: PumpingProblem) -> None:
 
 
 def _add_levels(problem: PumpingProblem) -> None:
-    """margin_t, maximum_level_t: volume_t ≤ limit + what is above it, at its price."""
-    data, steps = problem.data, range(problem.data.horizon)
-    for kind, limit_dam3, price in (
-        ("margin", data.margin_dam3, data.weights.margin_eur),
-        ("maximum_level", data.maximum_dam3, data.weights.violation_eur),
+    """margin_t, maximum_level_t: volume_t ≤ limit + what is above; floor_t, lowest_t: volume_t ≥ limit − what is below."""
+    data, weights = problem.data, problem.data.weights
+    for kind, limit_dam3, price, sign in (
+        ("margin", data.margin_dam3, weights.margin_eur, 1.0),
+        ("maximum_level", data.maximum_dam3, weights.violation_eur, 1.0),
+        ("floor", data.floor_dam3, weights.floor_eur, -1.0),
+        ("lowest", data.lowest_dam3, weights.violation_eur, -1.0),
     ):
         if price <= 0:
             continue
-        above = [problem.lp.add_variable(f"above_{kind}_{t:03d}", 0) for t in steps]
-        for t in steps:
-            _row(problem, f"{kind}_{t:03d}", {problem.volume[t]: 1.0, above[t]: -1.0}, LE, limit_dam3)
-        problem.terms[kind] = pulp.LpAffineExpression(dict.fromkeys(above, price))
+        given = _give(problem, f"{'above' if sign > 0 else 'below'}_{kind}", price)
+        for t in range(data.horizon):
+            terms: Terms = {problem.volume[t]: sign, given[t]: -1.0}
+            _row(problem, f"{kind}_{t:03d}", terms, LE, sign * limit_dam3)
 
 
 def _add_smoothness(problem: PumpingProblem) -> None:
@@ -191,7 +212,7 @@ def _add_smoothness(problem: PumpingProblem) -> None:
     if data.weights.smooth_eur <= 0:
         return
     costs: Terms = {}
-    for t in range(1, data.horizon):
+    for t in range(1, data.case.scheduled):
         rise, fall = (problem.lp.add_variable(f"{kind}_{t:03d}", 0) for kind in ("rise", "fall"))
         terms = _flow(problem, t)
         for variable, coefficient in _flow(problem, t - 1).items():
@@ -209,7 +230,12 @@ def _add_emptying(problem: PumpingProblem) -> None:
     costs: Terms = {}
     for d, day in enumerate(data.case.dry_days):
         in_reach = [t for t in day if data.least_dam3(t) <= data.emptied_dam3]
-        empty = {s: problem.lp.add_variable(f"empty_{s:03d}", 0, 1, pulp.LpInteger) for s in in_reach}
+        empty = {
+            s: problem.lp.add_variable(
+                f"empty_{s:03d}", 0, 1, pulp.LpInteger if s < data.case.scheduled else pulp.LpContinuous
+            )
+            for s in in_reach
+        }
         kept = problem.lp.add_variable(f"kept_{d}", 0, 1)
         _row(problem, f"emptied_{d}", {**dict.fromkeys(empty.values(), 1.0), kept: 1.0}, EQ, 1.0)
         for t in range(day.stop) if empty else ():
@@ -223,11 +249,12 @@ def _add_emptying(problem: PumpingProblem) -> None:
 
 
 def _add_energy(problem: PumpingProblem) -> None:
-    """Price × energy, which changes with the volume too; and what the water left at the end costs later."""
+    """Price × energy, which changes with the volume too; wear of the pumps that ran most; and what the water left costs later."""
     data = problem.data
     costs: Terms = {}
     constant = 0.0
-    for t, price in enumerate(data.case.price_eur_per_mwh):
+    for t, market_price in enumerate(data.case.price_eur_per_mwh):
+        price = market_price + data.weights.energy_eur_per_mwh
         for g, of_group in enumerate(data.steps):
             step = of_group[t]
             costs[problem.on[g][t]] = price * step.energy_low
@@ -237,6 +264,9 @@ def _add_energy(problem: PumpingProblem) -> None:
             costs[problem.volume[t - 1]] = slope
             constant -= slope * data.reference_dam3[t]
     problem.terms["energy"] = pulp.LpAffineExpression(costs, constant)
+    problem.terms["wear"] = pulp.LpAffineExpression(
+        {on: wear for of_group, wear in zip(problem.on, data.wear_eur, strict=True) if wear > 0 for on in of_group}
+    )
     last = problem.volume[-1]
     problem.terms["water_left"] = pulp.LpAffineExpression({last: data.case.water_value_eur_per_m3 * DAM3})
 

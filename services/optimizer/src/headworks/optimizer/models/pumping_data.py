@@ -6,6 +6,7 @@ reference:  low_t·on + (high_t − low_t)·fast + slope_t·(volume_(t-1) − re
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from headworks.waterway.pumps import Pump, operate
 from headworks.waterway.station import Station
@@ -20,10 +21,12 @@ LEAST_STEP_UP_M3 = 50.0
 
 @dataclass(frozen=True, slots=True)
 class StationCase:
-    """One horizon. `inflow_m3` and `price_eur_per_mwh` have shape (steps,); `before` has one entry per pump, in order.
+    """One horizon: the steps of the schedule, then a tail of longer ones without integers, so that the end is not blind.
+
+    `inflow_m3` and `price_eur_per_mwh` have shape (steps,), the tail's included; `before` has one entry per pump, in order.
 
     `dry_days` are the steps of each dry day that must still see the tunnel empty; `water_value_eur_per_m3` is what a
-    cubic metre left at the end costs later.
+    cubic metre left at the end costs later; `hours_run` of each pump, where running hours shall even out.
     """
 
     initial_volume_m3: float
@@ -33,25 +36,44 @@ class StationCase:
     step_s: float
     dry_days: tuple[range, ...] = ()
     water_value_eur_per_m3: float = 0.0
+    hours_run: tuple[float, ...] = ()
+    tail_steps: int = 0
+    tail_step_s: float = 3600.0
+
+    @property
+    def scheduled(self) -> int:
+        """How many steps the schedule has, without the tail."""
+        return len(self.inflow_m3) - self.tail_steps
+
+    def length_s(self, t: int) -> float:
+        """How long step t is."""
+        return self.step_s if t < self.scheduled else self.tail_step_s
 
 
 @dataclass(frozen=True, slots=True)
 class StationWeights:
     """What the soft terms cost.
 
-    `margin` is paid for each dam³ and step above the margin's level, `violation` above the maximum; `not_emptied` for a
-    dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the last one's. The
-    plan stays within the outflow's limit and the empty tunnel by a reserve, for the flow is linear in it and not in nature.
+    `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` beyond a limit (dam³, pumps);
+    `not_emptied` for a dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the
+    last one's; `energy` for each MWh beside its price, so that it counts when that is low; `wear` for each step of a pump
+    that has run twice the others' mean, and for one below the mean nothing. The plan keeps a reserve below the outflow's limit
+    and empties by a reserve more than it must, for its flow is linear and nature's is not; it never goes below the lowest volume.
     """
 
     margin_eur: float = 0.0
+    floor_eur: float = 0.0
     violation_eur: float = 1000.0
     not_emptied_eur: float = 1000.0
     start_eur: float = 0.02
     smooth_eur: float = 0.0
+    energy_eur_per_mwh: float = 0.0
+    wear_eur: float = 0.0
     margin_level_m: float = 7.0
+    floor_level_m: float = 0.0
     outflow_reserve: float = 0.003
-    volume_reserve_m3: float = 5.0
+    lowest_volume_m3: float = 200.0
+    empty_reserve_m3: float = 75.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,38 +117,38 @@ class PumpingData:
     groups: tuple[Group, ...]
     reference_dam3: tuple[float, ...]
     steps: tuple[tuple[GroupStep, ...], ...]
+    wear_eur: tuple[float, ...]
     lowest_dam3: float
+    floor_dam3: float
     emptied_dam3: float
     margin_dam3: float
     maximum_dam3: float
     highest_dam3: float
-    maximum_outflow_dam3: float
+    outflow_dam3: tuple[float, ...]
+    entered_dam3: tuple[float, ...]
+    taken_dam3: tuple[float, ...]
 
     @property
     def horizon(self) -> int:
-        """How many steps."""
+        """How many steps, the tail's included."""
         return len(self.case.inflow_m3)
 
     def most_dam3(self, t: int) -> float:
         """The volume at the end of step t if no pump ran: no plan has more."""
-        entered_m3 = self.case.initial_volume_m3 + sum(self.case.inflow_m3[: t + 1])
-        return min(self.highest_dam3, entered_m3 / DAM3)
+        return min(self.highest_dam3, self.entered_dam3[t + 1])
+
+    def least_dam3(self, t: int) -> float:
+        """The volume at the end of step t if the plant took all that it may: no plan has less."""
+        return self.entered_dam3[t + 1] - self.taken_dam3[t + 1]
 
     def reach_dam3(self, s: int, t: int) -> float:
         """The most that can be there at the end of step t if the tunnel is empty at the end of step s.
 
         After s it can only have filled again; before s no more than the plant can take until then.
         """
-        if t >= s:
-            filled_m3 = sum(self.case.inflow_m3[s + 1 : t + 1])
-            return min(self.most_dam3(t), self.emptied_dam3 + filled_m3 / DAM3)
-        entering_dam3 = sum(self.case.inflow_m3[t + 1 : s + 1]) / DAM3
-        return min(self.most_dam3(t), self.emptied_dam3 + (s - t) * self.maximum_outflow_dam3 - entering_dam3)
-
-    def least_dam3(self, t: int) -> float:
-        """The volume at the end of step t if the plant took all that it may: no plan has less."""
-        entered_m3 = self.case.initial_volume_m3 + sum(self.case.inflow_m3[: t + 1])
-        return entered_m3 / DAM3 - (t + 1) * self.maximum_outflow_dam3
+        filled_dam3 = self.entered_dam3[t + 1] - self.entered_dam3[s + 1]
+        taken_dam3 = 0.0 if t >= s else self.taken_dam3[s + 1] - self.taken_dam3[t + 1]
+        return min(self.most_dam3(t), self.emptied_dam3 + filled_dam3 + taken_dam3)
 
 
 def group_pumps(pumps: Sequence[Pump], alike_m: float) -> tuple[Group, ...]:
@@ -175,6 +197,8 @@ def prepare_station(
         tuple(_group_step(station, rules, case, group.typical, reference, g, t) for t in range(len(case.inflow_m3)))
         for g, group in enumerate(groups)
     )
+    most_m3s = rules.maximum_outflow_m3s * (1 - weights.outflow_reserve)
+    outflow_dam3 = tuple(most_m3s * case.length_s(t) / DAM3 for t in range(len(case.inflow_m3)))
     return PumpingData(
         case=case,
         rules=rules,
@@ -182,13 +206,28 @@ def prepare_station(
         groups=groups,
         reference_dam3=tuple(volume / DAM3 for volume in reference.volume_m3),
         steps=steps,
-        lowest_dam3=min(case.initial_volume_m3, tunnel.sump_m3 + weights.volume_reserve_m3) / DAM3,
-        emptied_dam3=(tunnel.volume_at(rules.emptied_level_m) - weights.volume_reserve_m3) / DAM3,
+        wear_eur=tuple(_wear_eur(group, case, weights) for group in groups),
+        lowest_dam3=weights.lowest_volume_m3 / DAM3,
+        floor_dam3=tunnel.volume_at(weights.floor_level_m) / DAM3,
+        emptied_dam3=(tunnel.volume_at(rules.emptied_level_m) - weights.empty_reserve_m3) / DAM3,
         margin_dam3=tunnel.volume_at(weights.margin_level_m) / DAM3,
         maximum_dam3=tunnel.volume_at(rules.maximum_level_m) / DAM3,
         highest_dam3=tunnel.full_m3 / DAM3,
-        maximum_outflow_dam3=rules.maximum_outflow_m3s * (1 - weights.outflow_reserve) * case.step_s / DAM3,
+        outflow_dam3=outflow_dam3,
+        entered_dam3=tuple(
+            accumulate((volume / DAM3 for volume in case.inflow_m3), initial=case.initial_volume_m3 / DAM3)
+        ),
+        taken_dam3=tuple(accumulate(outflow_dam3, initial=0.0)),
     )
+
+
+def _wear_eur(group: Group, case: StationCase, weights: StationWeights) -> float:
+    """What a step of a group's pump costs for having run more than the others."""
+    mean_h = sum(case.hours_run) / len(case.hours_run) if case.hours_run else 0.0
+    if mean_h <= 0 or weights.wear_eur <= 0:
+        return 0.0
+    own_h = sum(case.hours_run[place] for place in group.members) / len(group.members)
+    return weights.wear_eur * max(0.0, own_h / mean_h - 1)
 
 
 def _group_step(
@@ -196,8 +235,8 @@ def _group_step(
 ) -> GroupStep:
     volume_m3, on, fast = reference.volume_m3[t], reference.on[g][t], reference.fast[g][t]
     step_up_m3 = max(LEAST_STEP_UP_M3, STEP_UP * volume_m3)
-    here = _at(station, rules, pump, volume_m3, case.step_s)
-    up = _at(station, rules, pump, min(station.tunnel.full_m3, volume_m3 + step_up_m3), case.step_s)
+    here = _at(station, rules, pump, volume_m3, case.length_s(t))
+    up = _at(station, rules, pump, min(station.tunnel.full_m3, volume_m3 + step_up_m3), case.length_s(t))
     slopes = [
         ((up[i] - here[i]) * (on - fast) + (up[i + 1] - here[i + 1]) * fast) / (step_up_m3 / DAM3) for i in (0, 2)
     ]
@@ -222,4 +261,4 @@ def _at(
 
 
 def _level(tunnel: TunnelVolume, volume_m3: float) -> float:
-    return tunnel.level_at(min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3)))
+    return tunnel.level_at(min(tunnel.full_m3, max(0.0, volume_m3)))

@@ -6,7 +6,7 @@ round's simulated volumes; the first-order terms let it see what a fuller tunnel
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -43,6 +43,7 @@ class StationStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     INFEASIBLE = "INFEASIBLE"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class StationSchedule:
     total_s: float
     broken: tuple[Breach, ...]
     reference: Reference | None
+    terms: dict[str, float] = field(default_factory=dict)
+    starts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class _Round:
     reference: Reference
     disagreement_m3: float
     timed_out: bool
+    terms: dict[str, float]
 
 
 def solve_station(
@@ -99,6 +103,7 @@ def solve_station(
     weights: StationWeights,
     options: StationOptions,
     reference: Reference | None = None,
+    on_progress: solver.Progress | None = None,
 ) -> StationSchedule:
     """The cheapest schedule found for a case. `reference` is the last plan, moved to the case's start, where there is one."""
     started, groups = time.perf_counter(), group_pumps(station.pumps, options.alike_m)
@@ -107,7 +112,9 @@ def solve_station(
     best: _Round | None = None
     first_plan_s: float | None = None
     for number in range(1, options.rounds + 1):
-        outcome = _round(station, prepare_station(station, rules, case, weights, groups, about), options, begin_with)
+        outcome = _round(
+            station, prepare_station(station, rules, case, weights, groups, about), options, begin_with, on_progress
+        )
         if not isinstance(outcome, _Round):
             if best is None:
                 return _nothing(outcome, number, time.perf_counter() - started)
@@ -130,15 +137,33 @@ def solve_station(
         rounds=number,
         first_plan_s=first_plan_s,
         total_s=time.perf_counter() - started,
-        broken=tuple(breaches(rules, best.frequency_hz, best.trajectory, case.before, case.dry_days)),
+        broken=tuple(breaches(rules, best.frequency_hz, best.trajectory, case.before, _scheduled_days(case))),
         reference=best.reference,
+        terms=best.terms,
+        starts=starts_of(best.frequency_hz, case.before),
     )
+
+
+def starts_of(frequency_hz: Sequence[Sequence[float]], before: Sequence[Before]) -> int:
+    """How many pumps a schedule starts."""
+    starts, were = 0, [was.on for was in before]
+    for asked_hz in frequency_hz:
+        running = [hz > 0 for hz in asked_hz]
+        starts += sum(now and not was for now, was in zip(running, were, strict=True))
+        were = running
+    return starts
+
+
+def _scheduled_days(case: StationCase) -> list[range]:
+    """The dry days that the schedule itself can judge: those that end in it."""
+    return [day for day in case.dry_days if day.stop <= case.scheduled]
 
 
 def energy_cost(case: StationCase, trajectory: StationTrajectory) -> float:
     """What the energy of a simulated schedule costs [EUR]."""
     hours = case.step_s / 3600
-    return sum(p * power * hours for p, power in zip(case.price_eur_per_mwh, trajectory.power_mw, strict=True))
+    prices = case.price_eur_per_mwh[: case.scheduled]
+    return sum(p * power * hours for p, power in zip(prices, trajectory.power_mw, strict=True))
 
 
 def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSchedule:
@@ -148,6 +173,8 @@ def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSched
                 StationStatus.INFEASIBLE,
                 "no schedule keeps the runs, the pumps on and the outflow at once",
             )
+        case solver.TimedOut(cancelled=True):
+            status, reason = StationStatus.CANCELLED, "cancelled"
         case solver.TimedOut():
             status, reason = StationStatus.TIMED_OUT, "no schedule was found in time"
         case solver.Failed(reason=why):
@@ -158,33 +185,80 @@ def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSched
 
 
 def _round(
-    station: Station, data: PumpingData, options: StationOptions, begin_with: Reference | None
+    station: Station,
+    data: PumpingData,
+    options: StationOptions,
+    begin_with: Reference | None,
+    on_progress: solver.Progress | None,
 ) -> _Round | solver.Result:
     problem = build_pumping(data)
     limits = solver.SolverOptions(options.time_limit_s, options.mip_gap, options.threads, CUTS, search=True)
-    result = solver.solve_with_highs(problem.lp, limits, hints=_hints(problem, begin_with) if begin_with else None)
-    found = result.best if isinstance(result, solver.TimedOut) else result
+    hints = _hints(problem, begin_with) if begin_with else None
+    result = solver.solve_with_highs(problem.lp, limits, on_progress, hints)
+    late = isinstance(result, solver.TimedOut) and not result.cancelled
+    found = result.best if isinstance(result, solver.TimedOut) and late else result
     if not isinstance(found, solver.Solved):
         return result
-    on = tuple(tuple(float(round(n)) for n in of_group) for of_group in counts(problem.on, found.values))
+    on = tuple(
+        tuple(float(round(n)) if t < data.case.scheduled else n for t, n in enumerate(of_group))
+        for of_group in counts(problem.on, found.values)
+    )
     fast = counts(problem.fast, found.values)
     planned_m3 = tuple(found.values[variable.name] * DAM3 for variable in problem.volume)
+    scheduled = data.case.scheduled
     frequency_hz = follow(station, data, Wish(on, group_flows(problem, found.values), planned_m3))
     trajectory = simulate_station(
         station,
         initial_volume_m3=data.case.initial_volume_m3,
         frequency_hz=frequency_hz,
-        inflow_m3=data.case.inflow_m3,
+        inflow_m3=data.case.inflow_m3[:scheduled],
         step_s=data.case.step_s,
     )
+    ends_m3 = (*trajectory.volume_m3, *planned_m3[scheduled:])
     return _Round(
         frequency_hz=frequency_hz,
         trajectory=trajectory,
-        cost_eur=true_cost(data, frequency_hz, trajectory),
+        cost_eur=true_cost(data, frequency_hz, trajectory) + tail_cost(problem, found.values),
         gap=found.gap,
-        reference=Reference((data.case.initial_volume_m3, *trajectory.volume_m3[:-1]), on, fast),
-        disagreement_m3=max(abs(a - b) for a, b in zip(planned_m3, trajectory.volume_m3, strict=True)),
-        timed_out=isinstance(result, solver.TimedOut),
+        reference=Reference((data.case.initial_volume_m3, *ends_m3[:-1]), on, fast),
+        disagreement_m3=max(abs(a - b) for a, b in zip(planned_m3, ends_m3, strict=True)),
+        timed_out=late,
+        terms={
+            name: term.constant + sum(c * found.values[v.name] for v, c in term.items())
+            for name, term in problem.terms.items()
+        },
+    )
+
+
+def reference_of(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    groups: Sequence[Group],
+    frequency_hz: Sequence[Sequence[float]],
+) -> Reference | None:
+    """What a plan's frequencies lead to in a case, as a reference; after its end its last step is held. None without a plan."""
+    if not frequency_hz:
+        return None
+    steps = case.scheduled
+    asked_hz = [*frequency_hz[:steps], *[frequency_hz[-1]] * max(0, steps - len(frequency_hz))]
+    trajectory = simulate_station(
+        station,
+        initial_volume_m3=case.initial_volume_m3,
+        frequency_hz=asked_hz,
+        inflow_m3=case.inflow_m3[:steps],
+        step_s=case.step_s,
+    )
+    after = case.tail_steps
+    span_hz = max(1e-9, rules.maximum_hz - rules.minimum_hz)
+
+    def fast(hz: float) -> float:
+        return min(1.0, max(0.0, (hz - rules.minimum_hz) / span_hz)) if hz > 0 else 0.0
+
+    return Reference(
+        (case.initial_volume_m3, *trajectory.volume_m3, *(trajectory.volume_m3[-1],) * after)[: steps + after],
+        tuple((*(float(sum(s[p] > 0 for p in group.members)) for s in asked_hz), *(0.0,) * after) for group in groups),
+        tuple((*(sum(fast(s[p]) for p in group.members) for s in asked_hz), *(0.0,) * after) for group in groups),
     )
 
 
@@ -195,7 +269,7 @@ def _hints(problem: PumpingProblem, plan: Reference) -> dict[str, float]:
     return {
         variable.name: plan.on[g][t]
         for g, of_group in enumerate(problem.on)
-        for t, variable in enumerate(of_group)
+        for t, variable in enumerate(of_group[: problem.data.case.scheduled])
         if all(abs(t - empty) > LEFT_FREE for empty in emptiest)
     }
 
@@ -234,10 +308,10 @@ def follow(station: Station, data: PumpingData, wish: Wish) -> tuple[tuple[float
     now, volume_m3 = list(case.before), case.initial_volume_m3
     most_m3s = data.rules.maximum_outflow_m3s
     schedule = []
-    for t in range(data.horizon):
-        lift_m = station.outlet_m - tunnel.level_at(min(tunnel.full_m3, max(tunnel.sump_m3, volume_m3)))
+    for t in range(case.scheduled):
+        lift_m = station.outlet_m - tunnel.level_at(min(tunnel.full_m3, max(0.0, volume_m3)))
         there_m3 = volume_m3 + case.inflow_m3[t]
-        wanted_m3 = min(there_m3 - wish.volume_m3[t], there_m3 - tunnel.sump_m3)
+        wanted_m3 = min(there_m3 - wish.volume_m3[t], there_m3 - data.lowest_dam3 * DAM3)
         planned_hz = _planned_hz(station, data, wish, t, now, lift_m)
         asked_hz, out_m3s = _shifted(station, data.rules, planned_hz, min(wanted_m3 / case.step_s, most_m3s), lift_m)
         now = [_after(was, hz > 0) for was, hz in zip(now, asked_hz, strict=True)]
@@ -312,13 +386,25 @@ def true_cost(data: PumpingData, frequency_hz: Sequence[Sequence[float]], trajec
     over = sum(max(0.0, v - data.maximum_dam3) for v in volumes) * weights.violation_eur
     margin = sum(max(0.0, v - data.margin_dam3) for v in volumes) * weights.margin_eur
     smooth = sum(abs(b - a) for a, b in pairwise(outflows)) * weights.smooth_eur
-    kept = sum(min(volumes[t] for t in day) > data.emptied_dam3 for day in case.dry_days) * weights.not_emptied_eur
-    before = [was.on for was in case.before]
-    starts = 0
-    for asked_hz in frequency_hz:
-        running = [hz > 0 for hz in asked_hz]
-        starts += sum(now and not was for now, was in zip(running, before, strict=True))
-        before = running
-    left = case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
+    empty_dam3 = data.emptied_dam3 + weights.empty_reserve_m3 / DAM3
+    kept = sum(min(volumes[t] for t in day) > empty_dam3 for day in _scheduled_days(case)) * weights.not_emptied_eur
+    starts = starts_of(frequency_hz, case.before)
+    left = 0.0 if case.tail_steps else case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
     short = sum(trajectory.short_m3) * DRY_EUR_PER_M3
     return energy_cost(case, trajectory) + over + margin + smooth + kept + starts * weights.start_eur + left + short
+
+
+def tail_cost(problem: PumpingProblem, values: dict[str, float]) -> float:
+    """What the program expects of the time after the schedule [EUR]: energy, what is left at the end, and days not emptied."""
+    data, case = problem.data, problem.data.case
+    if not case.tail_steps:
+        return 0.0
+    cost = case.water_value_eur_per_m3 * values[problem.volume[-1].name] * DAM3
+    for t in range(case.scheduled, data.horizon):
+        off_dam3 = values[problem.volume[t - 1].name] - data.reference_dam3[t]
+        for g, of_group in enumerate(data.steps):
+            step, on, fast = of_group[t], values[problem.on[g][t].name], values[problem.fast[g][t].name]
+            energy = step.energy_low * on + (step.energy_high - step.energy_low) * fast + step.energy_slope * off_dam3
+            cost += case.price_eur_per_mwh[t] * energy
+    late = [d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled]
+    return cost + sum(values[f"kept_{d}"] for d in late) * data.weights.not_emptied_eur

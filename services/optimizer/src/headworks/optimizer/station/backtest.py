@@ -1,0 +1,298 @@
+"""A closed loop over a record: plan with what was known then, run the station on what really came, and go on from there.
+
+Each turn plans from the step's start with the same code as the service, and runs the plan's first steps on the station's true
+curves with the record's inflow. Nothing of the future reaches a plan but what its knowledge says: `Knowledge` names that.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+
+from headworks.optimizer.station.case import (
+    LastPlan,
+    OutsideInflow,
+    PumpState,
+    StationInputs,
+    StationSolution,
+    StrategyPeriod,
+)
+from headworks.optimizer.station.planning import solve_inputs
+from headworks.waterway.pumps import Pump
+from headworks.waterway.station import Station, StationTrajectory, simulate_station
+from headworks.waterway.station_rules import Before
+from headworks.waterway.station_site import StationSite
+from headworks.waterway.timegrid import local_date, local_midnight
+
+RECORD_DAYS = 14
+ERRORS_KEPT = 16
+ERROR_LEAD_S = 2 * 3600.0
+KEPT_STEPS = 999
+"""A pump's run or rest is counted up to here."""
+
+
+class Inflow(StrEnum):
+    """What is known of the inflow ahead."""
+
+    PERFECT = "perfect"
+    OWN = "own"
+    PERSISTENCE = "persistence"
+
+
+class Prices(StrEnum):
+    """What is known of the prices ahead: all, or to the end of the day and tomorrow's from an hour on."""
+
+    PERFECT = "perfect"
+    DAY_AHEAD = "day_ahead"
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a plan may know, and how the real station differs from the model (nothing, or a noise drawn from a seed)."""
+
+    inflow: Inflow = Inflow.OWN
+    prices: Prices = Prices.DAY_AHEAD
+    tomorrow_from_hour: int = 14
+    noise_seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What really came: inflow [m³] and price by step from `start`, the volume before, and how the pumps stood."""
+
+    start: datetime
+    step_s: float
+    inflow_m3: tuple[float, ...]
+    price_eur_per_mwh: tuple[float, ...]
+    initial_volume_m3: float
+    before: tuple[Before, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One plan and what was run of it: from which step, the frequencies that were run, how the solve went."""
+
+    step: int
+    frequency_hz: tuple[tuple[float, ...], ...]
+    status: str
+    reason: str
+    solve_s: float
+    first_plan_s: float | None
+    gap: float | None
+    risk: str
+    quality: str
+    emergency: bool
+    relaxations: int
+    fallback: bool
+    forecast_m3s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the loop stands."""
+
+    step: int
+    volume_m3: float
+    before: tuple[Before, ...]
+    emptied_at: datetime | None = None
+    errors: tuple[float, ...] = ()
+    plan: StationSolution | None = None
+    forecasts: tuple[tuple[int, tuple[float, ...]], ...] = field(default=())
+
+
+def run(
+    site: StationSite,
+    record: Record,
+    knowledge: Knowledge,
+    every: int,
+    strategies: Sequence[StrategyPeriod] = (),
+    done: Sequence[Turn] = (),
+) -> Iterator[Turn]:
+    """The turns of a back-test, each `every` steps; those already `done` are run again without a solve, and not given.
+
+    Raises ValueError when what is done does not fit the record.
+    """
+    station = real_station(site.pumping_station.station, knowledge.noise_seed)
+    state = State(0, record.initial_volume_m3, record.before)
+    for turn in done:
+        if turn.step != state.step:
+            raise ValueError(f"what is done has a turn at step {turn.step} where step {state.step} is next")
+        state = _after(site, station, record, knowledge, state, turn, None)
+    while state.step < len(record.inflow_m3):
+        solution = solve_inputs(site, inputs_at(site, record, knowledge, state, strategies))
+        turn = _turn(site, record, state, solution, every)
+        state = _after(site, station, record, knowledge, state, turn, solution)
+        yield turn
+
+
+def real_station(station: Station, seed: int | None) -> Station:
+    """The station as it really is: with a seed each pump's losses differ, so that flows do by a factor exp(N(0, 0.11²))."""
+    if seed is None:
+        return station
+    draw = np.random.default_rng(seed)
+    factor = math.exp(draw.normal(0, 0.11))
+    return replace(station, pumps=tuple(_changed(pump, factor) for pump in station.pumps))
+
+
+def _changed(pump: Pump, factor: float) -> Pump:
+    """A pump that moves `factor` times as much against the same head, at the same power."""
+    head, power = pump.make.head_m, pump.make.power_mw
+    make = replace(
+        pump.make,
+        head_m=replace(head, c1=head.c1 / factor, c2=head.c2 / factor**2),
+        power_mw=replace(power, c1=power.c1 / factor, c2=power.c2 / factor**2),
+    )
+    return replace(pump, make=make)
+
+
+def inputs_at(
+    site: StationSite, record: Record, knowledge: Knowledge, state: State, strategies: Sequence[StrategyPeriod]
+) -> StationInputs:
+    """What a plan at this state may know."""
+    t, start = state.step, record.start + state.step * timedelta(seconds=record.step_s)
+    past = record.inflow_m3[max(0, t - round(RECORD_DAYS * 86_400 / record.step_s)) : t]
+    # Before the record nothing is known: its first value stands for the step before it.
+    flows = tuple(volume / record.step_s for volume in (past or record.inflow_m3[:1]))
+    known = _known_prices(site, record, knowledge, t)
+    outside = None
+    if knowledge.inflow is Inflow.PERFECT:
+        ahead = record.inflow_m3[t:]
+        outside = OutsideInflow(
+            source="the record itself", issued_at=start, flow_m3s=tuple(volume / record.step_s for volume in ahead)
+        )
+    elif knowledge.inflow is Inflow.PERSISTENCE:
+        held = flows[-4:]
+        outside = OutsideInflow(source="persistence", issued_at=start, flow_m3s=(sum(held) / len(held),))
+    pumps = site.pumping_station.pumps
+    tunnel = site.pumping_station.station.tunnel
+    return StationInputs(
+        site=site.site,
+        start=start,
+        step_s=record.step_s,
+        level_m=tunnel.level_at(state.volume_m3),
+        pumps=tuple(
+            PumpState(resource=pump.resource, on=was.on, steps=min(was.steps, KEPT_STEPS))
+            for pump, was in zip(pumps, state.before, strict=True)
+        ),
+        past_inflow_m3s=flows,
+        past_price_eur_per_mwh=record.price_eur_per_mwh[max(0, t - len(flows)) : t],
+        price_eur_per_mwh=known,
+        outside_inflow=outside,
+        emptied_at=state.emptied_at,
+        expected_level_m=_expected_level(state, start),
+        past_inflow_error=state.errors,
+        strategies=tuple(strategies),
+        last_plan=_last_plan(site, state),
+    )
+
+
+def _known_prices(site: StationSite, record: Record, knowledge: Knowledge, t: int) -> tuple[float, ...]:
+    """Prices from step t on, as far as they are known then."""
+    if knowledge.prices is Prices.PERFECT:
+        return record.price_eur_per_mwh[t:]
+    now = record.start + t * timedelta(seconds=record.step_s)
+    days = 2 if now.astimezone(site.zone).hour >= knowledge.tomorrow_from_hour else 1
+    until = local_midnight(local_date(now, site.zone) + timedelta(days=days), site.zone)
+    return record.price_eur_per_mwh[t : max(t + 1, round((until - record.start).total_seconds() / record.step_s))]
+
+
+def _expected_level(state: State, start: datetime) -> float | None:
+    if state.plan is None:
+        return None
+    ends = {step.start: before.level_m for before, step in zip(state.plan.steps, state.plan.steps[1:], strict=False)}
+    return ends.get(start)
+
+
+def _last_plan(site: StationSite, state: State) -> LastPlan | None:
+    if state.plan is None or not state.plan.steps:
+        return None
+    names = [pump.resource for pump in site.pumping_station.pumps]
+    steps = state.plan.steps
+    return LastPlan(
+        start=steps[0].start, frequency_hz=tuple(tuple(step.frequency_hz[name] for name in names) for step in steps)
+    )
+
+
+def _turn(site: StationSite, record: Record, state: State, solution: StationSolution, every: int) -> Turn:
+    """What is run: the new plan's first steps; without a plan the last one's, and without that the pumps as they are."""
+    names = [pump.resource for pump in site.pumping_station.pumps]
+    count = min(every, len(record.inflow_m3) - state.step)
+    start = record.start + state.step * timedelta(seconds=record.step_s)
+    fallback = not solution.publishable
+    steps = (
+        solution.steps
+        if not fallback
+        else tuple(s for s in (state.plan.steps if state.plan else ()) if s.start >= start)
+    )
+    asked = [tuple(step.frequency_hz[name] for name in names) for step in steps[:count]]
+    full_hz = site.pumping_station.rules.maximum_frequency
+    as_it_is = tuple(full_hz if was.on else 0.0 for was in state.before)
+    asked += [asked[-1] if asked else as_it_is] * (count - len(asked))
+    tuning, timing = solution.tuning, solution.timing
+    return Turn(
+        step=state.step,
+        frequency_hz=tuple(asked),
+        status=solution.status.value,
+        reason=solution.reason,
+        solve_s=timing.total_s if timing else 0.0,
+        first_plan_s=timing.first_plan_s if timing else None,
+        gap=solution.gap,
+        risk=tuning.risk.value if tuning else "",
+        quality=tuning.quality.value if tuning else "",
+        emergency=tuning.emergency if tuning else False,
+        relaxations=len(solution.relaxations),
+        fallback=fallback,
+        forecast_m3s=tuple(step.inflow_m3s for step in solution.steps[: round(ERROR_LEAD_S / record.step_s)]),
+    )
+
+
+def _after(
+    site: StationSite,
+    station: Station,
+    record: Record,
+    knowledge: Knowledge,
+    state: State,
+    turn: Turn,
+    solution: StationSolution | None,
+) -> State:
+    """The state after a turn."""
+    count, t = len(turn.frequency_hz), state.step
+    ran = _ran(station, record, state.volume_m3, turn, knowledge)
+    before = state.before
+    for asked_hz in turn.frequency_hz:
+        before = tuple(
+            Before(was.on, was.steps + 1) if was.on == (hz > 0) else Before(hz > 0, 1)
+            for was, hz in zip(before, asked_hz, strict=True)
+        )
+    emptied = [i for i, level_m in enumerate(ran.level_m) if level_m <= site.pumping_station.rules.emptied_level]
+    ends = [record.start + (t + i + 1) * timedelta(seconds=record.step_s) for i in emptied]
+    forecasts = (*state.forecasts, (t, turn.forecast_m3s)) if turn.forecast_m3s else state.forecasts
+    judged = [f for f in forecasts if f[0] + len(f[1]) <= t + count]
+    return State(
+        step=t + count,
+        volume_m3=ran.volume_m3[-1],
+        before=before,
+        emptied_at=ends[-1] if ends else state.emptied_at,
+        errors=(*state.errors, *(_error(record, *f) for f in judged))[-ERRORS_KEPT:],
+        plan=solution if solution is not None and solution.publishable else state.plan,
+        forecasts=tuple(f for f in forecasts if f not in judged),
+    )
+
+
+def _ran(station: Station, record: Record, volume_m3: float, turn: Turn, _knowledge: Knowledge) -> StationTrajectory:
+    return simulate_station(
+        station,
+        initial_volume_m3=volume_m3,
+        frequency_hz=turn.frequency_hz,
+        inflow_m3=record.inflow_m3[turn.step : turn.step + len(turn.frequency_hz)],
+        step_s=record.step_s,
+    )
+
+
+def _error(record: Record, step: int, forecast_m3s: Sequence[float]) -> float:
+    """The relative error of what was forecast for the next hours."""
+    came_m3s = sum(record.inflow_m3[step : step + len(forecast_m3s)]) / record.step_s
+    return sum(forecast_m3s) / came_m3s - 1 if came_m3s > 0 else 0.0

@@ -1,0 +1,304 @@
+"""From how a station stands and what is known to its schedule: forecast, tune, solve, simulate. Pure: no input or output.
+
+The same code plans for the running service, for `headworks solve` and in every step of a back-test.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headworks.optimizer.models.pumping_data import Reference, StationCase, StationWeights, group_pumps
+from headworks.optimizer.station.case import (
+    StationInputs,
+    StationRelaxation,
+    StationSolution,
+    StationStep,
+    StationTiming,
+    Tuning,
+)
+from headworks.optimizer.station.forecasting import (
+    InflowForecast,
+    band_about,
+    forecast_inflow,
+    forecast_prices,
+    record_of,
+)
+from headworks.optimizer.station.schedule import (
+    StationOptions,
+    StationSchedule,
+    StationStatus,
+    reference_of,
+    solve_station,
+)
+from headworks.optimizer.station.settings import PlanningSection, planning_of
+from headworks.optimizer.station.tuning import tune, urgency
+from headworks.optimizer.values import Status
+from headworks.waterway.pumps import operate
+from headworks.waterway.quantities import in_unit
+from headworks.waterway.station import Station
+from headworks.waterway.station_rules import Before, StationRules
+from headworks.waterway.station_site import StationSite
+from headworks.waterway.timegrid import TimeGrid, local_date, local_midnight
+
+Progress = Callable[[float | None], bool]
+"""Called with the present gap; returns True to cancel."""
+LATER_PRICE_SHARE = 0.3
+"""Water left at the end is pumped in the cheapest part of the time after: so much of the horizon says how cheap that is."""
+TAIL_STEP_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A prepared problem: the program's case and weights, and all that explains them."""
+
+    station: Station
+    rules: StationRules
+    case: StationCase
+    weights: StationWeights
+    options: StationOptions
+    reference: Reference | None
+    forecast: InflowForecast
+    tuning: Tuning
+
+
+def solve_inputs(site: StationSite, inputs: StationInputs, on_progress: Progress | None = None) -> StationSolution:
+    """The schedule for how things stand. What cannot be is a status with its reason. Raises ValueError for a wrong site file."""
+    problem = plan_problem(site, inputs)
+    if isinstance(problem, str):
+        return StationSolution(status=Status.FAILED, reason=problem)
+    schedule = solve_station(
+        problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.reference, on_progress
+    )
+    return solution_of(site, inputs, problem, schedule)
+
+
+def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
+    """The problem of a moment, or why there is none. Raises ValueError for a wrong site file."""
+    planning, station = planning_of(site), site.pumping_station.station
+    rules = site.pumping_station.limits(inputs.step_s)
+    scheduled = round(in_unit(site.section("schedule")["horizon"], "s") / inputs.step_s)
+    beyond = round(planning.solve.tail / TAIL_STEP_S) * round(TAIL_STEP_S / inputs.step_s)
+    forecast = _inflow(planning, inputs, scheduled + beyond)
+    if forecast is None:
+        return "no inflow is known: neither a record nor a forecast from outside"
+    named = [pump.resource for pump in inputs.pumps]
+    resources = [pump.resource for pump in site.pumping_station.pumps]
+    if named != resources:
+        return f"pumps={named} must be the site's, in its order: {resources}"
+    if not inputs.level_m <= station.tunnel.pieces[-1].to_m:
+        return f"level_m={inputs.level_m} is above the tunnel's {station.tunnel.pieces[-1].to_m} m"
+    tuning = tune(planning, rules, station.tunnel, inputs, forecast)
+    case = _case(site, planning, station, inputs, forecast, scheduled)
+    weights = _weights(planning, inputs, tuning, case)
+    section = site.section("schedule")
+    options = StationOptions(
+        time_limit_s=in_unit(section["time_limit"], "s"),
+        mip_gap=float(section["mip_gap"]),
+        threads=planning.solve.threads,
+        rounds=planning.solve.rounds,
+        agree_m3=planning.solve.agree,
+        alike_m=planning.solve.alike,
+    )
+    groups = group_pumps(station.pumps, options.alike_m)
+    reference = reference_of(station, rules, case, groups, _since(inputs)) if inputs.last_plan else None
+    return Planned(station, rules, case, weights, options, reference, forecast, tuning)
+
+
+def _since(inputs: StationInputs) -> tuple[tuple[float, ...], ...]:
+    """What is left of the last plan at the start."""
+    assert inputs.last_plan is not None
+    passed = round((inputs.start - inputs.last_plan.start).total_seconds() / inputs.step_s)
+    return inputs.last_plan.frequency_hz[max(0, passed) :]
+
+
+def _inflow(planning: PlanningSection, inputs: StationInputs, steps: int) -> InflowForecast | None:
+    """The outside forecast where there is one, its last value held to the end; else our own; None when nothing is known."""
+    record, quantiles = record_of(inputs.past_inflow_m3s, inputs.step_s), planning.forecast.quantiles
+    outside = inputs.outside_inflow
+    if outside is not None:
+        flow = [*outside.flow_m3s[:steps], *[outside.flow_m3s[-1]] * max(0, steps - len(outside.flow_m3s))]
+        low, high = band_about(flow, record, quantiles) if record is not None else (flow, flow)
+        return InflowForecast(outside.source, tuple(flow), tuple(map(float, low)), tuple(map(float, high)))
+    return forecast_inflow(record, steps, planning.forecast.method, quantiles) if record is not None else None
+
+
+def _case(
+    site: StationSite,
+    planning: PlanningSection,
+    station: Station,
+    inputs: StationInputs,
+    forecast: InflowForecast,
+    scheduled: int,
+) -> StationCase:
+    """The program's case: the schedule's steps as they are, those beyond joined to whole hours."""
+    steps, joined = len(forecast.flow_m3s), round(TAIL_STEP_S / inputs.step_s)
+    prices = forecast_prices(inputs.price_eur_per_mwh, inputs.past_price_eur_per_mwh, steps, inputs.step_s)
+    inflow_m3 = [flow * inputs.step_s for flow in forecast.flow_m3s]
+    beyond = range(scheduled, steps, joined)
+
+    def place(t: int) -> int:
+        return t if t <= scheduled else scheduled + (t - scheduled) // joined
+
+    return StationCase(
+        initial_volume_m3=station.tunnel.volume_at(inputs.level_m),
+        before=tuple(Before(pump.on, pump.steps) for pump in inputs.pumps),
+        inflow_m3=(*inflow_m3[:scheduled], *(sum(inflow_m3[t : t + joined]) for t in beyond)),
+        price_eur_per_mwh=(*prices[:scheduled], *(sum(prices[t : t + joined]) / joined for t in beyond)),
+        step_s=inputs.step_s,
+        dry_days=tuple(range(place(day.start), place(day.stop)) for day in dry_days(site, inputs, forecast)),
+        water_value_eur_per_m3=_water_value(station, planning, prices),
+        hours_run=tuple(pump.hours_run for pump in inputs.pumps),
+        tail_steps=len(beyond),
+        tail_step_s=TAIL_STEP_S,
+    )
+
+
+def dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> tuple[range, ...]:
+    """The steps of each local day that ends within the horizon, is expected to be dry, and has not seen the tunnel empty."""
+    grid = TimeGrid(inputs.start, timedelta(seconds=inputs.step_s), len(forecast.flow_m3s))
+    found = []
+    day = local_date(inputs.start, site.zone)
+    while (end := local_midnight(day + timedelta(days=1), site.zone)) <= grid.end:
+        begin = local_midnight(day, site.zone)
+        # The step that ends at midnight is left out: its end is tomorrow's in some records.
+        first, stop = max(0, round((begin - grid.start) / grid.step)), round((end - grid.start) / grid.step) - 1
+        done = inputs.emptied_at is not None and begin <= inputs.emptied_at < end
+        if stop > first and not done:
+            came_m3 = _came_m3(inputs, begin)
+            comes_m3 = sum(forecast.flow_m3s[first:stop]) * inputs.step_s
+            if came_m3 + comes_m3 <= site.pumping_station.rules.dry_day_inflow:
+                found.append(range(first, stop))
+        day += timedelta(days=1)
+    return tuple(found)
+
+
+def _came_m3(inputs: StationInputs, since: datetime) -> float:
+    """What has flowed in since an instant, unknown steps as the known ones between."""
+    back = round((inputs.start - since).total_seconds() / inputs.step_s)
+    recent = [flow for flow in inputs.past_inflow_m3s[-back:] if flow is not None] if back > 0 else []
+    return sum(recent) / len(recent) * back * inputs.step_s if recent else 0.0
+
+
+def _water_value(station: Station, planning: PlanningSection, prices: Sequence[float]) -> float:
+    """What a cubic metre left at the end costs later [EUR]: the least energy it takes, in the cheapest part of such a time."""
+    cheap = sorted(prices)[: max(1, round(LATER_PRICE_SHARE * len(prices)))]
+    lift_m = station.outlet_m - planning.margin_level / 2
+    works = [operate(pump, pump.make.nominal_hz, lift_m) for pump in station.pumps]
+    mwh_per_m3 = min(work.power_mw / (work.flow_m3s * 3600) for work in works if work.flow_m3s > 0)
+    return max(0.0, sum(cheap) / len(cheap)) * mwh_per_m3
+
+
+def _weights(planning: PlanningSection, inputs: StationInputs, tuning: Tuning, case: StationCase) -> StationWeights:
+    """The soft terms as the moment asks; the energy's own price stays, so what counts less than it is divided."""
+    prices, less = planning.prices, 1 / tuning.cost_factor
+    by = inputs.start + timedelta(seconds=case.step_s * case.dry_days[0].stop) if case.dry_days else inputs.start
+    urgent = urgency(planning, inputs.emptied_at, by)
+    strategy = planning.strategies[tuning.strategy]
+    return StationWeights(
+        margin_eur=prices.above_margin * tuning.safety_factor * less,
+        floor_eur=prices.below_floor * tuning.safety_factor * less,
+        violation_eur=prices.above_maximum * less,
+        not_emptied_eur=prices.not_emptied * urgent * less,
+        start_eur=prices.start * strategy.start_factor * less,
+        smooth_eur=tuning.smooth_eur_per_dam3 * less,
+        energy_eur_per_mwh=prices.energy,
+        wear_eur=prices.wear * less,
+        margin_level_m=tuning.maximum_level_m,
+        floor_level_m=tuning.minimum_level_m,
+        outflow_reserve=planning.outflow_reserve,
+        lowest_volume_m3=planning.lowest_volume,
+        empty_reserve_m3=planning.empty_reserve,
+    )
+
+
+def solution_of(
+    site: StationSite, inputs: StationInputs, problem: Planned, schedule: StationSchedule
+) -> StationSolution:
+    """The answer in the words of people and other systems."""
+    timing = StationTiming(first_plan_s=schedule.first_plan_s, total_s=schedule.total_s)
+    known = StationSolution(
+        status=STATUSES[schedule.status],
+        reason=schedule.reason,
+        rounds=schedule.rounds,
+        inflow_source=problem.forecast.source,
+        tuning=problem.tuning,
+        timing=timing,
+    )
+    trajectory = schedule.trajectory
+    if trajectory is None:
+        return known
+    step = timedelta(seconds=inputs.step_s)
+    relaxations = tuple(
+        StationRelaxation(rule=b.rule, at=inputs.start + b.step * step, text=b.text) for b in schedule.broken
+    )
+    timed_out = schedule.status is StationStatus.TIMED_OUT
+    emptied_m = problem.rules.emptied_level_m
+    return known.model_copy(
+        update={
+            "status": Status.RELAXED if relaxations else Status.SOLVED,
+            "reason": f"the time ran out at a gap of {schedule.gap:.2%}"
+            if timed_out and schedule.gap is not None
+            else "",
+            "steps": _steps(site, inputs, problem, schedule),
+            "energy_cost_eur": schedule.energy_cost_eur,
+            "energy_mwh": trajectory.energy_mwh(inputs.step_s),
+            "objective": schedule.cost_eur,
+            "objective_by_term": schedule.terms,
+            "gap": schedule.gap,
+            "starts": schedule.starts,
+            "relaxations": relaxations,
+            "prices_known_until": inputs.start + len(inputs.price_eur_per_mwh) * step
+            if inputs.price_eur_per_mwh
+            else None,
+            "emptied_at": tuple(
+                inputs.start + (t + 1) * step for t, level_m in enumerate(trajectory.level_m) if level_m <= emptied_m
+            ),
+            "next_action": _next_action(site, schedule.frequency_hz, problem.case.before),
+        }
+    )
+
+
+STATUSES = {
+    StationStatus.SOLVED: Status.SOLVED,
+    StationStatus.TIMED_OUT: Status.FAILED,
+    StationStatus.INFEASIBLE: Status.INFEASIBLE,
+    StationStatus.FAILED: Status.FAILED,
+    StationStatus.CANCELLED: Status.CANCELLED,
+}
+"""The status where there is no schedule."""
+
+
+def _steps(
+    site: StationSite, inputs: StationInputs, problem: Planned, schedule: StationSchedule
+) -> tuple[StationStep, ...]:
+    trajectory, case, forecast = schedule.trajectory, problem.case, problem.forecast
+    assert trajectory is not None
+    names, step = [pump.resource for pump in site.pumping_station.pumps], timedelta(seconds=inputs.step_s)
+    return tuple(
+        StationStep(
+            start=inputs.start + t * step,
+            frequency_hz=dict(zip(names, schedule.frequency_hz[t], strict=True)),
+            flow_m3s=dict(zip(names, trajectory.pump_flow_m3s[t], strict=True)),
+            pump_power_mw=dict(zip(names, trajectory.pump_power_mw[t], strict=True)),
+            level_m=trajectory.level_m[t],
+            volume_m3=trajectory.volume_m3[t],
+            outflow_m3s=trajectory.outflow_m3s[t],
+            inflow_m3s=forecast.flow_m3s[t],
+            inflow_low_m3s=forecast.low_m3s[t],
+            inflow_high_m3s=forecast.high_m3s[t],
+            power_mw=trajectory.power_mw[t],
+            price_eur_per_mwh=case.price_eur_per_mwh[t],
+            price_known=t < len(inputs.price_eur_per_mwh),
+            cost_eur=case.price_eur_per_mwh[t] * trajectory.power_mw[t] * inputs.step_s / 3600,
+        )
+        for t in range(len(schedule.frequency_hz))
+    )
+
+
+def _next_action(site: StationSite, frequency_hz: Sequence[Sequence[float]], before: Sequence[Before]) -> str:
+    """What changes in the first step, in words."""
+    changes = []
+    for pump, was, hz in zip(site.pumping_station.pumps, before, frequency_hz[0], strict=True):
+        if was.on != (hz > 0):
+            changes.append(f"start {pump.name} at {hz:.1f} Hz" if hz > 0 else f"stop {pump.name}")
+    return ", ".join(changes) or "keep the pumps as they are"

@@ -1,0 +1,152 @@
+"""The `planning` section of a station's site file: how to forecast, how to tune to the moment, what the soft terms cost."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from headworks.optimizer.station.case import Strategy
+from headworks.optimizer.station.forecasting import InflowMethod
+from headworks.waterway import quantities as q
+from headworks.waterway.site import Section, explain
+from headworks.waterway.station_site import StationSite
+
+
+def _quantiles(pair: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < pair[0] < 0.5 < pair[1] < 1:
+        raise ValueError(f"{list(pair)} must be one quantile below 0.5 and one above, such as [0.1, 0.9]")
+    return pair
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(gt=0, le=100)]
+Price = Annotated[float, Field(ge=0)]
+
+
+class ForecastSection(Section):
+    """How inflow is forecast, and the band that is kept with it."""
+
+    method: InflowMethod
+    quantiles: Annotated[tuple[float, float], AfterValidator(_quantiles)]
+
+
+class SolveSection(Section):
+    """How the program is solved: pumps alike within, rounds and their agreement, price of being nearly exact."""
+
+    alike: q.Metres = Field(
+        description="pumps of one make whose losses differ by less are planned as one group; 0: none"
+    )
+    tail: q.Seconds = Field(ge=0, description="how far to look beyond the schedule, in hours without integers")
+    rounds: int = Field(ge=1, le=10)
+    agree: q.CubicMetres
+    threads: int = Field(ge=1, le=64)
+
+
+class PricesSection(Section):
+    """What the soft terms cost [EUR]; per dam³ and step where volumes are meant."""
+
+    above_margin: Price
+    above_maximum: Price
+    below_floor: Price
+    not_emptied: Price
+    start: Price
+    change_of_outflow: Price
+    energy: Price
+    wear: Price
+
+
+class QualitySection(Section):
+    """From which mean error of the inflow its forecast is fair or poor, and by how much that narrows the level band."""
+
+    fair_from: Share
+    poor_from: Share
+    fair_lowers_maximum: q.Metres = Field(description="for each percent of error")
+    poor_lowers_maximum: q.Metres = Field(description="for each percent of error")
+    fair_raises_minimum: q.Metres
+    poor_raises_minimum: q.Metres
+    most_lowered: q.Metres
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "QualitySection":
+        if not self.fair_from < self.poor_from:
+            raise ValueError(f"fair_from={self.fair_from} must lie below poor_from={self.poor_from}")
+        return self
+
+
+class RiskSection(Section):
+    """When the tunnel is near trouble: the room left below the maximum, the inflow's rise, the forecast's spread."""
+
+    low_above_room: Share = Field(description="of the tunnel's volume up to the maximum")
+    high_below_room: Share
+    critical_below_room: Share
+    rising_by: Share = Field(description="inflow's rise over two hours that raises the risk by a level")
+    spread_over: Share = Field(description="band over forecast that raises the risk by a level")
+    safety_factors: dict[str, Factor]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RiskSection":
+        if not self.critical_below_room < self.high_below_room < self.low_above_room:
+            raise ValueError("critical_below_room < high_below_room < low_above_room must hold")
+        missing = {"low", "normal", "high", "critical"} - set(self.safety_factors)
+        if missing:
+            raise ValueError(f"safety_factors: {sorted(missing)} are missing")
+        return self
+
+
+class EmergencySection(Section):
+    """When measured and predicted diverge so far, and what is done then."""
+
+    diverges_by: q.Metres
+    lowers_maximum: q.Metres
+    raises_minimum: q.Metres
+    safety_factor: Factor
+    cost_factor: Factor
+
+
+class StrategySection(Section):
+    """What a strategy changes."""
+
+    cost_factor: Factor = 1.0
+    safety_factor: Factor = 1.0
+    smooth_factor: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    start_factor: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    lowers_maximum: q.Metres = 0.0
+
+
+class FlushSection(Section):
+    """How urgent an emptying is: from 0 to 1 between two ages of the last one; the price of none grows with it."""
+
+    urgent_from: q.Seconds
+    urgent_at: q.Seconds
+
+
+class PlanningSection(Section):
+    """The whole section."""
+
+    forecast: ForecastSection
+    solve: SolveSection
+    margin_level: q.Metres
+    prices: PricesSection
+    outflow_reserve: Share
+    lowest_volume: q.CubicMetres
+    empty_reserve: q.CubicMetres
+    quality: QualitySection
+    risk: RiskSection
+    emergency: EmergencySection
+    strategies: dict[Strategy, StrategySection]
+    flush: FlushSection
+
+    @model_validator(mode="after")
+    def _all_strategies(self) -> "PlanningSection":
+        missing = sorted(set(Strategy) - set(self.strategies))
+        if missing:
+            raise ValueError(f"strategies: {missing} are missing")
+        return self
+
+
+def planning_of(site: StationSite) -> PlanningSection:
+    """The site's planning section. Raises ValueError naming the field."""
+    raw: dict[str, Any] = site.section("planning")
+    try:
+        return PlanningSection.model_validate(raw)
+    except ValidationError as error:
+        raise ValueError(f"site {site.site}: planning: {explain(error)}") from error
