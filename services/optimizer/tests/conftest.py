@@ -82,6 +82,13 @@ def job() -> SolveJob:
     return SolveJob(run_id="abay-1", site="abay", requested_at=NOW, requested_by="ann", reason="a test")
 
 
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
+    monkeypatch.setattr("headworks.common.handling.RETRY_S", 0.01)
+    monkeypatch.setattr("headworks.common.handling.DRAIN_S", 0.01)
+
+
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     await asyncio.to_thread(upgrade, database_url, "optimizer", dict(migration_folders())["optimizer"])

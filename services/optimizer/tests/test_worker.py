@@ -1,31 +1,29 @@
 """Jobs off the queue: one result whatever dies in between, a stop that stops, an end for every run, a plan to follow."""
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
-import nats
 import psutil
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from optimizer_rig import buried, delivery, end_of, heard, pid_in, reasons_of, stuck, working
 from pydantic import TypeAdapter
 
-from headworks.common.bus import Bus, Deliver
+from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
-from headworks.common.handling import Delivery, Unacceptable
+from headworks.common.handling import Unacceptable
 from headworks.common.messages import (
     Forecast,
     ForecastStep,
@@ -36,13 +34,13 @@ from headworks.common.messages import (
     Sample,
     SolveJob,
 )
-from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS, SOLVE_JOB, Subject
+from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS, SOLVE_JOB
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.optimizer.afterbay.case import Hour, Replay, Solution
 from headworks.optimizer.afterbay.kind import AfterbayKind
 from headworks.optimizer.ingest import IngestClient
-from headworks.optimizer.store import Run, RunStore
+from headworks.optimizer.store import RunStore
 from headworks.optimizer.values import Status
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker
 from headworks.waterway import series as names
@@ -124,57 +122,6 @@ async def worker(
         )
 
 
-@pytest.fixture(autouse=True)
-def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
-    monkeypatch.setattr("headworks.common.handling.RETRY_S", 0.01)
-    monkeypatch.setattr("headworks.common.handling.DRAIN_S", 0.01)
-
-
-@asynccontextmanager
-async def working(worker: Worker) -> AsyncIterator[None]:
-    """The worker on the queue, as main.py puts it there."""
-    consuming = worker.bus.consume(SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1)
-    async with in_background(consuming):
-        yield
-
-
-async def end_of(store: RunStore, run_id: str = "abay-1") -> Run:
-    """The run, once it has ended."""
-    found: list[Run] = []
-
-    async def over() -> bool:
-        run = await store.find(run_id)
-        found[:] = [run] if run is not None and run.finished_at is not None else []
-        return bool(found)
-
-    await eventually(over, timeout_s=60)
-    return found[0]
-
-
-async def heard(bus: Bus, subject: Subject[M]) -> list[M]:
-    """All that is there, and what comes within half a second."""
-    messages: list[M] = []
-
-    async def hear() -> None:
-        async for message, _ in bus.follow(subject, deliver=Deliver.ALL):
-            messages.append(message)
-
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(hear(), 0.5)
-    return messages
-
-
-def stuck(pid_file: Path) -> Sequence[str]:
-    """A solver that says its pid and never answers."""
-    program = f"import os, time\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
-    return (sys.executable, "-c", program)
-
-
-def pid_in(pid_file: Path) -> int:
-    return int(pid_file.read_text()) if pid_file.exists() and pid_file.read_text() else 0
-
-
 # ---------------------------------------------------------------- a run
 
 
@@ -232,15 +179,15 @@ async def test_a_worker_that_was_overtaken_stores_and_submits_nothing(
     held = f"import sys\nsys.stdin.readline()\nprint(open({str(gate)!r}).read(), flush=True)"
     await store.queue(job)
     slow = replace(worker, command=(sys.executable, "-c", held))
-    delivery = _delivery(1)
-    first = asyncio.create_task(slow.on_job(job, delivery))
+    once = delivery(1)
+    first = asyncio.create_task(slow.on_job(job, once))
 
     async def solving() -> bool:
         run = await store.find("abay-1")
         return run is not None and run.stage == "solving"
 
     await eventually(solving, timeout_s=30)
-    await worker.on_job(job, replace(delivery, deliveries=2, attempt=2))
+    await worker.on_job(job, replace(once, deliveries=2, attempt=2))
     assert (await end_of(store)).status is RunStatus.SOLVED
     await asyncio.to_thread(gate.write_text, '{"solution": {"status": "INFEASIBLE", "reason": "too late"}}')
     await first
@@ -250,19 +197,13 @@ async def test_a_worker_that_was_overtaken_stores_and_submits_nothing(
     assert len(await heard(bus, RUN_FINISHED)) == 1
 
 
-def _delivery(deliveries: int) -> Delivery:
-    return Delivery(
-        "jobs.solve.abay", "abay-1", 1, deliveries, datetime.fromisoformat("2026-02-17T18:20:00Z"), deliveries
-    )
-
-
 async def test_a_job_delivered_again_after_its_end_changes_nothing(
     worker: Worker, store: RunStore, bus: Bus, job: SolveJob
 ) -> None:
     await store.queue(job)
-    await worker.on_job(job, _delivery(1))
+    await worker.on_job(job, delivery(1))
     ended = await end_of(store)
-    await worker.on_job(job, _delivery(2))
+    await worker.on_job(job, delivery(2))
     assert await end_of(store) == ended
     assert len(await heard(bus, RUN_FINISHED)) == 1
 
@@ -273,12 +214,12 @@ async def test_a_job_that_no_worker_survives_ends_failed_and_is_kept_with_the_re
     await store.queue(job)
     async with working(replace(worker, site_texts={})):  # a fault of ours: it raises whatever it is given
         run = await end_of(store)
-        await eventually(lambda: _buried(nats_server.url), timeout_s=5)
+        await eventually(lambda: buried(nats_server.url), timeout_s=5)
     reason = "given up after 3 tries that ended without an answer"
     assert (run.status, run.status_reason, run.attempt) == (RunStatus.FAILED, reason, MAX_DELIVERIES + 1)
     [finished] = await heard(bus, RUN_FINISHED)
     assert finished.reason == reason
-    assert await _reasons(nats_server.url) == [reason]
+    assert await reasons_of(nats_server.url) == [reason]
 
 
 async def test_a_job_of_an_unknown_site_is_kept_with_the_reason(
@@ -289,35 +230,19 @@ async def test_a_job_of_an_unknown_site_is_kept_with_the_reason(
     async with working(worker):
 
         async def both() -> bool:
-            return len(await _reasons(nats_server.url)) == 2
+            return len(await reasons_of(nats_server.url)) == 2
 
         await eventually(both)
-    reasons = await _reasons(nats_server.url)
+    reasons = await reasons_of(nats_server.url)
     assert reasons[0] == "site='elsewhere' must be one of ['abay']"
     assert "not a SolveJob" in reasons[1]
 
 
 async def test_a_job_without_a_row_is_let_go(worker: Worker, bus: Bus, job: SolveJob, ingest: Ingest) -> None:
-    await worker.on_job(job, _delivery(1))
+    await worker.on_job(job, delivery(1))
     assert ingest.asked == 0
     with pytest.raises(Unacceptable):
-        await worker.on_job(job.model_copy(update={"site": "elsewhere"}), _delivery(1))
-
-
-async def _reasons(url: str) -> list[str]:
-    """Why messages lie among the dead letters."""
-    client = await nats.connect(url)
-    try:
-        subscription = await client.jetstream().pull_subscribe("dead.>", stream="DEAD_LETTERS")
-        with contextlib.suppress(TimeoutError):
-            return [(m.headers or {})["Headworks-Reason"] for m in await subscription.fetch(10, timeout=0.3)]
-        return []
-    finally:
-        await client.close()
-
-
-async def _buried(url: str) -> bool:
-    return bool(await _reasons(url))
+        await worker.on_job(job.model_copy(update={"site": "elsewhere"}), delivery(1))
 
 
 # ---------------------------------------------------------------- stopping and waiting
