@@ -1,7 +1,8 @@
 """A dashboard on a real socket, between a real NATS and a neighbour that gives the answers real services once gave.
 
 `recorded/abay.json` holds answers of a running system (the demo's award day), by path; the schedule, the plan and the journal
-are cut to their first entries. The neighbour stands for all five services and tells in whose name an order came.
+are cut to their first entries. `recorded/blominmaki.json` holds answers at the same instant, in the services' forms, of a
+simulated station. The neighbour stands for all five services and tells in whose name an order came.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import jwt
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,17 +29,19 @@ from headworks.common.auth import Authenticator, Issuer, Role
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock
+from headworks.common.messages import ControlState, Plan, Sample, Setpoint
 from headworks.common.settings import ServiceSettings
-from headworks.common.sites import afterbays, read_sites
+from headworks.common.sites import read_sites
 from headworks.common.tasks import in_background
-from headworks.dashboard.answers import Services
+from headworks.dashboard.answers import AlarmRecord, Answers, RunRecord, SourceHealth
 from headworks.dashboard.api import Desk, create_api
 from headworks.dashboard.live import Live
 from headworks.dashboard.orders import Orders
+from headworks.dashboard.services import Services
 from headworks.dashboard.sessions import Sessions
 from headworks.dashboard.throttle import Throttle
 from headworks.dashboard.users import User
-from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import AnySite
 
 SERVICES = ("ingest", "optimizer", "plans", "control_gateway", "alerts")
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
@@ -48,21 +52,40 @@ STALE_AFTER = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Recorded:
-    """Answers of a running system at `now`, by path."""
+    """Answers of a system with both sites at `now`, by path."""
 
     now: datetime
     answers: dict[str, Any]
 
+    def read(self, form: Any, path: str) -> Any:
+        """An answer as the dashboard reads it."""
+        return TypeAdapter(form).validate_python(self.answers[path])
+
+    def common(self, site: str) -> Answers:
+        """What every site has."""
+        at = f"/sites/{site}"
+        latest = [path for path in self.answers if path.startswith(f"{at}/series/") and path.endswith("/latest")]
+        return Answers(
+            latest=[(self.read(Sample, path), None) for path in latest],
+            sources=self.read(list[SourceHealth], f"{at}/sources"),
+            newest_run=self.read(list[RunRecord], f"{at}/runs")[0],
+            plans=self.read(list[Plan], f"/plans/active?station={site}"),
+            control=self.read(ControlState, f"{at}/state"),
+            journal=self.read(list[Setpoint], f"{at}/journal"),
+            alarms=self.read(list[AlarmRecord], f"{at}/alarms"),
+        )
+
 
 @pytest.fixture(scope="session")
 def recorded() -> Recorded:
-    content = json.loads((Path(__file__).parent / "recorded" / "abay.json").read_text())
-    return Recorded(datetime.fromisoformat(content["now"]), content["answers"])
+    folder = Path(__file__).parent / "recorded"
+    abay, station = (json.loads((folder / f"{name}.json").read_text()) for name in ("abay", "blominmaki"))
+    return Recorded(datetime.fromisoformat(abay["now"]), abay["answers"] | station["answers"])
 
 
 @pytest.fixture(scope="session")
-def site(sites_folder: Path) -> AfterbaySite:
-    return afterbays(read_sites(sites_folder))["abay"]
+def sites(sites_folder: Path) -> dict[str, AnySite]:
+    return read_sites(sites_folder)
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +135,8 @@ class Neighbour:
         if request.method == "POST" and self.refusal is not None:
             status, content = self.refusal
         else:
-            found = self.answers.get(path)
+            station = request.query_params.get("station")
+            found = self.answers.get(path if station is None else f"{path}?station={station}")
             status, content = (200, found) if found is not None else (404, {"title": "Not here", "status": 404})
         await JSONResponse(content, status)(scope, receive, send)
 
@@ -161,7 +185,12 @@ def nowhere() -> Iterator[str]:
 
 @pytest.fixture
 async def dashboard(
-    addresses: dict[str, str], recorded: Recorded, site: AfterbaySite, users: dict[str, User], bus: Bus, tmp_path: Path
+    addresses: dict[str, str],
+    recorded: Recorded,
+    sites: dict[str, AnySite],
+    users: dict[str, User],
+    bus: Bus,
+    tmp_path: Path,
 ) -> AsyncIterator[Dashboard]:
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
@@ -171,8 +200,7 @@ async def dashboard(
     of_url = {url: service_client(settings, "dashboard", url) for url in set(addresses.values())}
     clients = {name: of_url[url] for name, url in addresses.items()}
     sessions = Sessions(users, SECRET, timedelta(hours=12), Throttle(), HASHER)
-    live = Live({site.site: site}, bus, clock, STALE_AFTER)
-    sites = {site.site: site}
+    live = Live(sites, bus, clock, STALE_AFTER)
     app = create_api(
         Desk(sites, Services(clients), Orders(clients, issuer), live, sessions, issuer, clock, STALE_AFTER)
     )

@@ -120,7 +120,10 @@ async def test_a_write_from_another_site_is_refused(dashboard: Any, neighbour: A
 async def test_a_system_with_a_token_needs_no_session(dashboard: Any) -> None:
     token = dashboard.issuer.issue("report", Role.VIEWER, timedelta(minutes=1))
     async with httpx.AsyncClient(base_url=dashboard.url, headers={"Authorization": f"Bearer {token}"}) as client:
-        assert (await client.get("/sites")).json() == [{"site": "abay", "name": "Afterbay and Oxbow Powerhouse"}]
+        assert (await client.get("/sites")).json() == [
+            {"site": "abay", "name": "Afterbay and Oxbow Powerhouse", "model": "afterbay"},
+            {"site": "blominmaki", "name": "Blominmäki pumping station", "model": "pumping_station"},
+        ]
 
 
 async def test_the_view_is_whole_and_pages_that_ask_together_share_it(dashboard: Any, neighbour: Any) -> None:
@@ -134,12 +137,20 @@ async def test_the_view_is_whole_and_pages_that_ask_together_share_it(dashboard:
         assert neighbour[0].asked.count("/sites/abay/state") == 1
 
 
+async def test_the_view_of_a_station_is_of_its_own_kind(dashboard: Any) -> None:
+    async with dashboard.signed_in("vera") as client:
+        view = (await client.get("/sites/blominmaki/view")).json()
+    assert view["not_known"] == []
+    assert (view["model"], view["limits"]["maximum_level"], len(view["pumps"])) == ("pumping_station", 8.0, 8)
+    assert {span["resource"] for span in view["plan"]} == {pump["resource"] for pump in view["pumps"]}
+
+
 async def test_an_unknown_site_is_named(dashboard: Any) -> None:
     async with dashboard.signed_in("vera") as client:
         for path in ("/sites/nowhere/view", "/sites/nowhere/live"):
             answer = await client.get(path)
             assert answer.status_code == 404
-            assert answer.json()["errors"][0]["expected"] == "one of ['abay']"
+            assert answer.json()["errors"][0]["expected"] == "one of ['abay', 'blominmaki']"
 
 
 class TestAway:
@@ -277,6 +288,22 @@ async def test_what_the_bus_says_reaches_the_page_in_display_units(dashboard: An
         await bus.publish(RUN_FINISHED, ended, site="abay", run_id="abay-1")
         assert (await first(events, "run"))["text"] == "no elevation"
         assert (await first(events, "changed"))["part"] == "schedule"
+
+
+async def test_new_prices_are_no_input_of_now_but_change_the_view(dashboard: Any, bus: Bus, recorded: Any) -> None:
+    now = recorded.now
+    async with dashboard.signed_in("vera") as client, client.stream("GET", "/sites/blominmaki/live") as response:
+        events = news_of(response)
+        await first(events, "clock")
+        await hearing(bus)
+        tomorrow = now + timedelta(days=1)
+        price = Sample(series="day_ahead_price_eur_per_mwh", valid_at=tomorrow, value=4.2, quality=Quality.GOOD)
+        level = Sample(series="tunnel_level_m", valid_at=now, value=2.5, quality=Quality.GOOD)
+        told = Measurements(site="blominmaki", source="entsoe", known_at=now, samples=(price, level))
+        await bus.publish(TELEMETRY, told, site="blominmaki", source="entsoe")
+        inputs = (await first(events, "inputs"))["inputs"]
+        assert [(i["label"], i["value"], i["unit"]) for i in inputs] == [("Tunnel level", 2.5, "m")]
+        assert (await first(events, "changed"))["part"] == "price"
 
 
 async def test_many_pages_share_one_subscription_and_leave_nothing_behind(

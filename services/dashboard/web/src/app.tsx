@@ -1,10 +1,12 @@
-/** Who is signed in decides what is shown: the sign-in, or the site. */
+/** Who is signed in decides what is shown: the sign-in, all sites, or the site that the address names. */
 import { useCallback, useEffect, useState } from "react";
 
 import { api, Refused } from "./api/client";
 import type { Session, SiteName } from "./api/types";
+import { Overview } from "./overview/overview";
 import { SignIn } from "./parts/sign-in";
 import { SitePage } from "./parts/site-page";
+import { useSiteOfAddress } from "./route";
 
 /** Whether to ask for a session at the start; the session itself is in a cookie that this page cannot read. */
 const HINT = "headworks-signed-in";
@@ -42,7 +44,7 @@ export function App() {
 function Sites({ session, onSignedOut }: { session: Session; onSignedOut: () => void }) {
   const [sites, setSites] = useState<SiteName[] | null>(null);
   const [fault, setFault] = useState<string | null>(null);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const named = useSiteOfAddress();
 
   useEffect(() => {
     api.sites().then(setSites, (error: unknown) => {
@@ -51,17 +53,9 @@ function Sites({ session, onSignedOut }: { session: Session; onSignedOut: () => 
     });
   }, [onSignedOut]);
 
-  const site = sites?.find((s) => s.site === chosen) ?? sites?.[0];
   if (fault !== null) return <p className="asking" role="alert">{fault}</p>;
-  if (site === undefined) return <p className="asking">{sites === null ? "Loading …" : "There is no site."}</p>;
-  return (
-    <SitePage
-      key={site.site}
-      site={site}
-      sites={sites ?? []}
-      session={session}
-      onChoose={setChosen}
-      onSignedOut={onSignedOut}
-    />
-  );
+  if (sites === null) return <p className="asking">Loading …</p>;
+  const site = sites.find((s) => s.site === named) ?? (sites.length === 1 ? sites[0] : undefined);
+  if (site === undefined) return <Overview sites={sites} session={session} onSignedOut={onSignedOut} />;
+  return <SitePage key={site.site} site={site} sites={sites} session={session} onSignedOut={onSignedOut} />;
 }

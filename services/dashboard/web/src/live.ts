@@ -1,9 +1,9 @@
 /** One site, live: the view at the start, merged with the news as it comes, asked for again when a large part is new. */
-import { useCallback, useEffect, useReducer, useRef } from "react";
+import { useCallback, useEffect, useReducer, useRef, useState } from "react";
 
 import { api, Refused } from "./api/client";
 import type { News, RunNews, View } from "./api/types";
-import type { Clock } from "./model/clock";
+import { link, plantNow, type Clock, type Link } from "./model/clock";
 import { ms } from "./model/format";
 import { merged } from "./model/merge";
 
@@ -89,6 +89,27 @@ export function useLive(site: string, onSignedOut: () => void): { live: Live; re
   }, [site, load, soon]);
 
   return { live, refresh: () => void load() };
+}
+
+/** Plant time and the link's state, every second. */
+export function useNow(live: Live): { plantMs: number | null; state: Link } {
+  const pageMs = useSeconds();
+  const { clock, view } = live;
+  const viewedMs = view === null ? null : ms(view.now);
+  return {
+    plantMs: clock === null ? viewedMs : plantNow(clock, pageMs),
+    state: link(live.heardMs, live.busConnected, pageMs),
+  };
+}
+
+/** The page's own time, every second. */
+function useSeconds(): number {
+  const [now, setNow] = useState(() => performance.now());
+  useEffect(() => {
+    const timer = window.setInterval(() => setNow(performance.now()), 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return now;
 }
 
 /** Hear a site's news for good: a stream that ends is opened again, and then the view is asked for anew. */

@@ -61,6 +61,7 @@ describe("setpoint and read-back", () => {
     expect(writtenSetpoint(resource(), journal)).toBe(2);
     expect(writtenSetpoint(resource(), null)).toBeNull();
     expect(writtenSetpoint(resource(), [entry("x", 0, 4, { resource: "OTHER" })])).toBeNull();
+    expect(writtenSetpoint(resource(), [entry("s", 0, 4), entry("r", 1, 1, { quantity: "run", unit: "on" })])).toBe(4);
   });
   it.each([
     [2, resource({ read_back: 2 }), "verified"],

@@ -49,6 +49,8 @@ describe("local time", () => {
     expect(day(winter, ZONE)).toBe("Tue 17 Feb");
     expect(when(winter, ZONE, winter)).toBe("Tue 23:30");
     expect(zoneName(winter, ZONE)).toBe("PST");
+    expect(zoneName(winter, "Europe/Helsinki")).toBe("EET");
+    expect(zoneName(winter, "UTC")).toBe("UTC");
     expect(zoneName(Date.parse("2026-07-18T07:30:00Z"), ZONE)).toBe("PDT");
   });
   it.each([

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 
-import type { Control, View } from "../src/api/types";
-import { merged } from "../src/model/merge";
-import { alarm, at, entry, input, view } from "./sample";
+import type { Control, Input, News, View } from "../src/api/types";
+import { merged as mergedView } from "../src/model/merge";
+import { alarm, at, entry, input, stationView, view } from "./sample";
 
-const inputs = (before: View, ...fresh: ReturnType<typeof input>[]) => merged(before, { kind: "inputs", inputs: fresh });
+/** The same kind of view comes out. */
+const merged = <V extends View>(before: V, news: News) => mergedView(before, news) as V;
+const inputs = <V extends View>(before: V, ...fresh: Input[]) => merged(before, { kind: "inputs", inputs: fresh });
 const control = (minutes: number): Control => ({ at: at(minutes), mode: "auto", e_stop: false, e_stop_by: null, resources: [] });
 
 describe("inputs", () => {
@@ -53,6 +55,17 @@ describe("inputs", () => {
   });
   it("draws nothing where the past is not known", () => {
     expect(inputs(view({ elevation: null }), input("elevation_m", 1170, 0)).elevation).toBeNull();
+  });
+});
+
+describe("inputs of a station", () => {
+  it("draws level, outflow and inflow", () => {
+    const after = inputs(stationView(), input("tunnel_level_m", 2, 0), input("station_outflow_m3s", 5000, 0), input("tunnel_inflow_m3s", 4000, 0));
+    expect([after.level, after.outflow, after.inflow]).toEqual([2, 5000, 4000].map((value) => [{ at: at(0), value }]));
+  });
+  it("draws no mean over instants", () => {
+    const after = inputs(stationView({ outflow: [{ at: at(0), value: 1 }] }), input("station_outflow_m3s", 9, 5, { basis: "15min_mean" }));
+    expect(after.outflow).toEqual([{ at: at(0), value: 1 }]);
   });
 });
 

@@ -1,5 +1,16 @@
 /** A small view to test with. */
-import type { Alarm, Input, PlanStep, Resource, ScheduleHour, SetpointEntry, View } from "../src/api/types";
+import type {
+  AfterbayView,
+  Alarm,
+  Input,
+  PlanStep,
+  PumpSpan,
+  Resource,
+  ScheduleHour,
+  SetpointEntry,
+  StationStep,
+  StationView,
+} from "../src/api/types";
 
 export const NOW = Date.parse("2026-02-17T12:00:00Z");
 
@@ -71,6 +82,7 @@ export const entry = (id: string, minutes: number, enforced: number | null, more
   read_back: enforced,
   reason: "",
   plan_id: 1,
+  quantity: "setpoint",
   ...more,
 });
 
@@ -90,7 +102,8 @@ export const resource = (more: Partial<Resource> = {}): Resource => ({
   ...more,
 });
 
-export const view = (more: Partial<View> = {}): View => ({
+export const view = (more: Partial<AfterbayView> = {}): AfterbayView => ({
+  model: "afterbay",
   site: "abay",
   name: "Afterbay",
   time_zone: "America/Los_Angeles",
@@ -118,5 +131,68 @@ export const view = (more: Partial<View> = {}): View => ({
   setpoints: [],
   alarms: [],
   releases: [],
+  ...more,
+});
+
+export const span = (from: number, to: number, frequency: number | null, more: Partial<PumpSpan> = {}): PumpSpan => ({
+  resource: "P1_1",
+  start: at(from),
+  end: at(to),
+  frequency,
+  publisher: "optimizer",
+  ...more,
+});
+
+export const step = (from: number, more: Partial<StationStep> = {}): StationStep => ({
+  start: at(from),
+  end: at(from + 15),
+  level: 2,
+  outflow: 5000,
+  inflow: 4000,
+  inflow_low: 3800,
+  inflow_high: 4400,
+  power: 600,
+  price: 40,
+  price_known: true,
+  cost_eur: 6,
+  frequency: { P1_1: 49, P1_2: 0 },
+  ...more,
+});
+
+/** A small station of two pumps. */
+export const stationView = (more: Partial<StationView> = {}): StationView => ({
+  model: "pumping_station",
+  site: "blominmaki",
+  name: "Blominmäki",
+  time_zone: "Europe/Helsinki",
+  now: at(0),
+  clock_speed: 1,
+  units: { elevation: "m", flow: "m**3/hour", volume: "m**3", power: "kW", frequency: "Hz", price: "EUR/MWh" },
+  not_known: [],
+  limits: {
+    minimum_level: 0,
+    emptied_level: 0.5,
+    alarm_level: 7.2,
+    maximum_level: 8,
+    maximum_outflow: 10478,
+    minimum_frequency: 47.8,
+    maximum_frequency: 50,
+  },
+  pumps: [
+    { resource: "P1_1", name: "1.1", make: "small" },
+    { resource: "P1_2", name: "1.2", make: "large" },
+  ],
+  inputs: [],
+  sources: [],
+  level: [],
+  outflow: [],
+  inflow: [],
+  prices: [],
+  newest_run: null,
+  schedule: null,
+  plan: [],
+  control: null,
+  setpoints: [],
+  alarms: [],
   ...more,
 });

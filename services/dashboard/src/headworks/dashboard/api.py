@@ -18,15 +18,17 @@ from headworks.common.messages import ControlMode, ControlState, Name
 from headworks.common.problems import FieldProblem, Problem, ProblemDetails
 from headworks.common.service import create_app
 from headworks.dashboard import shapes
-from headworks.dashboard.answers import AlarmRecord, Services
+from headworks.dashboard.answers import AlarmRecord
 from headworks.dashboard.display import control_of
 from headworks.dashboard.gate import SafeHeaders, SessionGate
 from headworks.dashboard.live import Live
 from headworks.dashboard.orders import Orders
 from headworks.dashboard.pages import add_pages
+from headworks.dashboard.parts import Moment
+from headworks.dashboard.services import Services
 from headworks.dashboard.sessions import COOKIE, Sessions, SignedIn, TooMany, Wrong
-from headworks.dashboard.view import build
-from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.dashboard.view import View, view_of
+from headworks.waterway.site_file import AnySite
 
 VIEW_LIVES_S = 2.0
 AWAY: dict[int | str, dict[str, Any]] = {
@@ -78,7 +80,7 @@ class Queued(BaseModel):
 class Desk:
     """What the routes work with."""
 
-    sites: Mapping[str, AfterbaySite]
+    sites: Mapping[str, AnySite]
     services: Services
     orders: Orders
     live: Live
@@ -87,10 +89,10 @@ class Desk:
     clock: Clock
     stale_after: timedelta
     public_url: str | None = None
-    _views: dict[str, tuple[float, int, shapes.View]] = field(default_factory=dict)
+    _views: dict[str, tuple[float, int, View]] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def view(self, site: AfterbaySite) -> shapes.View:
+    async def view(self, site: AnySite) -> View:
         """The view; pages that ask at the same moment share one."""
         async with self._locks.setdefault(site.site, asyncio.Lock()):
             kept = self._views.get(site.site)
@@ -98,8 +100,7 @@ class Desk:
             if kept is not None and kept[1] == told and monotonic() - kept[0] < VIEW_LIVES_S:
                 return kept[2]
             now = self.clock.now()
-            answers = await self.services.ask(site, now)
-            view = build(site, answers, now, self.clock.speed, self.stale_after)
+            view = await view_of(site, self.services, Moment(now, self.clock.speed, self.stale_after))
             self._views[site.site] = (monotonic(), told, view)
             return view
 
@@ -188,25 +189,25 @@ def _add_session(app: FastAPI, desk: Desk) -> None:
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
-def _known_site(site: Name, request: Request) -> AfterbaySite:
-    sites: Mapping[str, AfterbaySite] = request.app.state.desk.sites
+def _known_site(site: Name, request: Request) -> AnySite:
+    sites: Mapping[str, AnySite] = request.app.state.desk.sites
     if site not in sites:
         wrong = FieldProblem(field="site", value=site, expected=f"one of {sorted(sites)}")
         raise Problem(404, "No such site", errors=[wrong])
     return sites[site]
 
 
-KnownSite = Annotated[AfterbaySite, Depends(_known_site)]
+KnownSite = Annotated[AnySite, Depends(_known_site)]
 
 
 def _add_views(app: FastAPI, desk: Desk) -> None:
     @app.get("/sites")
     async def sites(_caller: Viewer) -> list[shapes.SiteName]:
         """The sites of this deployment."""
-        return [shapes.SiteName(site=site.site, name=site.name) for site in desk.sites.values()]
+        return [shapes.SiteName(site=site.site, name=site.name, model=site.model) for site in desk.sites.values()]
 
     @app.get("/sites/{site}/view", responses={404: {"description": "No such site"}})
-    async def view(site: KnownSite, _caller: Viewer) -> shapes.View:
+    async def view(site: KnownSite, _caller: Viewer) -> View:
         """All that the page shows. A part whose service is away is null and named in `not_known`."""
         return await desk.view(site)
 
@@ -233,7 +234,7 @@ def _add_orders(app: FastAPI, desk: Desk) -> None:
         desk.changed(site.site)
         return shapes.Alarm.model_validate(AlarmRecord.model_validate(answer).model_dump())
 
-    async def control(site: AfterbaySite, caller: Caller, order: str, body: BaseModel) -> shapes.Control:
+    async def control(site: AnySite, caller: Caller, order: str, body: BaseModel) -> shapes.Control:
         path = f"/sites/{site.site}/{order}"
         answer = await desk.orders.give(caller, "control_gateway", path, body.model_dump(mode="json"))
         desk.changed(site.site)

@@ -39,7 +39,8 @@ from headworks.common.subjects import (
 from headworks.common.tasks import end
 from headworks.dashboard import shapes
 from headworks.dashboard.display import Display, alarm_of, control_of, input_of, setpoint_of
-from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.dashboard.parts import KNOWN_AHEAD
+from headworks.waterway.site_file import AnySite
 
 M = TypeVar("M", bound=Message)
 BEAT_S = 5.0
@@ -72,7 +73,7 @@ class Watcher:
 class Live:
     """The bus's news as the pages read them."""
 
-    def __init__(self, sites: Mapping[str, AfterbaySite], bus: Bus, clock: Clock, stale_after: timedelta) -> None:
+    def __init__(self, sites: Mapping[str, AnySite], bus: Bus, clock: Clock, stale_after: timedelta) -> None:
         self._displays = {name: Display(site) for name, site in sites.items()}
         self._bus, self._clock, self._stale_after = bus, clock, stale_after
         self._watchers: set[Watcher] = set()
@@ -161,8 +162,11 @@ class Live:
 
     def _inputs(self, message: Measurements) -> Iterator[shapes.News]:
         display = self._displays[message.site]
-        inputs = [input_of(display, sample, self._stale_after) for sample in message.samples]
-        yield shapes.InputsNews(inputs=inputs)
+        of_now = [sample for sample in message.samples if sample.series not in KNOWN_AHEAD]
+        if of_now:
+            yield shapes.InputsNews(inputs=[input_of(display, sample, self._stale_after) for sample in of_now])
+        if len(of_now) < len(message.samples):
+            yield shapes.ChangedNews(part="price", at=message.known_at)
 
 
 def _finished(message: RunFinished) -> Iterator[shapes.News]:

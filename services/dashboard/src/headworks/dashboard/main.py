@@ -13,11 +13,11 @@ from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.service import prepare, run
-from headworks.common.sites import afterbays, read_sites
-from headworks.dashboard.answers import Services
+from headworks.common.sites import read_sites
 from headworks.dashboard.api import Desk, create_api
 from headworks.dashboard.live import Live
 from headworks.dashboard.orders import Orders
+from headworks.dashboard.services import Services
 from headworks.dashboard.sessions import Sessions
 from headworks.dashboard.settings import DashboardSettings
 from headworks.dashboard.throttle import Throttle
@@ -30,7 +30,7 @@ async def main() -> None:
     prepare("dashboard", settings)
     clock, sites, issuer = (
         clock_from_environment(os.environ),
-        afterbays(read_sites(settings.sites)),
+        read_sites(settings.sites),
         Authenticator(settings).issuer,
     )
     stale_after = timedelta(seconds=settings.stale_after_s)

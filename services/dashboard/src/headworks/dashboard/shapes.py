@@ -10,9 +10,10 @@ from headworks.common.messages import (
     Basis,
     ControlMode,
     Instant,
+    Interlock,
     Outcome,
-    PlanStatus,
     Quality,
+    Quantity,
     RunStage,
     RunStatus,
     Severity,
@@ -35,10 +36,11 @@ class Session(Shape):
 
 
 class SiteName(Shape):
-    """A site of this deployment."""
+    """A site of this deployment, and which model describes it."""
 
     site: str
     name: str
+    model: Literal["afterbay", "pumping_station"]
 
 
 class Units(Shape):
@@ -63,17 +65,6 @@ class Point(Shape):
 
     at: Instant
     value: float | None
-
-
-class Limits(Shape):
-    """The limits that the plant is kept within. `float_source` is pi, or the site file where the tag is not known."""
-
-    minimum_elevation: float
-    maximum_elevation: float
-    float_elevation: float
-    float_source: Literal["pi", "site file"]
-    minimum_power: float
-    maximum_power: float
 
 
 class Input(Shape):
@@ -122,19 +113,6 @@ class LimitSpan(Shape):
     text: str = ""
 
 
-class ScheduleHour(Shape):
-    """An hour of the schedule; the elevation is of its end."""
-
-    start: Instant
-    end: Instant
-    setpoint: float
-    power: float
-    elevation: float
-    inflow: float
-    outflow: float
-    spill: float
-
-
 class RunState(Shape):
     """How the newest run stands or ended."""
 
@@ -148,50 +126,8 @@ class RunState(Shape):
     finished_at: Instant | None
 
 
-class Schedule(Shape):
-    """The newest run that has a schedule, with how it came about."""
-
-    run: RunState
-    form: str | None
-    solver: str
-    objective: float | None
-    objective_by_term: dict[str, float]
-    gap: float | None
-    run_time_s: float | None
-    next_action: str
-    mfra_summary: str
-    bindings: list[LimitSpan]
-    relaxations: list[LimitSpan]
-    inputs: list[RunInput]
-    hours: list[ScheduleHour]
-
-
-class AwardStep(Shape):
-    """Power awarded by the market over [start, end)."""
-
-    start: Instant
-    end: Instant
-    power: float
-
-
-class PlanStep(Shape):
-    """A plan version over [start, end)."""
-
-    plan_id: int
-    resource: str
-    start: Instant
-    end: Instant
-    target: float | None
-    unit: str
-    version: int
-    priority: int
-    status: PlanStatus
-    publisher: str
-    run_id: str | None
-
-
 class Resource(Shape):
-    """What the gateway knows of an actuator."""
+    """What the gateway knows of an actuator. What has a default is of pumps alone; null is unknown."""
 
     resource: str
     unit: str
@@ -205,20 +141,25 @@ class Resource(Shape):
     fail_safe: bool
     refused: bool
     reason: str
+    running: bool | None = None
+    run_commanded: bool | None = None
+    run_since: Instant | None = None
+    power_kw: float | None = None
 
 
 class Control(Shape):
-    """The gateway's state."""
+    """The gateway's state; an interlock stands above the plan of a pumping station."""
 
     at: Instant
     mode: ControlMode
     e_stop: bool
     e_stop_by: str | None
     resources: list[Resource]
+    interlock: Interlock | None = None
 
 
 class SetpointEntry(Shape):
-    """A decision of the gateway, as journalled."""
+    """A decision of the gateway, as journalled: on a setpoint, or on a run command (1 run, 0 stand)."""
 
     setpoint_id: str
     resource: str
@@ -230,6 +171,7 @@ class SetpointEntry(Shape):
     read_back: float | None
     reason: str
     plan_id: int | None
+    quantity: Quantity = Quantity.SETPOINT
 
 
 class Alarm(Shape):
@@ -246,16 +188,8 @@ class Alarm(Shape):
     acknowledged_by: str | None
 
 
-class Release(Shape):
-    """A rafting release; the setpoint must begin to rise at `ramp_at`, from what it is now."""
-
-    start: Instant
-    end: Instant
-    ramp_at: Instant
-
-
-class View(Shape):
-    """All that the page shows at its start."""
+class SiteView(Shape):
+    """What the page of every site shows at its start."""
 
     site: str
     name: str
@@ -264,19 +198,12 @@ class View(Shape):
     clock_speed: float = Field(description="plant seconds for each second")
     units: Units
     not_known: list[NotKnown]
-    limits: Limits
     inputs: list[Input] | None
     sources: list[Source] | None
-    elevation: list[Point] | None
-    power: list[Point] | None
-    awards: list[AwardStep] | None
     newest_run: RunState | None
-    schedule: Schedule | None
-    plan: list[PlanStep] | None
     control: Control | None
     setpoints: list[SetpointEntry] | None
     alarms: list[Alarm] | None
-    releases: list[Release]
 
 
 class ClockNews(Shape):
@@ -331,7 +258,7 @@ class ChangedNews(Shape):
     """Parts of the view are new; ask for it again."""
 
     kind: Literal["changed"] = "changed"
-    part: Literal["schedule", "plan", "forecast", "award"]
+    part: Literal["schedule", "plan", "forecast", "award", "price"]
     at: Instant
 
 

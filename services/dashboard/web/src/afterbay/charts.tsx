@@ -1,11 +1,12 @@
-/** The two linked charts, their legend, their range, and the schedule as a table for those who read it so. */
-import { useMemo, useState } from "react";
+/** The two linked charts of an afterbay, their legend, their range, and the schedule as a table for those who read it so. */
+import { useMemo } from "react";
 
-import type { View } from "../api/types";
+import type { AfterbayView } from "../api/types";
 import { forecastAt, inputOf, writtenSetpoint } from "../model/figures";
 import { digitsOf, ms, NOT_KNOWN, number, quantity, unitText, when } from "../model/format";
-import { Chart, useColours, useNarrow } from "./chart";
-import { elevationOption, powerOption, type Frame } from "./chart-options";
+import { Chart, useColours } from "../parts/chart";
+import { Legend, Missing, useFrame } from "../parts/chart-card";
+import { elevationOption, powerOption } from "./chart-options";
 
 const HOUR_MS = 3600 * 1000;
 const RANGES = [
@@ -13,35 +14,19 @@ const RANGES = [
   { name: "3 days", past: 24, ahead: 72 },
   { name: "7 days", past: 24, ahead: 168 },
 ] as const;
-/** The line of now moves in so many steps across a chart. */
-const NOW_STEPS = 600;
 
-export function Charts({ view, plantMs }: { view: View; plantMs: number }) {
-  const narrow = useNarrow();
+export function Charts({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   const colours = useColours();
-  const [chosen, setChosen] = useState<number | null>(null);
-  const range = RANGES[chosen ?? (narrow ? 0 : 2)] ?? RANGES[2];
-  const step = ((range.past + range.ahead) * HOUR_MS) / NOW_STEPS;
-  const nowMs = Math.floor(plantMs / step) * step;
-  const frame = useMemo<Frame>(() => {
-    const hour = Math.floor(nowMs / HOUR_MS) * HOUR_MS;
-    return { startMs: hour - range.past * HOUR_MS, endMs: hour + range.ahead * HOUR_MS, nowMs, narrow };
-  }, [nowMs, range, narrow]);
+  const { frame, buttons } = useFrame(RANGES, [0, 2], plantMs);
   const elevation = useMemo(() => elevationOption(view, frame, colours), [view, frame, colours]);
   const power = useMemo(() => powerOption(view, frame, colours), [view, frame, colours]);
 
   return (
-    <div className="charts">
+    <>
       <section className="card" aria-labelledby="elevation-title">
         <h2 id="elevation-title">
           Elevation <small>{unitText(view.units.elevation)}, local time</small>
-          <span className="ranges" role="group" aria-label="Range of the charts">
-            {RANGES.map((r, i) => (
-              <button key={r.name} type="button" aria-pressed={r === range} onClick={() => setChosen(i)}>
-                {r.name}
-              </button>
-            ))}
-          </span>
+          {buttons}
         </h2>
         <Legend entries={[["measured", "measured"], ["forecast", "forecast of the latest run"], ["limit", "limits"], ["award", "MFRA award"]]} />
         {view.schedule === null && (
@@ -54,7 +39,7 @@ export function Charts({ view, plantMs }: { view: View; plantMs: number }) {
           />
         )}
         {view.elevation === null && <Missing text={`The measured elevation is ${NOT_KNOWN}: ingest is away.`} />}
-        <Chart option={elevation} group="plant" label={elevationInWords(view, plantMs)} />
+        <Chart option={elevation} group={view.site} label={elevationInWords(view, plantMs)} />
       </section>
       <section className="card" aria-labelledby="power-title">
         <h2 id="power-title">
@@ -71,31 +56,22 @@ export function Charts({ view, plantMs }: { view: View; plantMs: number }) {
           ]}
         />
         {view.plan === null && <Missing text={`The plan is ${NOT_KNOWN}: the plans service is away.`} />}
-        <Chart option={power} group="plant" label={powerInWords(view)} />
+        <Chart option={power} group={view.site} label={powerInWords(view)} />
         <ScheduleTable view={view} plantMs={plantMs} />
       </section>
-    </div>
+    </>
   );
 }
 
-function Missing({ text }: { text: string }) {
-  return <p className="unknown">{text}</p>;
+/** The elevation of the next day alone, for a look at all sites. */
+export function SmallChart({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
+  const colours = useColours();
+  const { frame } = useFrame([RANGES[0]], [0, 0], plantMs);
+  const option = useMemo(() => elevationOption(view, frame, colours), [view, frame, colours]);
+  return <Chart option={option} group={view.site} label={elevationInWords(view, plantMs)} />;
 }
 
-function Legend({ entries }: { entries: readonly (readonly [string, string])[] }) {
-  return (
-    <ul className="legend" aria-hidden="true">
-      {entries.map(([kind, text]) => (
-        <li key={kind}>
-          <i className={`stroke ${kind}`} />
-          {text}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function elevationInWords(view: View, plantMs: number): string {
+function elevationInWords(view: AfterbayView, plantMs: number): string {
   const { limits, units } = view;
   const input = inputOf(view, "elevation_m");
   const hours = view.schedule?.hours ?? [];
@@ -107,7 +83,7 @@ function elevationInWords(view: View, plantMs: number): string {
   return `Elevation: measured ${quantity(input?.value, units.elevation)}. ${ahead} Limits ${number(limits.minimum_elevation, 2)} to ${quantity(limits.maximum_elevation, units.elevation)}, float ${number(limits.float_elevation, 2)}.`;
 }
 
-function powerInWords(view: View): string {
+function powerInWords(view: AfterbayView): string {
   const resource = view.control?.resources[0];
   const unit = view.units.power;
   return `OXPH power: measured ${quantity(inputOf(view, "oxph_power_mw")?.value, unit)}, setpoint ${quantity(resource === undefined ? null : writtenSetpoint(resource, view.setpoints), unit)}, read-back ${quantity(resource?.read_back, unit)}. The schedule as a table follows.`;
@@ -115,7 +91,7 @@ function powerInWords(view: View): string {
 
 const TABLE_HOURS = 48;
 
-function ScheduleTable({ view, plantMs }: { view: View; plantMs: number }) {
+function ScheduleTable({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   const { units } = view;
   const hours = (view.schedule?.hours ?? []).filter((h) => ms(h.end) > plantMs).slice(0, TABLE_HOURS);
   if (hours.length === 0) return null;

@@ -1,7 +1,5 @@
-/** The row of key figures. Each says how far it may be trusted: stale and unknown values are marked in words. */
-import type { ReactNode } from "react";
-
-import type { Input, Resource, View } from "../api/types";
+/** The row of an afterbay's key figures. */
+import type { AfterbayView, Resource } from "../api/types";
 import {
   agreement,
   forecastAt,
@@ -14,64 +12,47 @@ import {
   writtenSetpoint,
   type Agreement,
 } from "../model/figures";
-import { age, clockTime, digitsOf, duration, ms, NOT_KNOWN, number, quantity, signed, unitText, when } from "../model/format";
-import { Mark, type Kind } from "./marks";
+import { clockTime, duration, ms, NOT_KNOWN, number, quantity, signed, when } from "../model/format";
+import { Figure, Mode, Trend, Value } from "../parts/figure";
+import { Mark, type Kind } from "../parts/marks";
 
-export function KeyFigures({ view, plantMs }: { view: View; plantMs: number }) {
+export function KeyFigures({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   return (
     <section className="figures" aria-label="Key figures">
       <Elevation view={view} plantMs={plantMs} />
       <Unit view={view} plantMs={plantMs} />
       <Flows view={view} plantMs={plantMs} />
       <NextRelease view={view} plantMs={plantMs} />
-      <Mode view={view} plantMs={plantMs} />
+      <LeadAndCcs view={view} plantMs={plantMs} />
     </section>
   );
 }
 
-function Figure({ title, className = "", children }: { title: string; className?: string; children: ReactNode }) {
+/** What a look at all sites shows of an afterbay. */
+export function FewFigures({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   return (
-    <article className={`figure ${className}`}>
-      <h2>{title}</h2>
-      {children}
-    </article>
+    <section className="figures few" aria-label="Key figures">
+      <Elevation view={view} plantMs={plantMs} />
+      <Unit view={view} plantMs={plantMs} />
+      <Flows view={view} plantMs={plantMs} />
+      <LeadAndCcs view={view} plantMs={plantMs} />
+    </section>
   );
 }
 
-/** The value of an input with its mark: good ones need none. */
-function Value({ input, plantMs, big = false }: { input: Input | undefined; plantMs: number; big?: boolean }) {
-  if (input === undefined) return <b className={big ? "big unknown" : "unknown"}>{NOT_KNOWN}</b>;
-  const known = input.value !== null;
-  const trouble = !known || isStale(input, plantMs) || input.quality !== "GOOD";
+function LeadAndCcs({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
+  const ccs = inputOf(view, "mode");
   return (
-    <>
-      <b className={`${big ? "big " : ""}${known ? "" : "unknown"}`}>
-        {known && input.value !== null ? number(input.value, digitsOf(input.unit)) : NOT_KNOWN}
-        {known && <small> {unitText(input.unit)}</small>}
-      </b>
-      {trouble && <Trouble input={input} plantMs={plantMs} />}
-    </>
-  );
-}
-
-function Trouble({ input, plantMs }: { input: Input; plantMs: number }) {
-  const good = input.last_good ?? null;
-  const text =
-    input.value === null
-      ? `${input.quality.toLowerCase()}${good ? `; last ${quantity(good.value, input.unit, digitsOf(input.unit))}, ${age(good.at, plantMs)}` : ""}`
-      : isStale(input, plantMs)
-        ? `stale, ${age(input.valid_at, plantMs)}`
-        : input.quality.toLowerCase();
-  return (
-    <span className="trouble">
-      <Mark kind="warning" /> {text}
-    </span>
+    <Mode view={view}>
+      CCS {ccs?.text ?? NOT_KNOWN}
+      {ccs !== undefined && isStale(ccs, plantMs) ? " (stale)" : ""}
+    </Mode>
   );
 }
 
 const STANDINGS = { within: ["good", "within limits"], near: ["warning", "near a limit"], outside: ["critical", "outside its limits"] } as const;
 
-function Elevation({ view, plantMs }: { view: View; plantMs: number }) {
+function Elevation({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   const { limits, units } = view;
   const input = inputOf(view, "elevation_m");
   const value = input?.value ?? null;
@@ -93,22 +74,8 @@ function Elevation({ view, plantMs }: { view: View; plantMs: number }) {
   );
 }
 
-function Trend({ perHour, unit }: { perHour: number | null; unit: string }) {
-  if (perHour === null) return <span className="trend">trend {NOT_KNOWN}</span>;
-  const flat = Math.abs(perHour) < 0.02;
-  const turn = flat ? 90 : perHour > 0 ? 45 : 135;
-  return (
-    <span className="trend">
-      <svg viewBox="0 0 16 16" className="arrow" aria-hidden="true" style={{ rotate: `${turn}deg` }}>
-        <path d="M8 14V2.500M3.500 7 8 2.500 12.500 7" />
-      </svg>
-      {flat ? "steady" : perHour > 0 ? "rising" : "falling"} {signed(perHour, 2)} {unit}/h
-    </span>
-  );
-}
-
 /** Where the level stands between minimum and float. */
-function Level({ view, value }: { view: View; value: number }) {
+function Level({ view, value }: { view: AfterbayView; value: number }) {
   const { limits, units } = view;
   const { toMaximum, toMinimum, standing } = margin(value, limits);
   const [kind, words] = STANDINGS[standing];
@@ -131,7 +98,7 @@ function Level({ view, value }: { view: View; value: number }) {
   );
 }
 
-function FromForecast({ view, value, plantMs }: { view: View; value: number; plantMs: number }) {
+function FromForecast({ view, value, plantMs }: { view: AfterbayView; value: number; plantMs: number }) {
   const expected = forecastAt(view.schedule?.hours ?? [], view.elevation ?? [], plantMs);
   if (expected === null) return null;
   return (
@@ -150,7 +117,7 @@ const AGREEMENTS: Record<Agreement, readonly [Kind, string]> = {
   "not known": ["unknown", `read-back ${NOT_KNOWN}`],
 };
 
-function Unit({ view, plantMs }: { view: View; plantMs: number }) {
+function Unit({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   const resource = view.control?.resources[0];
   const name = resource?.resource ?? "OXPH";
   const plan = planNow(view.plan ?? [], plantMs);
@@ -199,7 +166,7 @@ function Registers({ resource, written }: { resource: Resource; written: number 
   );
 }
 
-function Flows({ view, plantMs }: { view: View; plantMs: number }) {
+function Flows({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   return (
     <Figure title="Water and power coming in" className="flows">
       <dl>
@@ -219,7 +186,7 @@ function Flows({ view, plantMs }: { view: View; plantMs: number }) {
   );
 }
 
-function NextRelease({ view, plantMs }: { view: View; plantMs: number }) {
+function NextRelease({ view, plantMs }: { view: AfterbayView; plantMs: number }) {
   const release = nextRelease(view.releases, plantMs);
   const zone = view.time_zone;
   if (release === null) {
@@ -252,37 +219,6 @@ function NextRelease({ view, plantMs }: { view: View; plantMs: number }) {
             {duration((start - plantMs) / 1000)}
           </>
         )}
-      </p>
-    </Figure>
-  );
-}
-
-const MODES = { auto: "Auto", manual: "Manual", off: "Off" } as const;
-const LEADS = { auto: "the plan leads", manual: "a person leads", off: "nobody leads" } as const;
-
-function Mode({ view, plantMs }: { view: View; plantMs: number }) {
-  const control = view.control;
-  const ccs = inputOf(view, "mode");
-  return (
-    <Figure title="Mode">
-      <p data-testid="mode">
-        {control === null ? (
-          <b className="unknown">{NOT_KNOWN}</b>
-        ) : (
-          <b className="middle">
-            {control.e_stop ? (
-              <>
-                <Mark kind="critical" /> E-stop
-              </>
-            ) : (
-              MODES[control.mode]
-            )}
-          </b>
-        )}
-      </p>
-      <p className="detail">
-        {control !== null && `${LEADS[control.mode]} · `}CCS {ccs?.text ?? NOT_KNOWN}
-        {ccs !== undefined && isStale(ccs, plantMs) ? " (stale)" : ""}
       </p>
     </Figure>
   );

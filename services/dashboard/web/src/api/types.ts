@@ -1,5 +1,6 @@
 /** The shapes of the dashboard service, generated from its OpenAPI document (`npm run types`). */
 import type {
+  AfterbayView,
   AlarmNews,
   ChangedNews,
   ClockNews,
@@ -7,19 +8,25 @@ import type {
   InputsNews,
   RunNews,
   SetpointNews,
+  StationView,
 } from "./openapi.gen";
 
 export type {
+  AfterbayView,
   Alarm,
   AlarmState,
   Control,
   ControlMode,
   Input,
+  Interlock,
   Limits,
   NotKnown,
   PlanStep,
   Point,
+  PriceStep,
   ProblemDetails,
+  Pump,
+  PumpSpan,
   Release,
   Resource,
   RunInput,
@@ -32,7 +39,14 @@ export type {
   Severity,
   SiteName,
   Source,
-  View,
+  StationLimits,
+  StationSchedule,
+  StationStep,
+  StationView,
+  Tuning,
 } from "./openapi.gen";
+
+/** What a site's page shows; its model says which kind of site it is. */
+export type View = AfterbayView | StationView;
 
 export type News = ClockNews | InputsNews | ControlNews | SetpointNews | AlarmNews | RunNews | ChangedNews;

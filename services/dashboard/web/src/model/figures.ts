@@ -71,7 +71,8 @@ export function agreement(resource: Resource, written: number | null): Agreement
 /** The setpoint in force: what the gateway writes now, else what it last wrote; null when it never wrote. */
 export function writtenSetpoint(resource: Resource, journal: readonly SetpointEntry[] | null): number | null {
   if (resource.setpoint !== null) return resource.setpoint;
-  const written = (e: SetpointEntry) => e.outcome === "verified" || e.outcome === "read_back_differs";
+  const written = (e: SetpointEntry) =>
+    e.quantity === "setpoint" && (e.outcome === "verified" || e.outcome === "read_back_differs");
   const last = (journal ?? []).filter((e) => e.resource === resource.resource && written(e)).at(-1);
   return last?.enforced ?? null;
 }
@@ -90,7 +91,11 @@ export function planNow(plan: readonly PlanStep[], plantMs: number): PlanStep | 
 
 /** The forecast elevation at an instant, between what was measured as the run began and the ends of its hours; else null. */
 export function forecastAt(hours: readonly ScheduleHour[], measured: readonly Point[], plantMs: number): number | null {
-  const pairs = forecastLine(hours, measured);
+  return between(forecastLine(hours, measured), plantMs);
+}
+
+/** A line's value at an instant, between its points; null outside and beside a break. */
+export function between(pairs: readonly Pair[], plantMs: number): number | null {
   for (let i = 1; i < pairs.length; i++) {
     const [start, low] = pairs[i - 1] as Pair;
     const [end, high] = pairs[i] as Pair;

@@ -31,12 +31,15 @@ export function signed(value: number, digits: number): string {
 
 /** A unit as it is printed. */
 export function unitText(unit: string): string {
-  return unit === "acre_ft" ? "acre-ft" : unit;
+  return PRINTED[unit] ?? unit;
 }
+
+const PRINTED: Record<string, string> = { acre_ft: "acre-ft", "m**3": "m³", "m**3/hour": "m³/h", "m**3/s": "m³/s" };
+const WHOLE = new Set(["cfs", "acre_ft", "m**3", "m**3/hour", "kW"]);
 
 /** Digits that a unit is read with. */
 export function digitsOf(unit: string): number {
-  return unit === "cfs" ? 0 : 2;
+  return WHOLE.has(unit) ? 0 : 2;
 }
 
 /** How long: "8 s", "4 min", "3 h 20 min", "2 d 4 h". */
@@ -87,10 +90,13 @@ export function when(instant: string | number, zone: string, nowMs: number): str
   return `${date} ${clockTime(instant, zone)}`;
 }
 
-/** The zone's short name at an instant: "PST", "PDT". */
+/** The zone's short name at an instant: "PST", "PDT", "EET"; each English knows the names of its own side of the ocean. */
 export function zoneName(instant: number, zone: string): string {
-  const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "short" }).formatToParts(instant);
-  return parts.find((part) => part.type === "timeZoneName")?.value ?? zone;
+  const names = ["en-US", "en-GB"].map((locale) => {
+    const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(instant);
+    return parts.find((part) => part.type === "timeZoneName")?.value ?? zone;
+  });
+  return names.find((name) => !name.startsWith("GMT")) ?? names[0] ?? zone;
 }
 
 /** Local midnights and every `stepHours` local hours within [start, end], whatever the clocks do that day. */

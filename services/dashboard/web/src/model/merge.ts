@@ -1,11 +1,9 @@
 /** What live news does to the view; pure. News that is older than what is shown changes nothing. */
-import type { Alarm, Input, News, Point, SetpointEntry, View } from "../api/types";
+import type { AfterbayView, Alarm, Input, News, Point, SetpointEntry, View } from "../api/types";
 import { ms } from "./format";
 
 const KEPT_MS = 25 * 3600 * 1000;
 const KEPT_SETPOINTS = 1000;
-const ELEVATION = "elevation_m";
-const POWER = "oxph_power_mw";
 
 /** The view with the news in it. Run progress, the clock and "changed" are for others and change nothing here. */
 export function merged(view: View, news: News): View {
@@ -40,14 +38,26 @@ function withInputs(view: View, fresh: readonly Input[]): View {
     }
   }
   const inputs = [...known.values()].sort((a, b) => (a.series < b.series ? -1 : 1));
-  return {
-    ...view,
-    inputs,
-    elevation: withPoints(view.elevation, fresh, ELEVATION),
-    power: withPoints(view.power, fresh, POWER),
-    limits: withFloat(view, fresh),
-    not_known: without(view, "newest inputs"),
-  };
+  const common = { inputs, not_known: without(view, "newest inputs") };
+  const drawn = (points: Point[] | null, series: string) => withPoints(points, fresh, series);
+  switch (view.model) {
+    case "afterbay":
+      return {
+        ...view,
+        ...common,
+        elevation: drawn(view.elevation, "elevation_m"),
+        power: drawn(view.power, "oxph_power_mw"),
+        limits: withFloat(view, fresh),
+      };
+    case "pumping_station":
+      return {
+        ...view,
+        ...common,
+        level: drawn(view.level, "tunnel_level_m"),
+        outflow: drawn(view.outflow, "station_outflow_m3s"),
+        inflow: drawn(view.inflow, "tunnel_inflow_m3s"),
+      };
+  }
 }
 
 function isNewer(input: Input, before: Input): boolean {
@@ -73,7 +83,7 @@ function withPoints(points: Point[] | null, fresh: readonly Input[], series: str
 }
 
 /** The operator's float tag moves the maximum with it; the buffer between them stays. */
-function withFloat(view: View, fresh: readonly Input[]): View["limits"] {
+function withFloat(view: AfterbayView, fresh: readonly Input[]): AfterbayView["limits"] {
   const tag = fresh.filter((i) => i.series === "float_elevation_m" && i.value !== null).at(-1);
   if (tag?.value === null || tag?.value === undefined) return view.limits;
   const buffer = view.limits.float_elevation - view.limits.maximum_elevation;

@@ -1,5 +1,5 @@
 /** What the charts draw, from the view; pure. Gaps are drawn as gaps: a null breaks the line. */
-import type { PlanStep, Point, ScheduleHour, SetpointEntry, View } from "../api/types";
+import type { AfterbayView, PlanStep, Point, ScheduleHour, SetpointEntry } from "../api/types";
 import { ms } from "./format";
 
 export type Pair = [number, number | null];
@@ -55,14 +55,17 @@ export function planSteps(plan: readonly PlanStep[], resource: string): Pair[] {
 
 /** The forecast elevation: from what was measured as the run began, through the end of each hour. */
 export function forecastLine(hours: readonly ScheduleHour[], measured: readonly Point[]): Pair[] {
-  const first = hours[0];
+  return fromMeasured(hours[0]?.start, hours.map((h) => [ms(h.end), h.elevation]), measured);
+}
+
+/** A forecast's line, begun at what was measured nearest to its start, where that is known. */
+export function fromMeasured(first: string | undefined, ends: readonly Pair[], measured: readonly Point[]): Pair[] {
   if (first === undefined) return [];
-  const start = ms(first.start);
+  const start = ms(first);
   const nearest = measured
     .filter((p) => p.value !== null && Math.abs(ms(p.at) - start) <= HOUR_MS / 4)
     .sort((a, b) => Math.abs(ms(a.at) - start) - Math.abs(ms(b.at) - start))[0];
-  const pairs: Pair[] = hours.map((h) => [ms(h.end), h.elevation]);
-  return nearest === undefined ? pairs : [[start, nearest.value], ...pairs];
+  return nearest === undefined ? [...ends] : [[start, nearest.value], ...ends];
 }
 
 const WRITTEN = new Set(["verified", "read_back_differs"]);
@@ -74,13 +77,13 @@ export function journalSteps(
   of: "enforced" | "read_back",
   nowMs: number,
 ): Pair[] {
-  const own = entries.filter((e) => e.resource === resource && WRITTEN.has(e.outcome) && e[of] !== null);
+  const own = entries.filter((e) => e.resource === resource && e.quantity === "setpoint" && WRITTEN.has(e.outcome) && e[of] !== null);
   return steps(
     own.map((e, i) => ({ start: ms(e.at), end: Math.max(ms(e.at), ms(own[i + 1]?.at ?? nowMs)), value: e[of] })),
   );
 }
 
-export function awardSteps(awards: View["awards"]): Pair[] {
+export function awardSteps(awards: AfterbayView["awards"]): Pair[] {
   return steps((awards ?? []).map((a) => ({ start: ms(a.start), end: ms(a.end), value: a.power })));
 }
 

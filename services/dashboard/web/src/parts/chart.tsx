@@ -1,11 +1,11 @@
 /** An ECharts instance in React: sized by its box, in the page's scheme, linked with the charts of its group. */
-import { LineChart } from "echarts/charts";
+import { CustomChart, LineChart } from "echarts/charts";
 import { AriaComponent, GridComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { connect, init, use, type EChartsCoreOption, type EChartsType } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { useEffect, useRef, useState } from "react";
 
-use([LineChart, GridComponent, TooltipComponent, MarkLineComponent, MarkAreaComponent, AriaComponent, SVGRenderer]);
+use([LineChart, CustomChart, GridComponent, TooltipComponent, MarkLineComponent, MarkAreaComponent, AriaComponent, SVGRenderer]);
 
 export interface Colours {
   readonly text: string;
@@ -20,10 +20,12 @@ export interface Colours {
   readonly limitArea: string;
   readonly now: string;
   readonly release: string;
+  readonly inflow: string;
+  readonly inflowArea: string;
 }
 
 const NAMES: readonly (keyof Colours)[] = [
-  "text", "muted", "rule", "panel", "measured", "forecast", "plan", "award", "limit", "limitArea", "now", "release",
+  "text", "muted", "rule", "panel", "measured", "forecast", "plan", "award", "limit", "limitArea", "now", "release", "inflow", "inflowArea",
 ];
 
 function coloursOfPage(): Colours {

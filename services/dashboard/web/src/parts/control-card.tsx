@@ -136,10 +136,10 @@ function Journal({ entries, plantMs }: { entries: View["setpoints"]; plantMs: nu
       {newest.map((entry) => {
         const [kind, words] = OUTCOMES[entry.outcome];
         return (
-          <li key={`${entry.setpoint_id}-${entry.outcome}`}>
+          <li key={`${entry.setpoint_id}-${entry.quantity}-${entry.outcome}`}>
             <Mark kind={kind} />
             <span>
-              {entry.resource} {entry.enforced === null ? "" : quantity(entry.enforced, entry.unit)} {words}
+              {entry.resource} {enforced(entry)} {words}
               {entry.reason ? <small> {entry.reason}</small> : null}
             </span>
             <small className="age">{age(entry.at, plantMs)}</small>
@@ -148,4 +148,11 @@ function Journal({ entries, plantMs }: { entries: View["setpoints"]; plantMs: nu
       })}
     </ol>
   );
+}
+
+/** What was written: a setpoint in its unit, or a run command. */
+function enforced(entry: SetpointEntry): string {
+  if (entry.enforced === null) return "";
+  if (entry.quantity === "run") return entry.enforced > 0 ? "to run" : "to stand";
+  return quantity(entry.enforced, entry.unit);
 }

@@ -1,40 +1,30 @@
-/** Site, the plant's clock in local time and UTC, how fresh the link is, who is signed in. */
+/** Where one is, the plant's clock in local time and UTC, how fresh the link is, who is signed in. */
+import type { ReactNode } from "react";
+
 import type { Session, SiteName } from "../api/types";
 import type { Link } from "../model/clock";
 import { clockTime, day, duration, NOT_KNOWN, zoneName } from "../model/format";
+import { addressOf } from "../route";
 import { Logo, Mark, type Kind } from "./marks";
 
 interface Props {
-  site: SiteName;
+  /** The site that is shown; null where all are. */
+  site: SiteName | null;
   sites: readonly SiteName[];
-  zone: string;
-  plantMs: number | null;
-  speed: number;
-  link: Link;
   session: Session;
-  onChoose: (site: string) => void;
   onSignOut: () => void;
+  /** The clock and the link. */
+  children?: ReactNode;
 }
 
-export function Header({ site, sites, zone, plantMs, speed, link, session, onChoose, onSignOut }: Props) {
+export function Header({ site, sites, session, onSignOut, children }: Props) {
   return (
     <header className="bar">
       <div className="site">
         <Logo />
-        {sites.length > 1 ? (
-          <select aria-label="Site" value={site.site} onChange={(event) => onChoose(event.target.value)}>
-            {sites.map((s) => (
-              <option key={s.site} value={s.site}>
-                {s.name}
-              </option>
-            ))}
-          </select>
-        ) : (
-          <h1>{site.name}</h1>
-        )}
+        {sites.length > 1 ? <Places site={site} sites={sites} /> : <h1>{site?.name}</h1>}
       </div>
-      <PlantClock zone={zone} plantMs={plantMs} speed={speed} />
-      <LinkState link={link} />
+      {children}
       <div className="user">
         <span>
           {session.name} <small>{session.role}</small>
@@ -47,7 +37,29 @@ export function Header({ site, sites, zone, plantMs, speed, link, session, onCho
   );
 }
 
-function PlantClock({ zone, plantMs, speed }: { zone: string; plantMs: number | null; speed: number }) {
+/** Links to all sites and to each of them. */
+function Places({ site, sites }: Pick<Props, "site" | "sites">) {
+  return (
+    <nav aria-label="Sites">
+      <ul>
+        <li>
+          <a href={addressOf(null)} aria-current={site === null ? "page" : undefined}>
+            All sites
+          </a>
+        </li>
+        {sites.map((s) => (
+          <li key={s.site}>
+            <a href={addressOf(s.site)} aria-current={s.site === site?.site ? "page" : undefined}>
+              {s.name}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+export function PlantClock({ zone, plantMs, speed }: { zone: string; plantMs: number | null; speed: number }) {
   if (plantMs === null) return <p className="clock">Plant time {NOT_KNOWN}</p>;
   return (
     <p className="clock">
@@ -75,7 +87,7 @@ const LINKS: Record<Link["state"], readonly [Kind, string]> = {
   stale: ["critical", "Stale"],
 };
 
-function LinkState({ link }: { link: Link }) {
+export function LinkState({ link }: { link: Link }) {
   const [kind, text] = LINKS[link.state];
   return (
     <p className={`link ${link.state.replace(" ", "-")}`} data-testid="link">

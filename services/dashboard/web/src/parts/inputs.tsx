@@ -4,7 +4,17 @@ import { isStale } from "../model/figures";
 import { age, digitsOf, duration, NOT_KNOWN, quantity, when } from "../model/format";
 import { Mark, type Kind } from "./marks";
 
-export function Inputs({ view, plantMs }: { view: View; plantMs: number }) {
+interface Props {
+  view: View;
+  plantMs: number;
+  /** What a reader need not see while all of it is good, and what it is called. */
+  folded?: { readonly name: string; readonly holds: (input: Input) => boolean };
+}
+
+export function Inputs({ view, plantMs, folded }: Props) {
+  const inputs = view.inputs ?? [];
+  const apart = folded === undefined ? [] : inputs.filter(folded.holds);
+  const doubtful = apart.filter((input) => standing(input, plantMs)[0] !== "good").length;
   return (
     <section className="card inputs" aria-labelledby="inputs-title">
       <h2 id="inputs-title">Inputs</h2>
@@ -14,28 +24,42 @@ export function Inputs({ view, plantMs }: { view: View; plantMs: number }) {
           <Mark kind="unknown" /> The newest inputs are {NOT_KNOWN}
         </p>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Series</th>
-              <th scope="col" className="value">
-                Value
-              </th>
-              <th scope="col">Quality</th>
-              <th scope="col">Age</th>
-              <th scope="col" className="wide">
-                Valid at
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {view.inputs.map((input) => (
-              <Row key={input.series} input={input} view={view} plantMs={plantMs} />
-            ))}
-          </tbody>
-        </table>
+        <Table inputs={inputs.filter((input) => !apart.includes(input))} view={view} plantMs={plantMs} />
+      )}
+      {folded !== undefined && apart.length > 0 && (
+        <details>
+          <summary>
+            {apart.length} {folded.name}, {doubtful === 0 ? "all good" : `${doubtful} not good`}
+          </summary>
+          <Table inputs={apart} view={view} plantMs={plantMs} />
+        </details>
       )}
     </section>
+  );
+}
+
+function Table({ inputs, view, plantMs }: { inputs: readonly Input[]; view: View; plantMs: number }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Series</th>
+          <th scope="col" className="value">
+            Value
+          </th>
+          <th scope="col">Quality</th>
+          <th scope="col">Age</th>
+          <th scope="col" className="wide">
+            Valid at
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {inputs.map((input) => (
+          <Row key={input.series} input={input} view={view} plantMs={plantMs} />
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -44,6 +68,8 @@ function standing(input: Input, plantMs: number): readonly [Kind, string] {
   if (isStale(input, plantMs)) return ["warning", `${input.quality.toLowerCase()}, stale`];
   return [input.quality === "GOOD" ? "good" : "warning", input.quality.toLowerCase()];
 }
+
+const MEANS: Record<Input["basis"], string> = { instant: "", hour_mean: " (mean of the hour)", "15min_mean": " (mean of the quarter hour)" };
 
 function Row({ input, view, plantMs }: { input: Input; view: View; plantMs: number }) {
   const [kind, words] = standing(input, plantMs);
@@ -70,7 +96,7 @@ function Row({ input, view, plantMs }: { input: Input; view: View; plantMs: numb
       <td>{age(input.valid_at, plantMs)}</td>
       <td className="wide">
         {when(input.valid_at, view.time_zone, plantMs)}
-        {input.basis === "hour_mean" ? " (mean of the hour)" : ""}
+        {MEANS[input.basis]}
       </td>
     </tr>
   );

@@ -1,5 +1,5 @@
 /** What every reader must know before the figures: the link, e-stop, who leads, and what is not known and why. */
-import type { View } from "../api/types";
+import type { Interlock, View } from "../api/types";
 import type { Link } from "../model/clock";
 import { duration } from "../model/format";
 import { Mark, type Kind } from "./marks";
@@ -10,6 +10,11 @@ interface Notice {
   readonly title: string;
   readonly text: string;
 }
+
+const INTERLOCKS: Record<Interlock, string> = {
+  low_low: "Low-low: the tunnel is so empty that pumps stop whatever the plan says.",
+  high_high: "High-high: the tunnel is so full that pumps start whatever the plan says.",
+};
 
 export function notices(view: View | null, link: Link, fault: string | null): Notice[] {
   const found: Notice[] = [];
@@ -27,6 +32,10 @@ export function notices(view: View | null, link: Link, fault: string | null): No
     const by = control.e_stop_by === null ? "" : `Pressed by ${control.e_stop_by}. `;
     const text = `${by}No setpoint is written until an engineer clears it.`;
     found.push({ kind: "critical", key: "e-stop", title: "Emergency stop is active", text });
+  }
+  const interlock = control?.interlock ?? null;
+  if (interlock !== null) {
+    found.push({ kind: "critical", key: "interlock", title: "A level interlock stands above the plan", text: INTERLOCKS[interlock] });
   }
   if (control !== null && control.mode !== "auto") {
     const text = control.mode === "manual" ? "A person leads; plans are not followed." : "Nobody leads; nothing is written.";

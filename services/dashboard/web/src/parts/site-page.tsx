@@ -1,46 +1,36 @@
-/** The page of a site: header, notices, key figures, charts, and the lists beside them. */
-import { useCallback, useEffect, useState } from "react";
+/** The page of a site: header, notices, and what its kind shows. */
+import { useCallback, useEffect } from "react";
 
+import { AfterbayPage } from "../afterbay/page";
 import { api } from "../api/client";
-import type { Session, SiteName } from "../api/types";
-import { useLive } from "../live";
-import { link, plantNow, type Clock } from "../model/clock";
+import type { RunNews, Session, SiteName, View } from "../api/types";
+import { useLive, useNow } from "../live";
 import { needsAcknowledgement } from "../model/figures";
-import { ms } from "../model/format";
-import { Alarms } from "./alarms";
-import { ControlCard } from "./control-card";
-import { Charts } from "./charts";
-import { Header } from "./header";
-import { Inputs } from "./inputs";
-import { KeyFigures } from "./key-figures";
+import { StationPage } from "../station/page";
+import { Header, LinkState, PlantClock } from "./header";
 import { Notices } from "./notices";
-import { RunCard } from "./run-card";
 
-/** The page's own time, every second. */
-function useSeconds(): number {
-  const [now, setNow] = useState(() => performance.now());
-  useEffect(() => {
-    const timer = window.setInterval(() => setNow(performance.now()), 1000);
-    return () => window.clearInterval(timer);
-  }, []);
-  return now;
+/** What the page of a kind of site is given. */
+export interface Shown<V extends View> {
+  readonly view: V;
+  readonly plantMs: number;
+  readonly run: RunNews | null;
+  readonly session: Session;
+  readonly onDone: () => void;
 }
 
 interface Props {
   site: SiteName;
   sites: readonly SiteName[];
   session: Session;
-  onChoose: (site: string) => void;
   onSignedOut: () => void;
 }
 
-export function SitePage({ site, sites, session, onChoose, onSignedOut }: Props) {
+export function SitePage({ site, sites, session, onSignedOut }: Props) {
   const { live, refresh } = useLive(site.site, onSignedOut);
-  const pageMs = useSeconds();
-  const state = link(live.heardMs, live.busConnected, pageMs);
+  const { plantMs, state } = useNow(live);
   const { view, clock } = live;
   const signOut = useCallback(() => void api.signOut().finally(onSignedOut), [onSignedOut]);
-  const plantMs = nowOf(clock, view?.now, pageMs);
   const waiting = (view?.alarms ?? []).filter(needsAcknowledgement).length;
   useEffect(() => {
     document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${site.name} · Headworks`;
@@ -49,41 +39,27 @@ export function SitePage({ site, sites, session, onChoose, onSignedOut }: Props)
 
   return (
     <div className={stale ? "page stale" : "page"}>
-      <Header
-        site={site}
-        sites={sites}
-        zone={view?.time_zone ?? "UTC"}
-        plantMs={plantMs}
-        speed={clock?.speed ?? 1}
-        link={state}
-        session={session}
-        onChoose={onChoose}
-        onSignOut={signOut}
-      />
+      <Header site={site} sites={sites} session={session} onSignOut={signOut}>
+        <PlantClock zone={view?.time_zone ?? "UTC"} plantMs={plantMs} speed={clock?.speed ?? 1} />
+        <LinkState link={state} />
+      </Header>
       <main>
         <Notices view={view} link={state} fault={live.fault} />
         {view === null || plantMs === null ? (
           <p className="asking">Loading …</p>
         ) : (
-          <>
-            <KeyFigures view={view} plantMs={plantMs} />
-            <div className="columns">
-              <Alarms view={view} plantMs={plantMs} session={session} onDone={refresh} />
-              <Charts view={view} plantMs={plantMs} />
-              <div className="side">
-                <ControlCard view={view} plantMs={plantMs} session={session} onDone={refresh} />
-                <RunCard view={view} run={live.run} plantMs={plantMs} session={session} onDone={refresh} />
-              </div>
-              <Inputs view={view} plantMs={plantMs} />
-            </div>
-          </>
+          <OfKind view={view} plantMs={plantMs} run={live.run} session={session} onDone={refresh} />
         )}
       </main>
     </div>
   );
 }
 
-function nowOf(clock: Clock | null, viewed: string | undefined, pageMs: number): number | null {
-  if (clock !== null) return plantNow(clock, pageMs);
-  return viewed === undefined ? null : ms(viewed);
+function OfKind({ view, ...rest }: Shown<View>) {
+  switch (view.model) {
+    case "afterbay":
+      return <AfterbayPage view={view} {...rest} />;
+    case "pumping_station":
+      return <StationPage view={view} {...rest} />;
+  }
 }
