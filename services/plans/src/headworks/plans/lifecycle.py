@@ -18,6 +18,12 @@ from headworks.plans.actuators import Actuator
 MAX_LEAD = timedelta(days=31)
 MAX_AGE = timedelta(hours=2)
 KNOWN_SECONDARY = frozenset({"power_kw", "power_mw", "flow_m3h", "flow_m3s", "level_m", "pressure_bar"})
+PUMP_RANGES = {
+    "target_flow_m3h": (0.0, 99_999_999.99),
+    "target_power_kw": (0.0, 99_999_999.99),
+    "target_level_m": (-999.99, 999.99),
+}
+"""What a pump's target may be: nothing below zero that cannot be, and nothing that its column cannot hold."""
 KNOWN_CONSTRAINTS = frozenset({"max_rate_of_change", "deadband"})
 
 
@@ -39,6 +45,7 @@ def refusals(
         for i, interval in numbered:
             found.extend(_interval_refusals(f"intervals.{i}", interval, actuator, now))
         found.extend(_sequence_refusals(numbered))
+        found.extend(_kind_refusals(numbered))
     return tuple(found)
 
 
@@ -51,6 +58,15 @@ def _sequence_refusals(numbered: Sequence[tuple[int, PlanInterval]]) -> Iterator
                 value=interval.interval_start.isoformat(),
                 expected=f"{before.interval_end.isoformat()}, the end of the interval before: no hole, no overlap",
             )
+
+
+def _kind_refusals(numbered: Sequence[tuple[int, PlanInterval]]) -> Iterator[Refusal]:
+    """A resource's plans of one submission are kept in one table."""
+    kind = numbered[0][1].targets.kind
+    for i, interval in numbered:
+        if interval.targets.kind != kind:
+            expected = f"{kind}, as of its first interval"
+            yield Refusal(field=f"intervals.{i}.targets.kind", value=interval.targets.kind, expected=expected)
 
 
 def _interval_refusals(field: str, interval: PlanInterval, actuator: Actuator, now: datetime) -> Iterator[Refusal]:
@@ -72,8 +88,7 @@ def _target_refusals(field: str, interval: PlanInterval, actuator: Actuator) -> 
         case PumpTargets() as pump:
             if interval.resource_type is not ResourceType.PUMP:
                 yield Refusal(field=f"{field}.kind", value="pump", expected="generic, for all but pumps")
-            if pump.suggested_speed_hz is not None:
-                yield from _range_refusal(f"{field}.suggested_speed_hz", pump.suggested_speed_hz, actuator)
+            yield from _pump_refusals(field, pump, actuator)
         case GenericTargets() as generic:
             if generic.target_type is not actuator.target_type:
                 expected = actuator.target_type.value
@@ -83,6 +98,17 @@ def _target_refusals(field: str, interval: PlanInterval, actuator: Actuator) -> 
                 yield Refusal(field=f"{field}.secondary_targets", value=name, expected=str(sorted(KNOWN_SECONDARY)))
             for name in sorted(set(generic.constraints) - KNOWN_CONSTRAINTS):
                 yield Refusal(field=f"{field}.constraints", value=name, expected=str(sorted(KNOWN_CONSTRAINTS)))
+
+
+def _pump_refusals(field: str, pump: PumpTargets, actuator: Actuator) -> Iterator[Refusal]:
+    if pump.suggested_speed_hz is not None:
+        yield from _range_refusal(f"{field}.suggested_speed_hz", pump.suggested_speed_hz, actuator)
+    for name, (lowest, highest) in PUMP_RANGES.items():
+        value: float | None = getattr(pump, name)
+        if value is not None and not lowest <= value <= highest:
+            yield Refusal(field=f"{field}.{name}", value=value, expected=f"{lowest:g} to {highest:.2f}")
+    if pump == PumpTargets():
+        yield Refusal(field=field, value="no target", expected=f"suggested_speed_hz or one of {', '.join(PUMP_RANGES)}")
 
 
 def _range_refusal(field: str, value: float, actuator: Actuator) -> Iterator[Refusal]:

@@ -7,11 +7,9 @@ publisher impossible.
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
@@ -27,20 +25,9 @@ from headworks.common.messages import (
 )
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
-from headworks.plans.rows import KINDS, Kind, content_hash, kind_of, plan_of, target_columns
+from headworks.plans.rows import KINDS, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who makes new versions, by what submission and run, with what priority and why."""
-
-    publisher: str
-    submission_id: str
-    run_id: str | None
-    priority: int
-    reason: str
-    at: datetime
+from headworks.plans.versions import Origin, end_plans, find, lock, replace
 
 
 class PlanStore:
@@ -85,12 +72,11 @@ class PlanStore:
             now,
         )
         async with self._database.transaction() as connection:
-            plan_ids: list[int] = []
-            for resource in sorted({interval.resource for interval in submission.intervals}):
-                intervals = [i for i in submission.intervals if i.resource == resource]
-                event = await self._replace(connection, submission.site, intervals, origin, PlanChange.SUBMITTED, now)
-                plan_ids += [plan.plan_id for plan in event.plans]
-            reply = _reply(submission, now, plan_ids=tuple(plan_ids))
+            events = await self._replace(
+                connection, submission.site, submission.intervals, origin, PlanChange.SUBMITTED, now
+            )
+            plan_ids = tuple(plan.plan_id for event in events for plan in event.plans)
+            reply = _reply(submission, now, plan_ids=plan_ids)
             await self._record(connection, submission, reply)
         self.outbox.wake()
         return reply
@@ -127,38 +113,28 @@ class PlanStore:
         change: PlanChange,
         now: datetime,
         by: str | None = None,
-    ) -> PlanEvent:
-        """New versions over the intervals' span; what an old version covers outside it goes on in a copy."""
-        kind, resource = kind_of(intervals[0].targets), intervals[0].resource
-        await _lock(connection, site, resource)
-        start, end = intervals[0].interval_start, intervals[-1].interval_end
-        old = await _overlapping(connection, kind, site, resource, origin.publisher, start, end)
-        await _end_plans(connection, kind, [row["plan_id"] for row in old], PlanStatus.SUPERSEDED)
-        version = max((row["plan_version"] for row in old), default=0) + 1
-        rows = [_new_row(kind, site, interval, origin, version) for interval in intervals]
-        rows += [copy for row in old for copy in _leftovers(kind, row, start, end)]
-        inserted = await connection.execute(
-            insert(kind.table).returning(kind.table, sort_by_parameter_order=True), rows
-        )
-        plans = [plan_of(kind, row) for row in inserted.mappings()]
-        await _mark_superseded(connection, kind, old, plans[: len(intervals)])
-        event = PlanEvent(
-            event_id=uuid.uuid4().hex,
-            site=site,
-            resource=resource,
-            at=now,
-            change=change,
-            by=by or origin.publisher,
-            plans=tuple(plans),
-            ended_plan_ids=tuple(row["plan_id"] for row in old),
-        )
-        await self.outbox.add(connection, PLAN_EVENT, event, event.event_id, site=site, resource=resource)
-        return event
+    ) -> list[PlanEvent]:
+        """New versions, with an event for each resource, in as many statements for a thousand intervals as for one."""
+        events = []
+        for replaced in await replace(connection, site, intervals, origin):
+            event = PlanEvent(
+                event_id=uuid.uuid4().hex,
+                site=site,
+                resource=replaced.resource,
+                at=now,
+                change=change,
+                by=by or origin.publisher,
+                plans=replaced.plans,
+                ended_plan_ids=replaced.ended_plan_ids,
+            )
+            await self.outbox.add(connection, PLAN_EVENT, event, event.event_id, site=site, resource=replaced.resource)
+            events.append(event)
+        return events
 
     async def find(self, plan_id: int) -> Plan | None:
         """A plan by its id."""
         async with self._database.transaction() as connection:
-            return await _find(connection, plan_id)
+            return await find(connection, plan_id)
 
     async def revise(
         self, plan: Plan, interval: PlanInterval, change: PlanChange, by: str, reason: str, now: datetime
@@ -167,21 +143,21 @@ class PlanStore:
         submission_id = f"{change.value}-{uuid.uuid4().hex}"
         origin = Origin(plan.publisher, submission_id, plan.optimization_run_id, plan.plan_priority, reason, now)
         async with self._database.transaction() as connection:
-            event = await self._replace(connection, plan.station_id, [interval], origin, change, now, by)
+            [event] = await self._replace(connection, plan.station_id, [interval], origin, change, now, by)
         self.outbox.wake()
         return event
 
     async def cancel(self, plan_id: int, by: str, now: datetime) -> PlanEvent | None:
         """End an active plan without a successor; None when it is not active."""
         async with self._database.transaction() as connection:
-            plan = await _find(connection, plan_id)
+            plan = await find(connection, plan_id)
             if plan is None:
                 return None
-            await _lock(connection, plan.station_id, plan.resource_id)
-            plan = await _find(connection, plan_id)
+            await lock(connection, plan.station_id, [plan.resource_id])
+            plan = await find(connection, plan_id)
             if plan is None or plan.plan_status is not PlanStatus.ACTIVE:
                 return None
-            await _end_plans(connection, kind_of(plan.targets), [plan_id], PlanStatus.CANCELLED)
+            await end_plans(connection, kind_of(plan.targets), [plan_id], PlanStatus.CANCELLED)
             event = PlanEvent(
                 event_id=uuid.uuid4().hex,
                 site=plan.station_id,
@@ -246,88 +222,3 @@ def _reply(
         plan_ids=plan_ids,
         refusals=refusals[:50],
     )
-
-
-async def _lock(connection: AsyncConnection, site: str, resource: str) -> None:
-    """One writer an actuator at a time, until the transaction ends."""
-    key = func.hashtextextended(f"{site}/{resource}", 0)
-    await connection.execute(select(func.pg_advisory_xact_lock(key)))
-
-
-async def _overlapping(
-    connection: AsyncConnection,
-    kind: Kind,
-    site: str,
-    resource: str,
-    publisher: str,
-    start: datetime,
-    end: datetime,
-) -> list[dict[str, Any]]:
-    t = kind.table
-    query = select(t).where(
-        t.c.station_id == site,
-        t.c[kind.resource] == resource,
-        t.c.publisher == publisher,
-        text("plan_status = 'ACTIVE'"),
-        t.c.interval_start < end,
-        t.c.interval_end > start,
-    )
-    return [dict(row) for row in (await connection.execute(query.order_by(t.c.interval_start))).mappings()]
-
-
-async def _end_plans(connection: AsyncConnection, kind: Kind, plan_ids: list[int], status: PlanStatus) -> None:
-    if plan_ids:
-        t = kind.table
-        changed = update(t).where(t.c.plan_id.in_(plan_ids))
-        await connection.execute(changed.values(plan_status=status.value, plan_updated_at=func.now()))
-
-
-def _new_row(kind: Kind, site: str, interval: PlanInterval, origin: Origin, version: int) -> dict[str, Any]:
-    return {
-        "station_id": site,
-        kind.resource: interval.resource,
-        "interval_start": interval.interval_start,
-        "interval_end": interval.interval_end,
-        **target_columns(interval.targets, interval.resource_type),
-        "plan_version": version,
-        "plan_created_at": origin.at,
-        "optimization_run_id": origin.run_id,
-        "plan_priority": origin.priority,
-        "publisher": origin.publisher,
-        "submission_id": origin.submission_id,
-        "reason": origin.reason[:500],
-        "content_hash": content_hash(interval.targets),
-    }
-
-
-def _leftovers(kind: Kind, row: dict[str, Any], start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """Copies of an old version for what it covers before `start` and after `end`, so that no hole opens."""
-    kept = {k: v for k, v in row.items() if k not in {"plan_id", "during", "plan_updated_at"}}
-    kept |= {"plan_status": PlanStatus.ACTIVE.value, "superseded_by": None, "plan_version": row["plan_version"] + 1}
-    copies = []
-    if row["interval_start"] < start:
-        copies.append({**kept, "interval_end": start})
-    if row["interval_end"] > end:
-        copies.append({**kept, "interval_start": end})
-    return copies
-
-
-async def _mark_superseded(
-    connection: AsyncConnection, kind: Kind, old: Sequence[dict[str, Any]], plans: Sequence[Plan]
-) -> None:
-    """Each old version points to the new one that first covers its time."""
-    t = kind.table
-    by_successor: dict[int, list[int]] = {}
-    for row in old:
-        successor = next(p for p in plans if p.interval_end > row["interval_start"])
-        by_successor.setdefault(successor.plan_id, []).append(row["plan_id"])
-    for successor_id, plan_ids in by_successor.items():
-        await connection.execute(update(t).where(t.c.plan_id.in_(plan_ids)).values(superseded_by=successor_id))
-
-
-async def _find(connection: AsyncConnection, plan_id: int) -> Plan | None:
-    for kind in KINDS:
-        row = (await connection.execute(select(kind.table).where(kind.table.c.plan_id == plan_id))).mappings().first()
-        if row is not None:
-            return plan_of(kind, row)
-    return None
