@@ -22,6 +22,7 @@ from headworks.common.testing import eventually
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.store import RunStore
 from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.station_site import StationSite
 
 DELIVERY = Delivery("market.abay.EN", "m1", 1, 1, datetime(2026, 2, 17, tzinfo=UTC))
 
@@ -82,13 +83,37 @@ async def test_every_hour_of_plant_time_gets_one_run_however_many_schedulers(
     clock = Clock(datetime(2026, 2, 17, 18, 30, tzinfo=UTC), wall_epoch_s=time.time(), speed=3600)
     async with scheduling(Scheduler(site, store, clock)), scheduling(Scheduler(site, store, clock)):
 
-        async def two_more() -> bool:
-            return len(await queued(store)) >= 3
+        async def three_begun() -> bool:
+            begun = [run_id for run_id, _ in await queued(store) if await store.begin(run_id)]
+            return len(begun) >= 3
 
-        await eventually(two_more)
+        await eventually(three_begun)
     runs = await queued(store)
     assert [run_id for run_id, _ in runs[:3]] == ["abay-20260217T1800", "abay-20260217T1900", "abay-20260217T2000"]
     assert {reason for _, reason in runs} == {"scheduled"}
+
+
+async def test_while_a_run_waits_no_other_is_queued_until_it_must_be_lost(site: AfterbaySite, store: RunStore) -> None:
+    clock = Clock(datetime(2026, 2, 17, 18, 30, tzinfo=UTC), wall_epoch_s=time.time(), speed=3600)
+    async with scheduling(Scheduler(site, store, clock)):
+
+        async def another() -> bool:
+            return len(await queued(store)) == 2
+
+        await eventually(another)
+    first, second = [run_id for run_id, _ in await queued(store)]
+    assert (first, second) == ("abay-20260217T1800", "abay-20260217T2300")
+
+
+async def test_a_station_is_due_a_minute_after_every_quarter_hour(station_site: StationSite, store: RunStore) -> None:
+    scheduler = Scheduler(station_site, store, Clock(datetime(2026, 3, 10, tzinfo=UTC), wall_epoch_s=0.0, speed=1e-18))
+    for at, due in (
+        ("2026-03-10T11:00:59Z", "2026-03-10T10:45:00Z"),
+        ("2026-03-10T11:01:00Z", "2026-03-10T11:00:00Z"),
+        ("2026-03-10T11:15:59Z", "2026-03-10T11:00:00Z"),
+        ("2026-03-10T11:16:00Z", "2026-03-10T11:15:00Z"),
+    ):
+        assert scheduler.period_begun(datetime.fromisoformat(at)) == datetime.fromisoformat(due)
 
 
 async def test_a_new_award_is_a_reason_and_the_same_one_heard_again_is_not(

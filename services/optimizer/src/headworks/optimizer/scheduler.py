@@ -20,6 +20,9 @@ from headworks.waterway.site import Site
 log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
 DEFAULT_SETTLE = "2 min"
+REQUESTED_BY = "scheduler"
+WAITED_FOR = 4
+"""A run that has waited for so many periods may have lost its job: it keeps no other from being queued."""
 
 
 @dataclass
@@ -37,13 +40,21 @@ class Scheduler:
             begun = self.period_begun(self.clock.now())
             if begun != queued:
                 try:
-                    await self._queue(f"{begun:%Y%m%dT%H%M}", "scheduled")
+                    await self._queue_period(begun)
                     queued = begun
                 except Exception as error:
                     if not is_away(error):
                         raise
                     log.warning("scheduler waits for the database", error=repr(error))
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _queue_period(self, begun: datetime) -> None:
+        """Queue the period's run, unless the one before still waits: that one will see what there is when it begins."""
+        waiting = await self.store.waiting(self.site.site, REQUESTED_BY, begun - WAITED_FOR * self.period)
+        if waiting is None:
+            await self._queue(f"{begun:%Y%m%dT%H%M}", "scheduled")
+        elif waiting != f"{self.site.site}-{begun:%Y%m%dT%H%M}":
+            log.warning("no run queued: one before still waits", site=self.site.site, run_id=waiting)
 
     @property
     def period(self) -> timedelta:
@@ -81,7 +92,7 @@ class Scheduler:
             run_id=f"{self.site.site}-{key}",
             site=self.site.site,
             requested_at=self.clock.now(),
-            requested_by="scheduler",
+            requested_by=REQUESTED_BY,
             reason=reason,
         )
         if await self.store.queue(job):

@@ -203,6 +203,19 @@ class RunStore:
             rows = (await connection.execute(query.limit(limit))).mappings().all()
         return [Run.model_validate(dict(row)) for row in rows]
 
+    async def waiting(self, site: str, requested_by: str, since: datetime) -> str | None:
+        """The newest run of a site that no worker has taken up yet, asked for at or after an instant."""
+        t = runs
+        query = select(t.c.run_id).where(
+            t.c.site == site,
+            t.c.requested_by == requested_by,
+            t.c.requested_at >= since,
+            t.c.stage == RunStage.QUEUED.value,
+            t.c.finished_at.is_(None),
+        )
+        async with self._database.transaction() as connection:
+            return (await connection.execute(query.order_by(t.c.requested_at.desc()).limit(1))).scalar()
+
     async def first_inflows(self, site: str, since: datetime, steps: int) -> list[tuple[datetime, list[float]]]:
         """What the plans of a station expected of the inflow [m³/s] in their first steps, by the time they begin at."""
         t = runs
