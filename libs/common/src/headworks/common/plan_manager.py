@@ -57,6 +57,7 @@ class OptimizationPlanManager:
         self._enabled = optimization_monitoring_enabled
         self._refresh_s = optimization_refresh_seconds
         self._by_id: dict[int, Plan] = {}
+        self._by_resource: dict[tuple[str, str], list[Plan]] = {}
         self._ended: set[int] = set()
         self._callbacks: list[Callback] = []
         self.confirmed_at: datetime | None = None
@@ -87,11 +88,8 @@ class OptimizationPlanManager:
 
     def current(self, station_id: str, resource_id: str, now: datetime) -> Plan | None:
         """The plan in force: the highest priority of those whose interval holds `now`, then the newest."""
-        holding = (
-            p
-            for p in self._by_id.values()
-            if p.station_id == station_id and p.resource_id == resource_id and p.interval_start <= now < p.interval_end
-        )
+        of_resource = self._by_resource.get((station_id, resource_id), [])
+        holding = (p for p in of_resource if p.interval_start <= now < p.interval_end)
         return max(holding, key=lambda p: (p.plan_priority, p.plan_id), default=None)
 
     @property
@@ -126,7 +124,7 @@ class OptimizationPlanManager:
             self.confirmed_at = self._clock.now()
 
     def _hold(self, plans: Iterable[Plan], ended: set[int]) -> None:
-        before = dict(self._by_id)
+        before, known_of = dict(self._by_id), self._by_resource
         for plan_id in ended:
             self._by_id.pop(plan_id, None)
         known = before.keys() | self._ended
@@ -134,17 +132,16 @@ class OptimizationPlanManager:
         self._by_id.update((p.plan_id, p) for p in arrived)
         if arrived or ended:
             self._forget_the_past()
+            self._by_resource = _by_resource(self._by_id.values())
             self._write_cache()
         for plan in arrived:
-            self._tell(plan, before.values())
+            self._tell(plan, known_of.get((plan.station_id, plan.resource_id), []))
 
     def _tell(self, plan: Plan, before: Iterable[Plan]) -> None:
         same = [
             p.plan_version
             for p in before
-            if p.resource_id == plan.resource_id
-            and p.interval_start < plan.interval_end
-            and p.interval_end > plan.interval_start
+            if p.interval_start < plan.interval_end and p.interval_end > plan.interval_start
         ]
         old_version = max(same, default=None)
         pump = isinstance(plan.targets, PumpTargets)
@@ -168,6 +165,7 @@ class OptimizationPlanManager:
             log.warning("cached plans cannot be read", file=self._cache_file.name, error=str(error))
             return
         self._by_id = {p.plan_id: p for p in plans}
+        self._by_resource = _by_resource(plans)
 
     def _write_cache(self) -> None:
         if self._cache_file is None:
@@ -179,3 +177,11 @@ class OptimizationPlanManager:
             part.replace(self._cache_file)
         except OSError as error:  # what is held in memory is followed all the same
             log.warning("plans not cached: a restart would not know them", site=self._site, error=repr(error))
+
+
+def _by_resource(plans: Iterable[Plan]) -> dict[tuple[str, str], list[Plan]]:
+    """The plans of each actuator: eight pumps with a day of quarter hours are asked for at every tick."""
+    found: dict[tuple[str, str], list[Plan]] = {}
+    for plan in plans:
+        found.setdefault((plan.station_id, plan.resource_id), []).append(plan)
+    return found
