@@ -106,7 +106,7 @@ async def test_edited_frequencies_are_simulated_and_their_breaches_named(
     content = answer.json()
     assert [step["frequency_hz"]["P1_4"] for step in content["steps"]] == [49.5] * 8 + [0.0] * 4
     assert {breach["rule"] for breach in content["breaches"]} == {"minimum_pumps_on"}
-    assert content["breaches"][0]["at"] == "2026-03-10T13:00:00Z"
+    assert content["breaches"][0]["at"] == "2026-03-10T00:00:00Z"
     assert content["steps"][-1]["level_m"] > content["steps"][7]["level_m"]
     assert len(await store.newest("blominmaki", 9)) == 1
 
@@ -126,6 +126,14 @@ async def test_a_wrong_edit_is_named(call: Call, store: RunStore, job: SolveJob)
     for edited, field in WRONG_EDITS:
         answer = await call("POST", "/sites/blominmaki/recalculate", json={"run_id": "blominmaki-1"} | edited)
         assert next(iter(fields(answer))) == field
+
+
+async def test_the_model_is_there_to_download(call: Call, store: RunStore, job: SolveJob) -> None:
+    await ended_run(store, job, solved())
+    answer = await call("GET", "/runs/blominmaki-1/model.lp", Role.VIEWER)
+    assert answer.headers["content-disposition"] == 'attachment; filename="blominmaki-1.lp"'
+    assert answer.text.startswith("\\* station *\\")
+    assert "water_balance_095: " in answer.text
 
 
 # ---------------------------------------------------------------- strategies

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,8 @@ from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, Sol
 from headworks.optimizer.afterbay.example_cases import calm_winter, spilling_storm
 from headworks.optimizer.afterbay.solve import solve_case
 from headworks.optimizer.solve_process import COMMAND, Asked, Patience, Throttled, solve_apart
+from headworks.optimizer.station.case import StationSolution
+from headworks.optimizer.station.example_cases import dry_day
 from headworks.optimizer.values import Status
 from headworks.waterway.afterbay_site import AfterbaySite
 
@@ -53,6 +56,20 @@ async def test_the_answer_is_the_solvers_own(site: AfterbaySite, site_file_text:
     here = solve_case(site, case)
     assert found.status is Status.SOLVED
     assert (found.hours, found.objective_by_term, found.bindings) == (here.hours, here.objective_by_term, here.bindings)
+
+
+async def test_a_station_is_solved_by_its_own_kind(station_text: str) -> None:
+    text = station_text.replace("horizon: 24 h", "horizon: 3 h")
+
+    async def on_gap(_gap: float | None) -> None:
+        """Nothing is told."""
+
+    async def cancelled() -> bool:
+        return False
+
+    found = await solve_apart(Asked(text, dry_day(), StationSolution), PATIENT, on_gap, cancelled)
+    assert found.status is Status.SOLVED
+    assert [step.start for step in found.steps[:2]] == [dry_day().start, dry_day().start + timedelta(minutes=15)]
 
 
 async def test_progress_is_told_and_a_cancelled_solve_ends_with_its_process(site_file_text: str) -> None:

@@ -47,6 +47,12 @@ def test_an_infeasible_problem_is_a_value(solve: solver.SolveFunction) -> None:
     assert isinstance(solve(tiny(feasible=False), OPTIONS), solver.Infeasible)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_process_solves_with_any_number_of_threads(threads: int) -> None:
+    for each in (threads, 3 - threads):
+        assert isinstance(solver.solve_with_highs(tiny(), solver.SolverOptions(threads=each)), solver.Solved)
+
+
 @pytest.mark.parametrize("solve", [solver.solve_with_highs, solver.solve_with_cbc])
 def test_an_answer_names_its_values(solve: solver.SolveFunction) -> None:
     result = solve(tiny(), OPTIONS)

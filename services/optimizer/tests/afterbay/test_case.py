@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, case_from_text, options_of
+from headworks.optimizer.afterbay.case import Case, IntegerOptions, Options, options_of
 from headworks.optimizer.afterbay.example_cases import EXAMPLES, calm_winter
+from headworks.optimizer.values import value_from_text
 from headworks.waterway.afterbay_site import AfterbaySite
 
 
@@ -13,13 +14,13 @@ from headworks.waterway.afterbay_site import AfterbaySite
 def test_a_case_travels_as_json(name: str) -> None:
     case = EXAMPLES[name](hours=6)
     assert Case.model_validate_json(case.model_dump_json()) == case
-    assert case_from_text(case.model_dump_json()) == case
+    assert value_from_text(case.model_dump_json(), Case) == case
 
 
 def test_a_case_reads_from_yaml() -> None:
     raw = calm_winter(hours=1).model_dump(mode="json")
     text = "\n".join(f"{key}: {json.dumps(value)}" for key, value in raw.items())
-    assert case_from_text(text) == calm_winter(hours=1)
+    assert value_from_text(text, Case) == calm_winter(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +40,13 @@ def test_a_case_reads_from_yaml() -> None:
 def test_a_wrong_field_is_named(change: dict[str, object], message: str) -> None:
     raw = calm_winter(hours=2).model_dump(mode="json") | change
     with pytest.raises(ValueError, match=message):
-        case_from_text(json.dumps(raw))
+        value_from_text(json.dumps(raw), Case)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "a: [", "\x00"])
 def test_garbage_is_no_case(text: str) -> None:
     with pytest.raises(ValueError, match=r"mapping|YAML"):
-        case_from_text(text)
+        value_from_text(text, Case)
 
 
 def test_the_site_files_options_are_read(site: AfterbaySite) -> None:

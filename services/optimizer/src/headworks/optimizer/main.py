@@ -12,7 +12,7 @@ from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database, is_away
 from headworks.common.service import Task, prepare, run
-from headworks.common.sites import afterbays, read_sites
+from headworks.common.sites import read_sites
 from headworks.common.subjects import FORECAST, MARKET, SOLVE_JOB
 from headworks.optimizer.api import create_api
 from headworks.optimizer.ingest import IngestClient
@@ -34,7 +34,7 @@ async def main() -> None:
     database = Database(settings.database_url)
     store = RunStore(database)
     strategies = StrategyStore(database, store)
-    kinds = {name: kind_of(site, strategies) for name, site in afterbays(read_sites(settings.sites)).items()}
+    kinds = {name: kind_of(site, strategies) for name, site in read_sites(settings.sites).items()}
     async with (
         await Bus.connect(settings.nats_url, "optimizer", settings.nats_seed_file) as bus,
         service_client(settings, "optimizer", settings.ingest_url, timeout_s=15) as client,

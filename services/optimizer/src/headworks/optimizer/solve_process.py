@@ -21,6 +21,7 @@ from typing import Generic, TextIO, TypeVar, assert_never
 from pydantic import JsonValue
 
 from headworks.optimizer.afterbay.case import Case
+from headworks.optimizer.station.case import StationInputs
 from headworks.optimizer.values import Answer, Status, Value
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.site_file import AnySite, parse_site
@@ -157,7 +158,9 @@ def _solved(site: AnySite, case: JsonValue, progress: Callable[[float | None], b
 
             return solve_case(site, Case.model_validate(case), progress)
         case StationSite():
-            raise NotImplementedError(f"site {site.site}: a pumping station is not yet scheduled")
+            from headworks.optimizer.station.planning import solve_inputs
+
+            return solve_inputs(site, StationInputs.model_validate(case), progress)
     assert_never(site)
 
 

@@ -80,6 +80,8 @@ def solve_with_highs(
 ) -> Result:
     """Solve a PuLP problem with HiGHS in process. `hints` name integer variables' values to start from."""
     variables = problem.variables()
+    # HiGHS keeps its threads for the whole process, and refuses a model that asks for another number of them.
+    highspy.Highs.resetGlobalScheduler(True)
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("time_limit", options.time_limit_s)

@@ -2,8 +2,12 @@
 
 from abc import abstractmethod
 from enum import StrEnum
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from headworks.waterway.site import explain
 
 
 class Value(BaseModel):
@@ -42,3 +46,21 @@ class Answer(Value):
     @abstractmethod
     def took_s(self) -> float | None:
         """How long build, solve and replay took; None where nothing was solved."""
+
+
+V = TypeVar("V", bound=Value)
+
+
+def value_from_text(text: str, kind: type[V]) -> V:
+    """A value from JSON or YAML, in SI as its kind names it. Raises ValueError naming each field, its value and what is right."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"neither JSON nor YAML: {error}") from error
+    if not isinstance(raw, dict):
+        needed = [name for name, field in kind.model_fields.items() if field.is_required()]
+        raise ValueError(f"a {kind.__name__} is a mapping with at least the keys {', '.join(needed)}")
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise ValueError(explain(error)) from error

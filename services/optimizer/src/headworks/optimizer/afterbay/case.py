@@ -4,15 +4,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from headworks.common.messages import Instant
 from headworks.optimizer.values import Answer, Status, Value
 from headworks.waterway.afterbay import Conditions, Mode, inflow_m3s
 from headworks.waterway.afterbay_site import Afterbay, AfterbaySite
 from headworks.waterway.quantities import in_unit
-from headworks.waterway.site import explain
 from headworks.waterway.timegrid import TimeGrid
 
 Rank = Annotated[int, Field(ge=1, le=5)]
@@ -213,20 +211,6 @@ class Solution(Answer):
     def took_s(self) -> float | None:
         """The whole of its timing."""
         return None if self.timing is None else self.timing.total_s
-
-
-def case_from_text(text: str) -> Case:
-    """A case from JSON or YAML, in SI as `Case` names it. Raises ValueError naming each field, its value and what is right."""
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"neither JSON nor YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise ValueError("a case is a mapping with the keys site, start, initial_elevation_m, …, forcing")
-    try:
-        return Case.model_validate(raw)
-    except ValidationError as error:
-        raise ValueError(explain(error)) from error
 
 
 def options_of(site: AfterbaySite) -> Options:

@@ -11,26 +11,26 @@ from headworks.optimizer.station.case import PumpState, StationInputs
 
 STEP = timedelta(minutes=15)
 RECORD_DAYS = 14
-START = datetime(2026, 3, 10, 11, tzinfo=UTC)
-"""Tuesday, 13:00 in Helsinki; prices are known to the end of the local day."""
-KNOWN_PRICES = 44
+START = datetime(2026, 3, 9, 22, tzinfo=UTC)
+"""Midnight in Helsinki, where Tuesday begins; its prices are known."""
+KNOWN_PRICES = 96
 DRY_M3_PER_DAY = 110_000.0
 RUNNING = {"P1_4": 30}
 RESTING = {"P1_1": 12, "P1_2": 20, "P1_3": 96, "P2_1": 40, "P2_2": 25, "P2_3": 16, "P2_4": 60}
 
 
 def dry_day() -> StationInputs:
-    """No rain for two weeks: the tunnel is to be emptied in the cheap hours of the night."""
+    """No rain for two weeks, and the last emptying is a day ago: the tunnel is to be emptied in the cheap hours of the night."""
     return _inputs(_dry_m3s, level_m=2.6)
 
 
 def storm_day() -> StationInputs:
-    """Rain since the morning: inflow has trebled and still rises, and the tunnel fills."""
+    """Rain since the evening: inflow has doubled and still rises, and the tunnel fills."""
     began = START - timedelta(hours=5)
 
     def inflow_m3s(at: datetime) -> float:
         rain = max(0.0, (at - began) / timedelta(hours=5))
-        return _dry_m3s(at) * (1 + 2 * rain)
+        return _dry_m3s(at) * (1 + rain)
 
     return _inputs(inflow_m3s, level_m=4.8)
 
@@ -63,7 +63,7 @@ def _inputs(inflow_m3s: Callable[[datetime], float], level_m: float) -> StationI
         past_inflow_m3s=tuple(inflow_m3s(at) for at in past),
         past_price_eur_per_mwh=tuple(map(_price_eur_per_mwh, past)),
         price_eur_per_mwh=tuple(_price_eur_per_mwh(START + t * STEP) for t in range(KNOWN_PRICES)),
-        emptied_at=START - timedelta(hours=10),
+        emptied_at=START - timedelta(hours=20),
     )
 
 

@@ -17,6 +17,7 @@ from headworks.optimizer.orders import EditedSchedule
 from headworks.optimizer.station.case import StationInputs, StationSolution, StationStep
 from headworks.optimizer.station.gather import known_of
 from headworks.optimizer.station.inputs import assemble
+from headworks.optimizer.station.lp import NoProblem, lp_text
 from headworks.optimizer.station.orders import frequency_faults, override_faults
 from headworks.optimizer.station.recalculate import RecalculatedSchedule, recalculated
 from headworks.optimizer.store import Run, RunStore
@@ -118,5 +119,8 @@ class StationKind:
         return recalculated(self.site, case, answer.steps, edited.frequency_hz)
 
     def lp_text(self, case: StationInputs, _form: Form) -> str:
-        """Of the last round."""
-        raise NotImplementedError(case.site)
+        """Of the first round. Raises Problem."""
+        try:
+            return lp_text(self.site, case)
+        except NoProblem as error:
+            raise Problem(404, "The run has no model", str(error)) from error

@@ -1,0 +1,25 @@
+"""A station's program as one can read it: the first round's, linear about the last plan or about a volume that stays."""
+
+from headworks.optimizer import solver
+from headworks.optimizer.models.pumping import build_pumping
+from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
+from headworks.optimizer.station.case import StationInputs
+from headworks.optimizer.station.planning import plan_problem
+from headworks.waterway.station_site import StationSite
+
+
+class NoProblem(Exception):
+    """Why inputs make no program."""
+
+
+def lp_text(site: StationSite, inputs: StationInputs) -> str:
+    """The problem of a station's inputs in the LP format. Raises NoProblem."""
+    planned = plan_problem(site, inputs)
+    if isinstance(planned, str):
+        raise NoProblem(planned)
+    case, options = planned.case, planned.options
+    groups = group_pumps(planned.station.pumps, options.alike_m)
+    volume_m3 = max(case.initial_volume_m3, options.first_volume_m3)
+    about = planned.reference or flat_reference(case, groups, volume_m3)
+    data = prepare_station(planned.station, planned.rules, case, planned.weights, groups, about)
+    return solver.write_lp(build_pumping(data).lp)
