@@ -11,10 +11,12 @@ from fastapi.routing import APIRoute
 
 from headworks.common.auth import Authenticator, Issuer, Role
 from headworks.common.clock import Clock
+from headworks.common.database import Database
 from headworks.common.messages import Basis, Forecast, ForecastStep, Quality, Sample
 from headworks.common.settings import ServiceSettings
 from headworks.ingest.api import create_api
 from headworks.ingest.collect import AwardCollector, Collector
+from headworks.ingest.import_store import ImportStore
 from headworks.ingest.main import documented_api
 from headworks.ingest.sections import CaisoSection
 from headworks.ingest.settings import IngestSettings
@@ -59,6 +61,7 @@ async def call(
     station: Site,
     caiso_section: CaisoSection,
     store: SeriesStore,
+    database: Database,
     client_files: tuple[Path, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -76,6 +79,7 @@ async def call(
         app = create_api(
             {"abay": site, "blominmaki": station},
             store,
+            ImportStore(database),
             {"abay": AwardCollector(collector, market, caiso_section)},
             CLOCK,
         )

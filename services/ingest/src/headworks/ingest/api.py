@@ -13,6 +13,8 @@ from headworks.common.messages import Award, Basis, Day, Forecast, Instant, Name
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.ingest.collect import AwardCollector
+from headworks.ingest.import_api import add_import_routes
+from headworks.ingest.import_store import ImportStore
 from headworks.ingest.sections import sources_of
 from headworks.ingest.sources.fault import SourceFault
 from headworks.ingest.store import SeriesStore, SeriesSummary, SourceHealth
@@ -30,9 +32,13 @@ class FetchedAward(BaseModel):
 
 
 def create_api(
-    sites: Mapping[str, Site], store: SeriesStore, awards: Mapping[str, AwardCollector], clock: Clock
+    sites: Mapping[str, Site],
+    store: SeriesStore,
+    imports: ImportStore,
+    awards: Mapping[str, AwardCollector],
+    clock: Clock,
 ) -> FastAPI:
-    """The API over the store."""
+    """The API over the stores."""
     app = create_app("ingest", "Measurements, forecasts and market results, as of any time.")
     markets = {name for name, site in sites.items() if sources_of(site).caiso is not None}
 
@@ -122,4 +128,5 @@ def create_api(
         """How every source does: last success, lag, error."""
         return await store.health(known_site(site), clock.now())
 
+    add_import_routes(app, sites, imports, clock)
     return app

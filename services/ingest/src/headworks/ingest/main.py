@@ -13,6 +13,7 @@ from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.ingest.api import create_api
 from headworks.ingest.collect import AwardCollector, Collector
+from headworks.ingest.import_store import ImportStore
 from headworks.ingest.sections import sources_of
 from headworks.ingest.settings import IngestSettings
 from headworks.ingest.store import SeriesStore
@@ -41,7 +42,7 @@ async def main() -> None:
         async def bus_ready() -> bool:
             return bus.is_connected
 
-        api = create_api(sites, store, awards, clock)
+        api = create_api(sites, store, ImportStore(database), awards, clock)
         await run("ingest", settings, api, tasks, {"database": database.is_ready, "bus": bus_ready})
     await database.close()
 
@@ -52,7 +53,8 @@ def _task(collector: Collector, source: str, polling: Polling) -> Task:
 
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
-    return create_api({}, SeriesStore(Database(IngestSettings().database_url)), {}, Clock())
+    database = Database(IngestSettings().database_url)
+    return create_api({}, SeriesStore(database), ImportStore(database), {}, Clock())
 
 
 if __name__ == "__main__":

@@ -39,6 +39,23 @@ class SourceHealth(BaseModel):
     error: str | None
 
 
+async def add_samples(
+    connection: AsyncConnection, site: str, source: str, samples: Sequence[Sample], known_at: datetime
+) -> list[Sample]:
+    """Add what is new or has changed; gives back just that, in the order it came."""
+    wanted = {(s.series, s.basis.value, s.valid_at): s for s in samples}
+    if not wanted:
+        return []
+    common = {"site": site, "source": source, "known_at": known_at}
+    rows = (await connection.execute(_latest(site, list(wanted)))).all()
+    known = {(r.series, r.basis, r.valid_at): (r.value, r.quality, r.substituted) for r in rows}
+    fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value, s.substituted)]
+    if fresh:
+        added = [{**common, **s.model_dump(), "basis": s.basis.value, "quality": s.quality.value} for s in fresh]
+        await connection.execute(insert(observations).on_conflict_do_nothing(), added)
+    return fresh
+
+
 class SeriesStore:
     """The ingest schema."""
 
@@ -48,20 +65,8 @@ class SeriesStore:
 
     async def add_samples(self, site: str, source: str, samples: Sequence[Sample], known_at: datetime) -> list[Sample]:
         """Add what is new or has changed, all or nothing; gives back just that, in the order it came."""
-        wanted = {(s.series, s.basis.value, s.valid_at): s for s in samples}
-        if not wanted:
-            return []
-        common = {"site": site, "source": source, "known_at": known_at}
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(_latest(site, list(wanted)))).all()
-            known = {(r.series, r.basis, r.valid_at): (r.value, r.quality, r.substituted) for r in rows}
-            fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value, s.substituted)]
-            if fresh:
-                added = [
-                    {**common, **s.model_dump(), "basis": s.basis.value, "quality": s.quality.value} for s in fresh
-                ]
-                await connection.execute(insert(observations).on_conflict_do_nothing(), added)
-        return fresh
+            return await add_samples(connection, site, source, samples, known_at)
 
     async def values(
         self, site: str, series: str, start: datetime, end: datetime, basis: Basis | None, known_at: datetime | None

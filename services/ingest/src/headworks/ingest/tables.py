@@ -1,4 +1,4 @@
-"""What was learned and when: observations, forecasts and awards are only ever added; each row carries known_at."""
+"""What was learned and when: observations, forecasts, awards and imports are only ever added; each row carries known_at."""
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, Float, Index, MetaData, String, Table, func
 from sqlalchemy.dialects.postgresql import JSONB
@@ -57,4 +57,17 @@ source_health = Table(
     Column("error", String(1000)),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", BigInteger, primary_key=True, autoincrement=True),
+    Column("site", String(50), nullable=False),
+    Column("mapping", String(64), nullable=False),
+    Column("file_name", String(200), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("imported_by", String(200), nullable=False),
+    Column("known_at", DateTime(timezone=True), nullable=False),
+    Column("report", JSONB, nullable=False),
+)
+Index("ix_imports_site", imports.c.site, imports.c.import_id)
 outbox = outbox_table(metadata)

@@ -154,6 +154,7 @@ class LevelVolumeMapping(_Layout):
     kind: Literal["level_volume"]
     level: str = Field(description="the column of levels [m]")
     volume: str = Field(description="the column of volumes [m³]")
+    agrees_within: Annotated[CubicMetres, Field(gt=0)]
 
 
 Mapping = Annotated[RecordMapping | LevelVolumeMapping, Field(discriminator="kind")]
@@ -161,23 +162,22 @@ _Mappings: TypeAdapter[dict[str, Mapping]] = TypeAdapter(dict[str, Mapping])
 
 
 def mappings_of(site: Site) -> dict[str, RecordMapping | LevelVolumeMapping]:
-    """The site's mappings by name. Raises ValueError naming the field."""
+    """The site's mappings by name; none where its file has no such section. Raises ValueError naming the field."""
     try:
-        return _Mappings.validate_python(site.section("import"))
+        return _Mappings.validate_python((site.model_extra or {}).get("import") or {})
     except ValidationError as error:
         raise ValueError(f"site {site.site}: import: {explain(error)}") from error
 
 
-def mapping_of(site: Site, name: str | None) -> RecordMapping | LevelVolumeMapping:
-    """A mapping by name, or the site's first. Raises ValueError."""
+def mapping_of(site: Site, name: str | None) -> tuple[str, RecordMapping | LevelVolumeMapping]:
+    """A mapping by name, or the site's first, with its name. Raises ValueError."""
     mappings = mappings_of(site)
     if not mappings:
-        raise ValueError(f"site {site.site}: import: has no mapping")
-    if name is None:
-        return next(iter(mappings.values()))
-    if name not in mappings:
-        raise ValueError(f"mapping={name!r} must be one of {', '.join(mappings)}")
-    return mappings[name]
+        raise ValueError(f"site {site.site}: its file has no mapping in the section 'import'")
+    wanted = next(iter(mappings)) if name is None else name
+    if wanted not in mappings:
+        raise ValueError(f"mapping={wanted!r} must be one of {', '.join(mappings)}")
+    return wanted, mappings[wanted]
 
 
 def unit_in(header: str) -> str | None:

@@ -26,9 +26,9 @@ Progress = Callable[[float], None]
 
 def read_record(path: Path, site: Site, mapping: str | None = None) -> Record:
     """The record in a file, by one of the site's mappings (the first without a name). Raises ValueError, OSError."""
-    found = mapping_of(site, mapping)
+    name, found = mapping_of(site, mapping)
     if not isinstance(found, RecordMapping):
-        raise ValueError(f"mapping={mapping!r} is of kind {found.kind}; one of kind record is right")
+        raise ValueError(f"mapping={name!r} is of kind {found.kind}; one of kind record is right")
     return record_in(path.read_bytes(), site, found)
 
 

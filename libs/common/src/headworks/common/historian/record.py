@@ -96,6 +96,11 @@ class Record:
         back = self.grid.step if self.series[name].stands_for is StandsFor.STEP_BEFORE else timedelta(0)
         return tuple(stamp - back for stamp in self.grid.stamps)
 
+    @property
+    def count(self) -> int:
+        """How many values the file has."""
+        return len(self.series) * sum(row is not None for row in self.grid.rows)
+
     def samples(self) -> Iterator[Sample]:
         """Every value that the file has, also where it says nothing; of stamps without a row there is none."""
         for name, series in self.series.items():

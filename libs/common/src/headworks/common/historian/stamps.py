@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 from headworks.common.historian.cells import Cell
 
+YEARS = range(1900, 2201)
+"""No historian has others."""
+
 
 class Trouble(StrEnum):
     """Why a row has no instant."""
@@ -37,6 +40,8 @@ def place(cell: Cell, formats: Sequence[str], zone: ZoneInfo, last: datetime | N
     stamp = _read(cell, formats)
     if stamp is None:
         return Unplaced(Trouble.UNREADABLE, f"{cell!r} is no time in the form {' or '.join(formats)}")
+    if stamp.year not in YEARS:
+        return Unplaced(Trouble.UNREADABLE, f"{stamp:%Y-%m-%d %H:%M} is not of the years {YEARS[0]} to {YEARS[-1]}")
     if stamp.tzinfo is not None:
         return Placed(stamp.astimezone(UTC), twice=False)
     first, second = (stamp.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

@@ -74,7 +74,9 @@ def score(
 ) -> Score:
     """The score of frequencies that were simulated on a record; `end_volume_m3` is what the record itself left."""
     dry = [day for day in days if sum(inflow_m3[day.start : day.stop]) <= dry_day_inflow_m3]
-    emptied = {day.start for day in days if min(trajectory.level_m[day.start : day.stop]) <= rules.emptied_level_m + 1e-6}
+    emptied = {
+        day.start for day in days if min(trajectory.level_m[day.start : day.stop]) <= rules.emptied_level_m + 1e-6
+    }
     hours = step_s / 3600
     energy_mwh = trajectory.energy_mwh(step_s)
     pumped_m3 = sum(trajectory.outflow_m3s) * step_s

@@ -1,0 +1,33 @@
+"""A historian file of a site, whichever kind its mapping is of: what it holds, and the report of what is wrong with it."""
+
+from dataclasses import dataclass
+
+from headworks.common.historian.level_volume import compare
+from headworks.common.historian.mapping import LevelVolumeMapping, RecordMapping, mapping_of
+from headworks.common.historian.reading import Progress, record_in
+from headworks.common.historian.record import Record
+from headworks.common.historian.report import LevelVolumeReport, RecordReport, report_of_record, report_of_table
+from headworks.waterway.site import Site
+from headworks.waterway.station_site import StationSite
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file holds: a record to keep, or None where it was only to be compared; and its report."""
+
+    record: Record | None
+    report: RecordReport | LevelVolumeReport
+
+
+def examine(content: bytes, site: Site, mapping: str | None, progress: Progress = lambda _: None) -> Examined:
+    """Read and judge a file by one of the site's mappings (the first without a name). Raises ValueError."""
+    name, found = mapping_of(site, mapping)
+    match found:
+        case RecordMapping():
+            record = record_in(content, site, found, progress)
+            return Examined(record, report_of_record(record, name))
+        case LevelVolumeMapping():
+            if not isinstance(site, StationSite):
+                raise ValueError(f"mapping={name!r} is of kind level_volume, and site {site.site} has no tunnel")
+            tunnel = site.pumping_station.station.tunnel
+            return Examined(None, report_of_table(compare(content, found, tunnel), site.site, name))

@@ -1,0 +1,182 @@
+"""`headworks backtest`: a closed loop over a record, resumable, with a progress bar; results as a table, JSON and a picture."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from headworks.common.historian.reading import read_record
+from headworks.common.historian.record import Record as Historian
+from headworks.optimizer.station.backtest import Inflow, Knowledge, Prices, Record, Turn, run
+from headworks.optimizer.station.report import Judged, price_series, report, there
+from headworks.waterway.series import PRICE, STATION_OUTFLOW, TUNNEL_INFLOW, TUNNEL_VOLUME, pump_series
+from headworks.waterway.site_file import parse_site
+from headworks.waterway.station_rules import Before
+from headworks.waterway.station_site import StationSite
+
+RUNNING_HZ = 40.0
+"""A pump of a record runs above; drives coast down slowly."""
+RESTED_STEPS = 99
+
+
+def backtest(
+    record: Annotated[Path, typer.Argument(help="the historian's file", exists=True, dir_okay=False)],
+    site: Annotated[Path, typer.Option(help="the site file", exists=True, dir_okay=False)] = Path(
+        "sites/blominmaki.yaml"
+    ),
+    out: Annotated[Path, typer.Option(help="folder of the results; what is there already is gone on with")] = Path(
+        ".backtest"
+    ),
+    mapping: Annotated[str | None, typer.Option(help="the mapping of the site's `import` section")] = None,
+    price: Annotated[str, typer.Option(help="the price series that is planned for")] = PRICE,
+    inflow: Annotated[Inflow, typer.Option(help="what is known of the inflow ahead")] = Inflow.OWN,
+    prices: Annotated[Prices, typer.Option(help="what is known of the prices ahead")] = Prices.DAY_AHEAD,
+    every: Annotated[int, typer.Option(help="steps between solves", min=1, max=96)] = 1,
+    days: Annotated[int | None, typer.Option(help="only so many days", min=1)] = None,
+    initial_volume: Annotated[
+        float | None, typer.Option(help="m³ before the first row; without, from the balance")
+    ] = None,
+    noise: Annotated[int | None, typer.Option(help="a seed: the real station's flows differ from the model's")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option(help="another value in the site file, as planning.prices.change_of_outflow=1")
+    ] = None,
+) -> None:
+    """Plan as if living through a record, run every plan on the station's true curves, and compare with what was done."""
+    console = Console()
+    try:
+        station_site = _site(site, change or [])
+        historian = read_record(record, station_site, mapping)
+        if price not in historian.series:
+            raise typer.BadParameter(f"--price {price}: must be one of {', '.join(price_series(historian))}")
+        lived = record_of(station_site, historian, price, days, initial_volume)
+        knowledge = Knowledge(inflow=inflow, prices=prices, noise_seed=noise)
+        asked = _asked(record, station_site, price, knowledge, every, lived)
+        done = _resumed(out, asked)
+    except (ValueError, OSError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from error
+    turns = [
+        *done,
+        *_followed(run(station_site, lived, knowledge, every, done=done), out, len(done), lived, every, console),
+    ]
+    results = report(Judged(station_site, historian, lived, turns, asked), out)
+    console.print(results)
+    console.print(f"{out / 'results.json'} and {out / 'picture.png'} are written")
+
+
+def record_of(
+    site: StationSite, historian: Historian, price: str, days: int | None, initial_volume_m3: float | None
+) -> Record:
+    """What really came, by row: flows of a row act over the step that ends at its stamp, and are paid at its price.
+
+    Raises ValueError where inflow, price or the volume before the first row is not known.
+    """
+    step_s = historian.grid.step.total_seconds()
+    count = (
+        len(historian.grid.stamps) if days is None else min(len(historian.grid.stamps), days * round(86_400 / step_s))
+    )
+    inflow = [there(historian, TUNNEL_INFLOW, i) * step_s for i in range(count)]
+    if initial_volume_m3 is None:
+        out_m3 = there(historian, STATION_OUTFLOW, 0) * step_s
+        initial_volume_m3 = there(historian, TUNNEL_VOLUME, 0) - inflow[0] + out_m3
+    return Record(
+        start=historian.grid.stamps[0] - historian.grid.step,
+        step_s=step_s,
+        inflow_m3=tuple(inflow),
+        price_eur_per_mwh=tuple(there(historian, price, i) for i in range(count)),
+        initial_volume_m3=initial_volume_m3,
+        before=tuple(
+            Before((historian.values(pump_series(pump.resource, "frequency"))[0] or 0.0) > RUNNING_HZ, RESTED_STEPS)
+            for pump in site.pumping_station.pumps
+        ),
+    )
+
+
+def _site(file: Path, changes: Sequence[str]) -> StationSite:
+    """The site, with other values where they are asked. Raises ValueError."""
+    raw: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for change in changes:
+        key, _, value = change.partition("=")
+        *path, last = key.split(".")
+        section = raw
+        for name in path:
+            section = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or last not in section:
+            raise ValueError(f"--change {change}: {key} is no key of {file.name}")
+        section[last] = yaml.safe_load(value)
+    site = parse_site(yaml.safe_dump(raw, allow_unicode=True))
+    if not isinstance(site, StationSite):
+        raise ValueError(f"{file.name}: model={site.model!r}; a back-test is of a site of model pumping_station")
+    return site
+
+
+def _asked(
+    record: Path, site: StationSite, price: str, knowledge: Knowledge, every: int, lived: Record
+) -> dict[str, object]:
+    """What this back-test is, to be sure that what is gone on with is the same."""
+    return {
+        "record": record.name,
+        "site": site.site,
+        "price": price,
+        "inflow": knowledge.inflow.value,
+        "prices": knowledge.prices.value,
+        "noise_seed": knowledge.noise_seed,
+        "every": every,
+        "steps": len(lived.inflow_m3),
+        "planning": site.section("planning"),
+        "schedule": site.section("schedule"),
+    }
+
+
+def _resumed(out: Path, asked: dict[str, object]) -> list[Turn]:
+    """The turns that are done. Raises ValueError where the folder holds another back-test."""
+    out.mkdir(parents=True, exist_ok=True)
+    question, turns = out / "asked.json", out / "turns.jsonl"
+    same = json.loads(json.dumps(asked, default=str))
+    if question.exists() and json.loads(question.read_text(encoding="utf-8")) != same:
+        raise ValueError(f"--out {out} holds another back-test; give another folder, or remove it")
+    question.write_text(json.dumps(same, indent=1), encoding="utf-8")
+    if not turns.exists():
+        return []
+    whole = [line for line in turns.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    turns.write_text("".join(whole), encoding="utf-8")
+    return [_turn(json.loads(line)) for line in whole]
+
+
+def _turn(raw: dict[str, Any]) -> Turn:
+    return Turn(
+        **raw
+        | {
+            "frequency_hz": tuple(map(tuple, raw["frequency_hz"])),
+            "forecast_m3s": tuple(raw["forecast_m3s"]),
+        }
+    )
+
+
+def _followed(
+    turns: Iterator[Turn], out: Path, done: int, lived: Record, every: int, console: Console
+) -> Iterator[Turn]:
+    """Each turn, kept in the file before the next begins, with a bar."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    total = -(-len(lived.inflow_m3) // every)
+    with (out / "turns.jsonl").open("a", encoding="utf-8") as file, Progress(*columns, console=console) as progress:
+        task = progress.add_task("planning", total=total, completed=done)
+        for turn in turns:
+            file.write(json.dumps(dataclasses.asdict(turn)) + "\n")
+            file.flush()
+            at = lived.start + turn.step * timedelta(seconds=lived.step_s)
+            progress.update(task, advance=1, description=f"{at:%d %b %H:%M}Z {turn.status} in {turn.solve_s:.1f} s")
+            yield turn
