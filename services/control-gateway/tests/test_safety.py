@@ -449,3 +449,35 @@ def test_a_slow_rate_is_used_up_whole_and_the_plan_is_reached_exactly() -> None:
         ramped_until = now - timedelta(seconds=decision.spare_s)
         assert ticks < 1440, f"stands at {register}"
     assert ticks == 1429
+
+
+# ---------------------------------------------------------------- a machine that stands
+
+
+def test_the_setpoint_of_a_machine_that_stands_is_set_at_once() -> None:
+    standing = replace(asked(580, 80, 0), standing=True, ramped_until=NOW)
+    assert decide(LIMITS, standing, NOW) == Write(580, complete=True)
+    assert decide(LIMITS, replace(asked(300.4, 200), standing=True), NOW) == Write(300, complete=True)
+
+
+def test_what_it_holds_is_written_over_whatever_it_is() -> None:
+    for held in (0, 7, 79, 581, 65535):
+        assert decide(LIMITS, replace(asked(300, held, 0), standing=True), NOW) == Write(300, complete=True)
+
+
+def test_what_it_holds_already_is_not_written_again_and_no_deadband_keeps_it_from_the_plan() -> None:
+    assert decide(LIMITS, replace(asked(300, 300, 0), standing=True), NOW) == Hold("at the plan's setpoint")
+    assert decide(LIMITS, replace(asked(300, 299, 0), standing=True), NOW) == Write(300, complete=True)
+
+
+def test_what_is_refused_is_refused_of_a_machine_that_stands_too() -> None:
+    assert violation(replace(asked(581), standing=True)) == "581 counts is outside 80 to 580"
+    assert violation(replace(SITUATION, feedback=None, standing=True)) == "the PLC has not answered yet"
+    old = replace(SITUATION, feedback=replace(FEEDBACK, at=NOW - 601 * SECOND), standing=True)
+    assert violation(old) == "the PLC's feedback is not of the last 600 s"
+    assert decide(LIMITS, replace(asked(300), standing=True, e_stop=True), NOW) == Hold("e-stop is active")
+
+
+def test_why_a_plan_asks_nothing_is_told() -> None:
+    plan = replace(PLAN, requested=None, lacking="the plan gives no target_level_m")
+    assert violation(replace(SITUATION, plan=plan)) == "the plan gives no target_level_m"

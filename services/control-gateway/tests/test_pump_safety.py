@@ -1,0 +1,422 @@
+"""Starts and stops: who stands above the plan, each time at its edge; whatever comes, no run or rest is too short unasked."""
+
+import re
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from math import inf, nan
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headworks.control_gateway.interlocks import (
+    InterlockLimits,
+    LevelReading,
+    Order,
+    PumpSeen,
+    Tripped,
+    called,
+    is_needed,
+    level_of,
+    tripped,
+)
+from headworks.control_gateway.pump_safety import (
+    NO_PLAN,
+    Duty,
+    Keep,
+    RunDecision,
+    RunFeedback,
+    RunLimits,
+    RunSituation,
+    Start,
+    Stop,
+    decide_run,
+)
+from headworks.control_gateway.safety import DuePlan, Limits, Mode, Refused
+
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+TICK = timedelta(microseconds=1)
+LIMITS = RunLimits(
+    minimum_run_s=7200, minimum_rest_s=3600, start_every_s=60, start_takes_s=30, feedback_stale_after_s=600
+)
+SPEEDS = Limits(
+    minimum=4780,
+    maximum=5000,
+    rate_per_s=10,
+    rate_window_s=10,
+    deadband=2,
+    plan_stale_after_s=7200,
+    feedback_stale_after_s=600,
+)
+ON = DuePlan(4900, NOW - 60 * SECOND, NOW - 60 * SECOND, NOW + 60 * SECOND)
+OFF = replace(ON, requested=0)
+STANDS = RunFeedback(running=False, since=NOW - timedelta(days=1), commanded=False, at=NOW)
+RUNS = replace(STANDS, running=True, commanded=True)
+FREE = Duty()
+WAITS = Keep("it waits for its turn: another pump has just been started")
+
+
+def situation(
+    feedback: RunFeedback | None = STANDS,
+    plan: DuePlan | None = ON,
+    duty: Duty = FREE,
+    *,
+    mode: Mode = "auto",
+    e_stop: bool = False,
+    recordable: bool = True,
+    ordered: Order | None = None,
+    started_at: datetime | None = None,
+) -> RunSituation:
+    return RunSituation(mode, e_stop, recordable, plan, feedback, duty, ordered, started_at)
+
+
+def decided(made: RunSituation, now: datetime = NOW) -> RunDecision:
+    return decide_run(LIMITS, SPEEDS, made, now)
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_what_decides_cannot_be_changed() -> None:
+    for frozen, name in (
+        (LIMITS, "minimum_run_s"),
+        (STANDS, "running"),
+        (FREE, "low_low"),
+        (situation(), "e_stop"),
+        (Start(""), "forced"),
+        (Stop(""), "forced"),
+        (NO_PLAN, "reason"),
+    ):
+        with pytest.raises(FrozenInstanceError):
+            setattr(frozen, name, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["minimum_run_s", "minimum_rest_s", "start_every_s", "start_takes_s", "feedback_stale_after_s"]
+)
+@pytest.mark.parametrize("value", [0.0, -1.0, inf, nan])
+def test_limits_that_limit_nothing_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{name}={value:g} must be above zero')}$"):
+        replace(LIMITS, **{name: value})
+
+
+# ---------------------------------------------------------------- who stands above the plan
+
+
+def test_what_is_not_seen_is_not_decided_on() -> None:
+    assert decided(situation(None, e_stop=True)) == Refused(("the PLC has not answered yet",))
+    for at, fresh in ((NOW, True), (NOW - 600 * SECOND, True), (NOW - 600 * SECOND - TICK, False), (NOW + TICK, False)):
+        decision = decided(situation(replace(STANDS, at=at)))
+        assert decision == (Start("the plan") if fresh else Refused(("the PLC's feedback is not of the last 600 s",)))
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("commanded", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"e_stop": True, "mode": "manual", "duty": Duty(called=True, high_high=True)}, "e-stop is active"),
+        ({"duty": Duty(low_low=True, called=True, needed=True)}, "the level is low-low: no pump may run"),
+    ],
+)
+def test_e_stop_and_low_low_stop_what_runs_or_may_whatever_else_is_so(
+    running: bool, commanded: bool, changes: dict[str, object], reason: str
+) -> None:
+    feedback = replace(RUNS, running=running, commanded=commanded, since=NOW)
+    made = replace(situation(feedback, recordable=False, plan=None), **changes)  # type: ignore[arg-type]
+    expected = Stop(reason, forced=True) if running or commanded else Keep(reason)
+    assert decided(made) == expected
+
+
+def test_a_forced_stop_is_given_the_time_it_takes_and_then_given_again() -> None:
+    spinning = replace(RUNS, commanded=False)
+    stop, wait = Stop("e-stop is active", forced=True), Keep("e-stop is active")
+    for ordered, expected in (
+        (Order(False, NOW), wait),
+        (Order(False, NOW - 30 * SECOND + TICK), wait),
+        (Order(False, NOW - 30 * SECOND), stop),
+        (Order(True, NOW), stop),
+        (None, stop),
+    ):
+        assert decided(situation(spinning, e_stop=True, ordered=ordered)) == expected
+    assert decided(situation(RUNS, e_stop=True, ordered=Order(False, NOW))) == stop, "it is commanded to run"
+
+
+@pytest.mark.parametrize("mode", ["manual", "off"])
+def test_a_person_in_the_lead_is_left_alone_by_plan_and_interlocks(mode: Mode) -> None:
+    for duty in (FREE, Duty(low_low=True), Duty(called=True), Duty(high_high=True)):
+        assert decided(situation(duty=duty, mode=mode, recordable=False)) == Keep(f"mode is {mode}")
+
+
+def test_who_is_called_starts_without_rest_record_plan_or_level() -> None:
+    tired = replace(STANDS, since=NOW)
+    made = situation(tired, None, Duty(called=True, level_known=False), recordable=False)
+    assert decided(made) == Start("too few pumps run", forced=True)
+    made = replace(made, duty=Duty(called=True, high_high=True))
+    assert decided(made) == Start("the level is high-high", forced=True)
+
+
+def test_starts_come_one_at_a_time_forced_or_not() -> None:
+    for duty, start in ((Duty(called=True), Start("too few pumps run", forced=True)), (FREE, Start("the plan"))):
+        assert decided(situation(duty=duty, started_at=NOW - 60 * SECOND)) == start
+        assert decided(situation(duty=duty, started_at=NOW - 60 * SECOND + TICK)) == WAITS
+
+
+def test_at_high_high_nothing_stops_and_what_lost_its_command_gets_it_again() -> None:
+    duty, held = Duty(high_high=True), Keep("the level is high-high: no pump is stopped")
+    for plan in (ON, OFF, None):
+        assert decided(situation(RUNS, plan, duty)) == held
+        assert decided(situation(replace(RUNS, running=False), plan, duty)) == held
+        again = Start("it runs without its command", forced=True)
+        assert decided(situation(replace(RUNS, commanded=False), plan, duty, recordable=False)) == again
+
+
+def test_at_high_high_the_plan_may_still_start_what_is_not_called() -> None:
+    duty = Duty(high_high=True)
+    assert decided(situation(STANDS, ON, duty)) == Start("the plan")
+    assert decided(situation(STANDS, OFF, duty)) == Keep("it stands as planned")
+
+
+# ---------------------------------------------------------------- the plan
+
+
+def test_a_wish_needs_a_record() -> None:
+    for feedback in (STANDS, RUNS):
+        assert decided(situation(feedback, recordable=False)) == Refused(("the journal cannot be written",))
+
+
+def test_without_a_plan_what_runs_is_held() -> None:
+    for feedback in (STANDS, RUNS, replace(RUNS, commanded=False)):
+        assert decided(situation(feedback, None)) == NO_PLAN
+    assert NO_PLAN.reason == "no plan is in force: what runs is held"
+
+
+@pytest.mark.parametrize("asked", [ON, OFF])
+def test_a_plan_is_for_its_time_and_not_too_old(asked: DuePlan) -> None:
+    for plan, violation in (
+        (replace(asked, interval_start=NOW + TICK), "the plan is not for now"),
+        (replace(asked, interval_end=NOW), "the plan is not for now"),
+        (replace(asked, created_at=NOW - 7201 * SECOND), "the plan is older than 7200 s"),
+        (replace(asked, created_at=NOW + 61 * SECOND), "the plan was made in the future: a clock is wrong"),
+    ):
+        for feedback in (STANDS, RUNS):
+            assert decided(situation(feedback, plan)) == Refused((violation,))
+
+
+@pytest.mark.parametrize(
+    ("requested", "violation"),
+    [
+        (None, "the plan asks nothing that this actuator can do"),
+        (4779.99, "4779.99 counts is outside 4780 to 5000"),
+        (5000.01, "5000.01 counts is outside 4780 to 5000"),
+        (-1, "-1 counts is outside 4780 to 5000"),
+        (0.01, "0.01 counts is outside 4780 to 5000"),
+        (nan, "nan counts is outside 4780 to 5000"),
+    ],
+)
+def test_a_plan_that_asks_no_allowed_speed_starts_and_stops_nothing(requested: float | None, violation: str) -> None:
+    for feedback in (STANDS, RUNS):
+        assert decided(situation(feedback, replace(ON, requested=requested))) == Refused((violation,))
+
+
+def test_what_is_as_planned_is_kept() -> None:
+    for level_known in (True, False):
+        duty = Duty(level_known=level_known)
+        assert decided(situation(RUNS, ON, duty, ordered=Order(True, NOW))) == Keep("it runs as planned")
+        assert decided(situation(STANDS, OFF, duty, ordered=Order(False, NOW))) == Keep("it stands as planned")
+
+
+def test_without_a_level_a_plan_starts_and_stops_nothing() -> None:
+    duty = Duty(level_known=False)
+    refused = Refused(("the tunnel's level is not known: what runs is held",))
+    assert decided(situation(STANDS, ON, duty)) == refused
+    assert decided(situation(RUNS, OFF, duty)) == refused
+
+
+@pytest.mark.parametrize(("rest_s", "rested"), [(3599.999999, False), (3600, True), (3600.000001, True)])
+def test_a_pump_rests_its_minimum(rest_s: float, rested: bool) -> None:
+    feedback = replace(STANDS, since=NOW - timedelta(seconds=rest_s))
+    expected = Start("the plan") if rested else Keep("it has not stood for 3600 s yet")
+    assert decided(situation(feedback)) == expected
+
+
+@pytest.mark.parametrize(("run_s", "done"), [(7199.999999, False), (7200, True), (7200.000001, True)])
+def test_a_pump_runs_its_minimum(run_s: float, done: bool) -> None:
+    feedback = replace(RUNS, since=NOW - timedelta(seconds=run_s))
+    assert decided(situation(feedback, OFF)) == (Stop("the plan") if done else Keep("it has not run for 7200 s yet"))
+
+
+def test_the_last_pumps_are_not_stopped() -> None:
+    assert decided(situation(RUNS, OFF, Duty(needed=True))) == Keep("too few others run for it to stop")
+    assert decided(situation(STANDS, OFF, Duty(needed=True))) == Keep("it stands as planned")
+
+
+def test_a_command_is_given_the_time_it_takes() -> None:
+    wait = Keep("the last command takes effect")
+    starting = replace(STANDS, commanded=True, since=NOW)
+    for plan in (ON, OFF):
+        for on in (True, False):
+            assert decided(situation(starting, plan, ordered=Order(on, NOW - 30 * SECOND + TICK))) == wait
+    after = Order(True, NOW - 30 * SECOND)
+    assert decided(situation(starting, ON, ordered=after)) == Refused(("it stands although it is commanded to run",))
+    assert decided(situation(starting, OFF, ordered=after)) == Stop("the plan")
+
+
+def test_what_runs_without_its_command_gets_the_plan_s() -> None:
+    """So a PLC that restarted is led on, without rest or turn: nothing starts."""
+    alone = replace(RUNS, commanded=False, since=NOW)
+    assert decided(situation(alone, ON, started_at=NOW)) == Start("it runs without its command")
+    assert decided(situation(alone, OFF)) == Keep("it has not run for 7200 s yet")
+    assert decided(situation(replace(alone, since=NOW - 7200 * SECOND), OFF)) == Stop("the plan")
+
+
+# ---------------------------------------------------------------- whatever comes
+
+NAMES = ("A", "B", "C")
+INTERLOCKS = InterlockLimits(
+    lowest=0,
+    highest=14100,
+    low_low=200,
+    low_low_released=400,
+    high_high=7400,
+    high_high_released=7000,
+    high_high_pumps=2,
+    minimum_pumps_on=1,
+    seen_within_s=600,
+    start_takes_s=30,
+    order=NAMES,
+)
+STEP_S = 60.0
+
+
+@dataclass
+class Machine:
+    """A pump that does what it is told within a step, or, broken, never runs."""
+
+    running: bool = False
+    commanded: bool = False
+    since: datetime = NOW
+    ordered: Order | None = None
+    broken: bool = False
+
+    def settle(self, now: datetime) -> None:
+        runs = self.commanded and not self.broken
+        if runs != self.running:
+            self.running, self.since = runs, now
+        if self.ordered is not None and self.ordered.on == self.running:
+            self.ordered = None
+
+
+@dataclass
+class StationModel:
+    """Three pumps under the decisions of the gateway. `forced` says whether a pump's last change was forced."""
+
+    now: datetime = NOW
+    machines: dict[str, Machine] = field(default_factory=lambda: {name: Machine() for name in NAMES})
+    interlock: Tripped = field(default_factory=Tripped)
+    started_at: datetime | None = None
+    log: list[tuple[str, RunDecision, float]] = field(default_factory=list)
+
+    def step(self, level: int | None, plans: dict[str, float | None], *, e_stop: bool) -> None:
+        self.now += timedelta(seconds=STEP_S)
+        for machine in self.machines.values():
+            machine.settle(self.now)
+        readings = [] if level is None else [LevelReading(level, self.now)]
+        known = level_of(INTERLOCKS, readings, self.now)
+        self.interlock = tripped(INTERLOCKS, self.interlock, known)
+        for name in NAMES:
+            self._decide(name, plans[name], known, e_stop=e_stop)
+
+    def _decide(self, name: str, requested: float | None, level: int | None, *, e_stop: bool) -> None:
+        machine, now = self.machines[name], self.now
+        pumps = [self._seen(other) for other in NAMES]
+        duty = Duty(
+            low_low=self.interlock.low_low,
+            high_high=self.interlock.high_high,
+            called=called(INTERLOCKS, self.interlock, pumps, now) == name,
+            needed=is_needed(INTERLOCKS, name, pumps, now),
+            level_known=level is not None,
+        )
+        plan = None if requested is None else DuePlan(requested, now, now, now + SECOND)
+        feedback = RunFeedback(machine.running, machine.since, machine.commanded, now)
+        made = situation(feedback, plan, duty, e_stop=e_stop, ordered=machine.ordered, started_at=self.started_at)
+        decision = decide_run(LIMITS, SPEEDS, made, now)
+        self.log.append((name, decision, (now - machine.since).total_seconds()))
+        if isinstance(decision, Start | Stop):
+            machine.commanded = isinstance(decision, Start)
+            machine.ordered = Order(machine.commanded, now)
+            self.started_at = now if machine.commanded else self.started_at
+
+    def _seen(self, name: str) -> PumpSeen:
+        machine = self.machines[name]
+        rested = not machine.running and (self.now - machine.since).total_seconds() >= LIMITS.minimum_rest_s
+        return PumpSeen(name, machine.running, machine.commanded, self.now, True, rested, machine.ordered)
+
+
+levels = st.none() | st.integers(0, 14100)
+requests = st.fixed_dictionaries({name: st.sampled_from([None, 0, 4900, 5000, 3000, -1]) for name in NAMES})
+stretches = st.lists(
+    st.tuples(st.integers(1, 40), levels, requests, st.sampled_from([False] * 9 + [True])), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(stretches)
+def test_no_run_or_rest_is_too_short_unless_it_is_forced(
+    made: list[tuple[int, int | None, dict[str, float | None], bool]],
+) -> None:
+    station = StationModel()
+    for steps, level, plans, e_stop in made:
+        for _ in range(steps):
+            station.step(level, plans, e_stop=e_stop)
+    for _name, decision, lasted_s in station.log:
+        if isinstance(decision, Stop) and not decision.forced:
+            assert lasted_s >= LIMITS.minimum_run_s
+        if isinstance(decision, Start) and not decision.forced:
+            assert lasted_s >= LIMITS.minimum_rest_s
+
+
+@settings(max_examples=150, deadline=None)
+@given(stretches, st.integers(0, 199))
+def test_low_low_always_stops_and_e_stop_too(
+    made: list[tuple[int, int | None, dict[str, float | None], bool]], low: int
+) -> None:
+    station = StationModel()
+    for steps, level, plans, e_stop in made:
+        for _ in range(steps):
+            station.step(level, plans, e_stop=e_stop)
+        for level_then, e_stop_then in ((low, False), (7500, True)):
+            for _ in range(2):
+                station.step(level_then, plans, e_stop=e_stop_then)
+            assert not any(machine.running or machine.commanded for machine in station.machines.values())
+
+
+@settings(max_examples=150, deadline=None)
+@given(stretches, st.integers(7401, 14100), st.sampled_from([None, *NAMES]))
+def test_high_high_always_brings_the_pumps_it_asks_for_even_when_one_fails(
+    made: list[tuple[int, int | None, dict[str, float | None], bool]], high: int, broken: str | None
+) -> None:
+    station = StationModel()
+    if broken:
+        station.machines[broken].broken = True
+    for steps, level, plans, e_stop in made:
+        for _ in range(steps):
+            station.step(level, plans, e_stop=e_stop)
+    for _ in range(12):
+        station.step(high, made[-1][2], e_stop=False)
+    assert sum(machine.running for machine in station.machines.values()) >= INTERLOCKS.high_high_pumps
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.none() | st.integers(401, 14100), requests), min_size=1, max_size=12))
+def test_at_a_level_that_lets_pumps_run_the_station_is_never_without_one(
+    made: list[tuple[int, int | None, dict[str, float | None]]],
+) -> None:
+    station = StationModel()
+    station.step(2000, made[0][2], e_stop=False)
+    station.step(2000, made[0][2], e_stop=False)
+    for steps, level, plans in made:
+        for _ in range(steps):
+            station.step(level, plans, e_stop=False)
+            assert any(machine.running for machine in station.machines.values())
