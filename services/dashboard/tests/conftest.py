@@ -1,8 +1,8 @@
 """A dashboard on a real socket, between a real NATS and a neighbour that gives the answers real services once gave.
 
-`recorded/abay.json` holds answers of a running system (the demo's award day), by path; the schedule, the plan and the journal
-are cut to their first entries. `recorded/blominmaki.json` holds answers at the same instant, in the services' forms, of a
-simulated station. The neighbour stands for all five services and tells in whose name an order came.
+`recorded/*.json` hold answers of the running demo, by path, with long lists cut to their first entries. Time stands still at the
+instant of abay's; blominmaki's are of the day before. The neighbour stands for all five services and tells in whose name an order
+came.
 """
 
 import asyncio

@@ -20,7 +20,7 @@ from headworks.common.messages import (
 )
 from headworks.dashboard.answers import Answers, Away
 from headworks.dashboard.parts import PARTS, Moment
-from headworks.dashboard.station.answers import LatestRun, StationAnswers
+from headworks.dashboard.station.answers import LatestRun, StationAnswers, Tuning
 from headworks.dashboard.station.shapes import StationView
 from headworks.dashboard.station.view import PARTS as OWN_PARTS
 from headworks.dashboard.station.view import build, price_step, spans
@@ -109,13 +109,40 @@ def test_steps_follow_one_another_and_the_last_is_as_long_as_the_first(
 
 
 def test_the_tuning_of_the_run_and_its_reasons_are_shown(site: StationSite, told: Told, recorded: Any) -> None:
-    schedule = made(site, told, recorded.now).schedule
+    latest = told.own.latest_run
+    assert isinstance(latest, LatestRun)
+    assert latest.solution is not None
+    tuning = Tuning(
+        quality="poor",
+        inflow_error=0.31,
+        risk="critical",
+        emergency=True,
+        strategy="keep_buffer",
+        maximum_level_m=6.5,
+        minimum_level_m=0.3,
+        cost_factor=0.3,
+        safety_factor=2.0,
+        smooth_eur_per_dam3=0.8,
+        reasons=["the level rises 0.9 m/h"],
+    )
+    solution = latest.solution.model_copy(update={"tuning": tuning})
+    tuned = told.with_part("latest_run", latest.model_copy(update={"solution": solution}))
+    schedule = made(site, tuned, recorded.now).schedule
     assert schedule is not None
     assert schedule.tuning is not None
-    tuning = schedule.tuning
-    assert (tuning.risk, tuning.quality, tuning.strategy, tuning.emergency) == ("normal", "fair", "balanced", False)
-    assert tuning.maximum_level == 6.9
-    assert tuning.reasons
+    assert schedule.tuning.model_dump() == {
+        "quality": "poor",
+        "inflow_error": 0.31,
+        "risk": "critical",
+        "emergency": True,
+        "strategy": "keep_buffer",
+        "maximum_level": 6.5,
+        "minimum_level": 0.3,
+        "cost_factor": 0.3,
+        "safety_factor": 2.0,
+        "smooth_eur_per_dam3": 0.8,
+        "reasons": ["the level rises 0.9 m/h"],
+    }
 
 
 def test_a_run_without_an_answer_has_an_empty_schedule(site: StationSite, told: Told, recorded: Any) -> None:
@@ -193,6 +220,11 @@ def quarters(plans: list[Plan]) -> list[tuple[float, float, float | None, str]]:
 def test_equal_neighbours_are_one_span_and_a_hole_stays_a_hole() -> None:
     plans = [plan(1, 0, 1, 49.0), plan(2, 1, 2, 49.0), plan(3, 2, 3, 0.0), plan(4, 5, 6, 0.0)]
     assert quarters(plans) == [(0, 2, 49.0, "optimizer"), (2, 3, 0.0, "optimizer"), (5, 6, 0.0, "optimizer")]
+
+
+def test_speeds_that_a_register_cannot_tell_apart_are_one_span() -> None:
+    plans = [plan(1, 0, 1, 49.99999580383299), plan(2, 1, 2, 50.0), plan(3, 2, 3, 49.99)]
+    assert quarters(plans) == [(0, 2, 50.0, "optimizer"), (2, 3, 49.99, "optimizer")]
 
 
 def test_the_highest_priority_leads_then_the_newest() -> None:

@@ -18,7 +18,7 @@ export function RunDetails({ schedule, view, plantMs }: { schedule: StationSched
         <Fact name="Starts" value={String(schedule.starts)} />
         <Fact name="Gap" value={schedule.gap === null ? NOT_KNOWN : `${number(schedule.gap * 100, 2)} %`} />
         <Fact name="First plan, whole run" value={`${seconds(schedule.first_plan_s)}, ${seconds(schedule.run_time_s)}`} />
-        <Fact name="Inflow from" value={schedule.inflow_source || NOT_KNOWN} />
+        <Fact name="Inflow from" value={schedule.inflow_source.replace(/_/g, " ") || NOT_KNOWN} />
         <Fact name="Prices known to" value={until === null ? NOT_KNOWN : when(until, view.time_zone, plantMs)} />
       </dl>
       {schedule.tuning === null ? (

@@ -14,6 +14,8 @@ from headworks.waterway.series import SI_UNITS
 from headworks.waterway.station_site import StationSite
 
 QUARTER_HOUR = timedelta(minutes=15)
+SPEED_DIGITS = 2
+"""What a register holds of a speed: hundredths of a hertz; finer differences are no change."""
 PARTS = {
     "level": "measured level",
     "outflow": "measured outflow",
@@ -84,10 +86,10 @@ def spans(plans: Sequence[Plan], resource: str) -> Iterator[shapes.PumpSpan]:
 def speed_hz(plan: Plan) -> float | None:
     """The speed that a plan asks for (0: off), or None where it asks for something else."""
     match plan.targets:
-        case PumpTargets(suggested_speed_hz=speed):
-            return speed
+        case PumpTargets(suggested_speed_hz=speed) if speed is not None:
+            return round(speed, SPEED_DIGITS)
         case GenericTargets(target_type=TargetType.SPEED, target_value=speed):
-            return speed
+            return round(speed, SPEED_DIGITS)
         case _:
             return None
 
