@@ -19,8 +19,10 @@ RECORD = timedelta(days=14)
 LEVELS = timedelta(days=2)
 """Beyond it an emptied tunnel is long ago anyway."""
 INSTANTS = timedelta(hours=6)
-MEANS = timedelta(days=7)
+MEANS = timedelta(days=3)
 """Running hours of so long are evened out."""
+PRICES_BEFORE = timedelta(days=8)
+"""Prices that are not known yet are expected from the last week's."""
 PRICES_AHEAD = timedelta(hours=48)
 PRICE_BASES = (Basis.QUARTER_HOUR_MEAN, Basis.HOUR_MEAN)
 SKILL = timedelta(hours=24)
@@ -41,7 +43,10 @@ async def known_of(
         asyncio.gather(*(_frequencies(name, ingest, resource, now) for resource in resources)),
         ingest.values(name, names.TUNNEL_INFLOW, start - RECORD, start, Basis.QUARTER_HOUR_MEAN),
         asyncio.gather(
-            *(ingest.values(name, names.PRICE, start - RECORD, start + PRICES_AHEAD, basis) for basis in PRICE_BASES)
+            *(
+                ingest.values(name, names.PRICE, start - PRICES_BEFORE, start + PRICES_AHEAD, basis)
+                for basis in PRICE_BASES
+            )
         ),
         ingest.forecast(name, names.TUNNEL_INFLOW),
     )
@@ -62,7 +67,7 @@ async def known_of(
 async def _frequencies(
     site: str, ingest: IngestClient, resource: str, now: datetime
 ) -> tuple[Sample | None, list[Sample]]:
-    """A pump's newest good frequency; and instants of the last hours, means of the week before them."""
+    """A pump's newest good frequency; and instants of the last hours, means of the days before them."""
     series = names.pump_series(resource, "frequency")
     newest, means, instants = await asyncio.gather(
         ingest.latest(site, series),

@@ -20,6 +20,8 @@ from headworks.optimizer.station.inputs import assemble
 from headworks.optimizer.station.lp import NoProblem, lp_text
 from headworks.optimizer.station.orders import frequency_faults, override_faults
 from headworks.optimizer.station.recalculate import RecalculatedSchedule, recalculated
+from headworks.optimizer.station.settings import planning_of
+from headworks.optimizer.station.strategies import default_document
 from headworks.optimizer.store import Run, RunStore
 from headworks.optimizer.strategy_store import StrategyStore
 from headworks.waterway.quantities import in_unit
@@ -43,6 +45,11 @@ class StationKind:
 
     site: StationSite
     strategies: StrategyStore
+
+    def __post_init__(self) -> None:
+        """Refuse a site file that nothing can be planned from, before a run meets it. Raises ValueError naming the field."""
+        planning_of(self.site)
+        default_document(self.site)
 
     @property
     def case_type(self) -> type[StationInputs]:
