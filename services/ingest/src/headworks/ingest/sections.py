@@ -1,6 +1,8 @@
 """The `sources` section of a site file: which tags, sites and resources to ask for."""
 
+import math
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -49,26 +51,38 @@ class PiSeries(_Section):
                 raise ValueError(f"series={self.series!r} is an enumeration: it has no unit and no range")
             return self
         check_unit(self.unit, self.name.si_unit)
-        if self.range is not None:
-            low, high = (in_unit(bound, self.name.si_unit) for bound in self.range)
-            if low >= high:
-                raise ValueError(f"range={list(self.range)} must go from low to high")
+        if self.range is not None and self.bounds[0] >= self.bounds[1]:
+            raise ValueError(f"range={list(self.range)} must go from low to high")
         return self
 
-    @property
+    @cached_property
     def name(self) -> SeriesName:
         """The series inside."""
         return si_series(self.series)
 
+    @cached_property
+    def factor(self) -> float:
+        """What the tag's value is multiplied by to be SI."""
+        return 1.0 if self.kind == "enumeration" else in_unit(f"1 {self.unit}", self.name.si_unit)
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """The plausible range in SI."""
+        if self.range is None:
+            return -math.inf, math.inf
+        low, high = (in_unit(bound, self.name.si_unit) for bound in self.range)
+        return low, high
+
     def si(self, value: float) -> float:
-        """The tag's value in SI."""
-        return value if self.kind == "enumeration" else in_unit(f"{value!r} {self.unit}", self.name.si_unit)
+        """The tag's value in SI. Raises ValueError where that is no finite number."""
+        si_value = value * self.factor
+        if not math.isfinite(si_value):
+            raise ValueError(f"{value!r} {self.unit} is not a finite number")
+        return si_value
 
     def plausible(self, si_value: float) -> bool:
         """Whether the value lies in the stated range."""
-        if self.range is None:
-            return True
-        low, high = (in_unit(bound, self.name.si_unit) for bound in self.range)
+        low, high = self.bounds
         return low <= si_value <= high
 
 
