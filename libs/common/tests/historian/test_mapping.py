@@ -1,11 +1,15 @@
 """The `import` section: what is wrong in a mapping is refused by field and value."""
 
 import copy
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from headworks.common.historian.mapping import RecordMapping, mapping_of, mappings_of, unit_in
+from headworks.common.historian.record import Kind
 from headworks.waterway.site import Site
 
 COLUMN = {"column": "L", "series": "tunnel_level", "unit": "m", "stands_for": "instant"}
@@ -92,3 +96,21 @@ def test_what_is_wrong_is_refused_by_field_and_value(
 )
 def test_the_unit_that_a_header_names_last(header: str, unit: str | None) -> None:
     assert unit_in(header) == unit
+
+
+# ---------------------------------------------------------------- the page for users
+
+
+@pytest.fixture(scope="module")
+def page(sites_folder: Path) -> str:
+    return (sites_folder.parent / "docs" / "how-to" / "importing.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_example_is_a_mapping(station: Site, page: str) -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    mappings = mappings_of(with_import(station, yaml.safe_load(example)["import"]))
+    assert list(mappings) == ["quarter_hours"]
+
+
+def test_the_page_names_every_kind_of_finding(page: str) -> None:
+    assert [kind.value for kind in Kind if f"`{kind.value}`" not in page] == []
