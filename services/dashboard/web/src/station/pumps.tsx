@@ -8,6 +8,8 @@ import { inWords, strip, type Piece } from "./strip";
 
 const AHEAD_MS = 24 * 3600 * 1000;
 const QUARTER_HOUR_MS = 15 * 60 * 1000;
+/** What the label of an hour takes of the strip's time. */
+const LABEL_MS = 2 * 3600 * 1000;
 /** A piece at least so wide has room for its speed. */
 const LABELLED = 0.055;
 const AGREEMENTS: Record<Agreement, readonly [Kind, string]> = {
@@ -69,7 +71,7 @@ function Scale({ view }: { view: StationView }) {
 }
 
 function Hours({ view, startMs }: { view: StationView; startMs: number }) {
-  const ticks = localTicks(startMs, startMs + AHEAD_MS - 3 * QUARTER_HOUR_MS, view.time_zone, 6);
+  const ticks = localTicks(startMs, startMs + AHEAD_MS - LABEL_MS, view.time_zone, 6);
   return (
     <span className="hours" aria-hidden="true">
       {ticks.map((at) => (
