@@ -49,7 +49,7 @@ class Kind(Protocol[C, A]):
 
     @property
     def time_limit_s(self) -> float:
-        """How long a solver may take."""
+        """How long solving may take in all."""
 
     async def assembled(
         self, ingest: IngestClient, store: RunStore, job: SolveJob, now: datetime

@@ -63,8 +63,9 @@ class StationKind:
 
     @property
     def time_limit_s(self) -> float:
-        """As the site file says."""
-        return in_unit(self.site.section("schedule")["time_limit"], "s")
+        """Of all the rounds that the site file allows."""
+        limit_s = in_unit(self.site.section("schedule")["time_limit"], "s")
+        return limit_s * planning_of(self.site).solve.rounds
 
     async def assembled(
         self, ingest: IngestClient, store: RunStore, _job: SolveJob, now: datetime

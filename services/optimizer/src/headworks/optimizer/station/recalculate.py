@@ -1,9 +1,9 @@
 """What edited frequencies lead to: the run's inflow and prices, simulated with the true curves, and every rule that breaks."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from headworks.optimizer.station.case import StationInputs, StationRelaxation, StationStep
+from headworks.optimizer.station.schedule import starts_of
 from headworks.optimizer.values import Value
 from headworks.waterway.station import StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, breaches
@@ -52,7 +52,7 @@ def recalculated(
         steps=steps,
         energy_cost_eur=sum(step.cost_eur for step in steps),
         energy_mwh=trajectory.energy_mwh(inputs.step_s),
-        starts=_starts([was.on for was in before], frequency_hz),
+        starts=starts_of(frequency_hz, before),
         breaches=tuple(
             StationRelaxation(rule=breach.rule, at=planned[breach.step].start, text=breach.text) for breach in broken
         ),
@@ -65,11 +65,6 @@ def _emptied_days(site: StationSite, planned: Sequence[StationStep]) -> list[ran
     days = [local_date(step.start, site.zone) for step in planned]
     emptied = sorted({day for day, step in zip(days, planned, strict=True) if step.level_m <= limit_m})
     return [range(days.index(day), days.index(day) + days.count(day)) for day in emptied]
-
-
-def _starts(on_before: Sequence[bool], frequency_hz: Sequence[Sequence[float]]) -> int:
-    rows = [on_before, *([hz > 0 for hz in row] for row in frequency_hz)]
-    return sum(on and not was for earlier, later in pairwise(rows) for was, on in zip(earlier, later, strict=True))
 
 
 def _steps(
