@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,19 @@ STALE_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
+class Told:
+    """What every service answered for a site: what all sites have, and what its kind adds."""
+
+    common: Answers
+    own: Any
+
+    def with_part(self, name: str, part: Any) -> "Told":
+        """The same with another part."""
+        of = "own" if hasattr(self.own, name) else "common"
+        return replace(self, **{of: replace(getattr(self, of), **{name: part})})
+
+
+@dataclass(frozen=True)
 class Recorded:
     """Answers of a system with both sites at `now`, by path."""
 
@@ -61,11 +74,11 @@ class Recorded:
         """An answer as the dashboard reads it."""
         return TypeAdapter(form).validate_python(self.answers[path])
 
-    def common(self, site: str) -> Answers:
-        """What every site has."""
+    def told(self, site: str, own: Any) -> Told:
+        """All answers for a site; `own` are those that only its kind has."""
         at = f"/sites/{site}"
         latest = [path for path in self.answers if path.startswith(f"{at}/series/") and path.endswith("/latest")]
-        return Answers(
+        common = Answers(
             latest=[(self.read(Sample, path), None) for path in latest],
             sources=self.read(list[SourceHealth], f"{at}/sources"),
             newest_run=self.read(list[RunRecord], f"{at}/runs")[0],
@@ -74,6 +87,7 @@ class Recorded:
             journal=self.read(list[Setpoint], f"{at}/journal"),
             alarms=self.read(list[AlarmRecord], f"{at}/alarms"),
         )
+        return Told(common, own)
 
 
 @pytest.fixture(scope="session")

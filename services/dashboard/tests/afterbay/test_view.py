@@ -1,6 +1,5 @@
 """The view of an afterbay: display units, what is not known is null and named, the float that moves the maximum, releases."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,27 +10,13 @@ from headworks.dashboard.afterbay.answers import AfterbayAnswers, LatestRun
 from headworks.dashboard.afterbay.shapes import AfterbayView
 from headworks.dashboard.afterbay.view import PARTS as OWN_PARTS
 from headworks.dashboard.afterbay.view import build, releases
-from headworks.dashboard.answers import Answers, Away
+from headworks.dashboard.answers import Away
 from headworks.dashboard.parts import PARTS, Moment
 from headworks.waterway.afterbay_site import AfterbaySite
 
 STALE_AFTER = timedelta(minutes=30)
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 FT = 0.3048
-
-
-@dataclass(frozen=True)
-class Told:
-    """What every service answered."""
-
-    common: Answers
-    own: AfterbayAnswers
-
-    def with_part(self, name: str, part: Any) -> "Told":
-        """The same with another part."""
-        if name in OWN_PARTS:
-            return replace(self, own=replace(self.own, **{name: part}))
-        return replace(self, common=replace(self.common, **{name: part}))
 
 
 @pytest.fixture
@@ -41,7 +26,7 @@ def site(sites: Any) -> AfterbaySite:
 
 
 @pytest.fixture
-def told(recorded: Any) -> Told:
+def told(recorded: Any) -> Any:
     """What a running system answered."""
     own = AfterbayAnswers(
         elevation=recorded.read(list[Sample], "/sites/abay/series/elevation_m/values"),
@@ -49,14 +34,14 @@ def told(recorded: Any) -> Told:
         awards=[recorded.read(Award, path) for path in recorded.answers if "/awards/" in path],
         latest_run=recorded.read(LatestRun, "/sites/abay/runs/latest"),
     )
-    return Told(recorded.common("abay"), own)
+    return recorded.told("abay", own)
 
 
-def made(site: AfterbaySite, told: Told, now: datetime) -> AfterbayView:
+def made(site: AfterbaySite, told: Any, now: datetime) -> AfterbayView:
     return build(site, told.common, told.own, Moment(now, 144.0, STALE_AFTER))
 
 
-def test_values_are_in_display_units(site: AfterbaySite, told: Told, recorded: Any) -> None:
+def test_values_are_in_display_units(site: AfterbaySite, told: Any, recorded: Any) -> None:
     view = made(site, told, recorded.now)
     inside = recorded.answers["/sites/abay/series/elevation_m/latest"]["value"]
     shown = {i.series: i for i in view.inputs or []}
@@ -74,7 +59,7 @@ def test_values_are_in_display_units(site: AfterbaySite, told: Told, recorded: A
     assert view.not_known == []
 
 
-def test_the_whole_view_is_there_when_all_answer(site: AfterbaySite, told: Told, recorded: Any) -> None:
+def test_the_whole_view_is_there_when_all_answer(site: AfterbaySite, told: Any, recorded: Any) -> None:
     view = made(site, told, recorded.now)
     dumped = view.model_dump()
     assert [name for name, value in dumped.items() if value is None] == []
@@ -88,7 +73,7 @@ def test_the_whole_view_is_there_when_all_answer(site: AfterbaySite, told: Told,
 
 @pytest.mark.parametrize("part", sorted(PARTS | OWN_PARTS))
 def test_a_part_that_is_away_is_null_and_named_and_the_rest_stands(
-    site: AfterbaySite, told: Told, recorded: Any, part: str
+    site: AfterbaySite, told: Any, recorded: Any, part: str
 ) -> None:
     whole = made(site, told, recorded.now).model_dump()
     view = made(site, told.with_part(part, Away("ingest", "ingest does not answer (ConnectError)")), recorded.now)
@@ -102,7 +87,7 @@ def test_a_part_that_is_away_is_null_and_named_and_the_rest_stands(
 
 
 def test_without_the_operators_tag_the_float_is_the_site_files_and_says_so(
-    site: AfterbaySite, told: Told, recorded: Any
+    site: AfterbaySite, told: Any, recorded: Any
 ) -> None:
     assert isinstance(told.common.latest, list)
     without = [pair for pair in told.common.latest if pair[0].series != "float_elevation_m"]
@@ -111,7 +96,7 @@ def test_without_the_operators_tag_the_float_is_the_site_files_and_says_so(
 
 
 def test_the_float_tag_moves_the_maximum_and_a_bad_tag_stands_on_its_last_good_value(
-    site: AfterbaySite, told: Told, recorded: Any
+    site: AfterbaySite, told: Any, recorded: Any
 ) -> None:
     good = Sample(series="float_elevation_m", valid_at=NOW, value=1171 * FT, quality=Quality.GOOD)
     bad = Sample(series="float_elevation_m", valid_at=NOW, value=None, quality=Quality.BAD)

@@ -1,6 +1,5 @@
 """The view of a station: display units, what is not known is null and named, spans of the plan, prices, the tuning."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from headworks.common.messages import (
     Targets,
     TargetType,
 )
-from headworks.dashboard.answers import Answers, Away
+from headworks.dashboard.answers import Away
 from headworks.dashboard.parts import PARTS, Moment
 from headworks.dashboard.station.answers import LatestRun, StationAnswers, Tuning
 from headworks.dashboard.station.shapes import StationView
@@ -31,20 +30,6 @@ START = datetime(2026, 2, 18, 23, 30, tzinfo=UTC)
 QUARTER_HOUR = timedelta(minutes=15)
 
 
-@dataclass(frozen=True)
-class Told:
-    """What every service answered."""
-
-    common: Answers
-    own: StationAnswers
-
-    def with_part(self, name: str, part: Any) -> "Told":
-        """The same with another part."""
-        if name in OWN_PARTS:
-            return replace(self, own=replace(self.own, **{name: part}))
-        return replace(self, common=replace(self.common, **{name: part}))
-
-
 @pytest.fixture
 def site(sites: Any) -> StationSite:
     found: StationSite = sites["blominmaki"]
@@ -52,7 +37,7 @@ def site(sites: Any) -> StationSite:
 
 
 @pytest.fixture
-def told(recorded: Any) -> Told:
+def told(recorded: Any) -> Any:
     """What every service answers."""
     at = "/sites/blominmaki"
     own = StationAnswers(
@@ -62,14 +47,14 @@ def told(recorded: Any) -> Told:
         prices=recorded.read(list[Sample], f"{at}/series/day_ahead_price_eur_per_mwh/values"),
         latest_run=recorded.read(LatestRun, f"{at}/runs/latest"),
     )
-    return Told(recorded.common("blominmaki"), own)
+    return recorded.told("blominmaki", own)
 
 
-def made(site: StationSite, told: Told, now: datetime) -> StationView:
+def made(site: StationSite, told: Any, now: datetime) -> StationView:
     return build(site, told.common, told.own, Moment(now, 1.0, STALE_AFTER))
 
 
-def test_values_are_in_display_units(site: StationSite, told: Told, recorded: Any) -> None:
+def test_values_are_in_display_units(site: StationSite, told: Any, recorded: Any) -> None:
     view = made(site, told, recorded.now)
     assert view.units.model_dump() == {
         "elevation": "m",
@@ -100,7 +85,7 @@ def test_values_are_in_display_units(site: StationSite, told: Told, recorded: An
 
 
 def test_steps_follow_one_another_and_the_last_is_as_long_as_the_first(
-    site: StationSite, told: Told, recorded: Any
+    site: StationSite, told: Any, recorded: Any
 ) -> None:
     schedule = made(site, told, recorded.now).schedule
     assert schedule is not None
@@ -108,7 +93,7 @@ def test_steps_follow_one_another_and_the_last_is_as_long_as_the_first(
     assert {step.end - step.start for step in schedule.steps} == {QUARTER_HOUR}
 
 
-def test_the_tuning_of_the_run_and_its_reasons_are_shown(site: StationSite, told: Told, recorded: Any) -> None:
+def test_the_tuning_of_the_run_and_its_reasons_are_shown(site: StationSite, told: Any, recorded: Any) -> None:
     latest = told.own.latest_run
     assert isinstance(latest, LatestRun)
     assert latest.solution is not None
@@ -145,7 +130,7 @@ def test_the_tuning_of_the_run_and_its_reasons_are_shown(site: StationSite, told
     }
 
 
-def test_a_run_without_an_answer_has_an_empty_schedule(site: StationSite, told: Told, recorded: Any) -> None:
+def test_a_run_without_an_answer_has_an_empty_schedule(site: StationSite, told: Any, recorded: Any) -> None:
     assert isinstance(told.own.latest_run, LatestRun)
     empty = told.own.latest_run.model_copy(update={"solution": None})
     schedule = made(site, told.with_part("latest_run", empty), recorded.now).schedule
@@ -155,7 +140,7 @@ def test_a_run_without_an_answer_has_an_empty_schedule(site: StationSite, told: 
 
 @pytest.mark.parametrize("part", sorted(PARTS | OWN_PARTS))
 def test_a_part_that_is_away_is_null_and_named_and_the_rest_stands(
-    site: StationSite, told: Told, recorded: Any, part: str
+    site: StationSite, told: Any, recorded: Any, part: str
 ) -> None:
     whole = made(site, told, recorded.now).model_dump()
     assert [name for name, value in whole.items() if value is None] == []
@@ -169,7 +154,7 @@ def test_a_part_that_is_away_is_null_and_named_and_the_rest_stands(
     assert {name: dumped[name] for name in untouched} == {name: whole[name] for name in untouched}
 
 
-def test_a_price_that_is_known_ahead_is_no_input_of_now(site: StationSite, told: Told, recorded: Any) -> None:
+def test_a_price_that_is_known_ahead_is_no_input_of_now(site: StationSite, told: Any, recorded: Any) -> None:
     inputs = made(site, told, recorded.now).inputs
     assert inputs is not None
     assert len(inputs) == 4 + 3 * 8

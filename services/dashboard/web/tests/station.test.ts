@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { notPublished } from "../src/station/chart-options";
 import { lastEmptied, levelStanding, nextEmptied, powerNow, priceNow, pricesKnownUntil, pumpNow, stepNow } from "../src/station/figures";
 import { guessedPrices, inflowBand, inflowForecast, knownPrices, levelForecast, plannedOutflow, pumpsOn } from "../src/station/series";
 import { inWords, strip } from "../src/station/strip";
@@ -98,6 +99,12 @@ describe("prices", () => {
     expect(pricesKnownUntil([price(-30, 1), price(30, null)], NOW)).toBe(minute(30));
     expect(pricesKnownUntil([price(30, 1)], NOW)).toBeNull();
     expect(pricesKnownUntil([], NOW)).toBeNull();
+  });
+  it("are not published from their end to the end of the frame, or from now where none is known", () => {
+    const frame = { startMs: minute(-60), endMs: minute(120), nowMs: NOW, narrow: false };
+    expect(notPublished(stationView({ prices: [price(-30, 1)] }), frame)).toEqual([minute(30), minute(120)]);
+    expect(notPublished(stationView({ prices: [price(-30, 1, 300)] }), frame)).toBeNull();
+    expect(notPublished(stationView({ prices: null }), frame)).toEqual([NOW, minute(120)]);
   });
   it("are drawn apart from what the run guessed", () => {
     expect(knownPrices([price(60, 2), price(0, 1)])).toEqual([[minute(0), 1], [minute(60), 1], [minute(60), 2], [minute(120), 2]]);
