@@ -208,7 +208,7 @@ async def test_a_stale_level_is_refused_by_its_time(
 async def test_without_prices_the_run_says_so(worker: Worker, store: RunStore, ingest: Ingest, job: SolveJob) -> None:
     del ingest.means[names.PRICE]
     reason = await failed(worker, store, job)
-    assert reason == "day_ahead_price_eur_per_mwh is not known: none of the last days and none ahead"
+    assert reason == "day_ahead_price_eur_per_mwh is not known, neither of 2026-03-10 11:00Z nor of the days before"
 
 
 async def test_prices_that_end_before_now_are_expected_and_marked(

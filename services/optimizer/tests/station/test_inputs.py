@@ -163,7 +163,7 @@ def test_all_that_is_missing_is_named_at_once(station_site: StationSite) -> None
     ]
     assert found.reasons[-2:] == (
         "tunnel_inflow_m3s is not known: no record and no forecast",
-        "day_ahead_price_eur_per_mwh is not known: none of the last days and none ahead",
+        "day_ahead_price_eur_per_mwh is not known, neither of 2026-03-10 11:00Z nor of the days before",
     )
     assert {use.source for use in found.inputs} == {"none"}
 
@@ -256,6 +256,13 @@ def test_without_prices_ahead_those_of_before_must_do_and_it_says_so(station_sit
     found = made(station_site, replace(known(), prices=means(names.PRICE, START - 2 * STEP, [5.0, 6.0])))
     assert (found.case.past_price_eur_per_mwh, found.case.price_eur_per_mwh) == ((5.0, 6.0), ())
     assert use_of(found, names.PRICE).substituted == "none is known ahead; then expected"
+
+
+def test_prices_of_tomorrow_alone_say_nothing_of_now(station_site: StationSite) -> None:
+    prices = means(names.PRICE, START + STEP, [5.0, 6.0])
+    assert refused(station_site, replace(known(), prices=prices)).reasons == (
+        "day_ahead_price_eur_per_mwh is not known, neither of 2026-03-10 11:00Z nor of the days before",
+    )
 
 
 def test_more_prices_than_the_horizon_are_left(station_site: StationSite) -> None:

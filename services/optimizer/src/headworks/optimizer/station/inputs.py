@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from headworks.common.messages import Forecast, Quality, Sample
-from headworks.optimizer.inputs import Assembled, Unknown, Uses, on_grid, required_ages
+from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, on_grid, required_ages
 from headworks.optimizer.station.case import (
     LastPlan,
     OutsideInflow,
@@ -136,8 +136,8 @@ def _level(site: StationSite, known: Known, uses: Uses, grid: TimeGrid) -> float
 def _pump(resource: str, known: Known, uses: Uses, grid: TimeGrid) -> PumpState | Missing:
     """How a pump stands now; where its frequency is not known, as the last plan had it, and as if it had just begun to."""
     series, newest = names.pump_series(resource, "frequency"), known.frequency.get(resource)
-    required = uses.required.get(PUMP_FREQUENCY)
-    if newest is not None and (required is None or uses.now - newest.valid_at <= required):
+    required = uses.required.get(PUMP_FREQUENCY, DEFAULT_REQUIRED_AGE)
+    if newest is not None and uses.now - newest.valid_at <= required:
         uses.note(series, "pi", newest.valid_at)
         return pump_state(resource, newest, known.frequencies.get(resource, ()), grid)
     why = "no good frequency" if newest is None else f"the frequency of {newest.valid_at:%H:%M}Z is too old"
@@ -212,14 +212,14 @@ def _prices(known: Known, uses: Uses, grid: TimeGrid) -> _Prices | Missing:
     ahead: list[float] = []
     while (price := by_time.get(grid.start + len(ahead) * grid.step)) is not None:
         ahead.append(price)
-    if not by_time:
+    first = min((at for at in by_time if at < grid.start), default=grid.start)
+    past = tuple(by_time.get(first + t * grid.step) for t in range((grid.start - first) // grid.step))
+    if not ahead and not past:
         uses.note(names.PRICE, "none", None)
-        return Missing(f"{names.PRICE} is not known: none of the last days and none ahead")
+        return Missing(f"{names.PRICE} is not known, neither of {grid.start:%Y-%m-%d %H:%M}Z nor of the days before")
     until = grid.start + len(ahead) * grid.step
     uses.note(names.PRICE, "entsoe", None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
-    first = min(min(by_time), grid.start)
-    steps = (grid.start - first) // grid.step
-    return _Prices(tuple(by_time.get(first + t * grid.step) for t in range(steps)), tuple(ahead[: grid.count]))
+    return _Prices(past, tuple(ahead[: grid.count]))
 
 
 def _known_until(until: datetime, grid: TimeGrid) -> str:
@@ -231,7 +231,8 @@ def _emptied_at(site: StationSite, known: Known, uses: Uses) -> datetime | None:
     emptied_m = site.pumping_station.rules.emptied_level + NOISE_M
     seen = [s.valid_at for s in known.levels if s.value is not None and s.value <= emptied_m]
     at = max(seen, default=None)
-    uses.note("emptied_at", "pi" if at else "none", None, None if at else f"no level to {emptied_m:g} m is known")
+    text = f"at {at:%Y-%m-%d %H:%M}Z" if at else f"no level to {emptied_m:g} m is known"
+    uses.note("emptied_at", "pi" if at else "none", None, text)
     return at
 
 
