@@ -53,6 +53,7 @@ def test_at_the_target_it_stays() -> None:
 def test_at_a_limit_the_integral_stands_still_while_the_level_pushes_further() -> None:
     assert by_level(3.0, 2.0) == (50.0, 49.0)
     assert by_level(1.0, 2.0) == (47.8, 49.0)
+    assert by_level(2.6, 2.0) == (50.0, 49.0)
 
 
 def test_at_a_limit_the_integral_comes_back_as_soon_as_the_level_pulls_the_other_way() -> None:
@@ -113,6 +114,7 @@ def test_the_speed_for_a_power_follows_the_cube_law() -> None:
 def test_a_power_out_of_reach_gives_the_nearest_speed() -> None:
     assert power_speed(SPEEDS, 49.0, 380.0, 1000.0) == 50.0
     assert power_speed(SPEEDS, 49.0, 380.0, 10.0) == 47.8
+    assert power_speed(SPEEDS, 49.0, 0.5, 10.0) == 50.0
 
 
 @pytest.mark.parametrize(

@@ -285,10 +285,10 @@ async def test_at_low_low_every_pump_stops_and_none_starts_until_it_is_released(
     state = gateway.loop.state()
     assert (state.interlock, state.level_m) == (Interlock.LOW_LOW, 0.199)
     assert state.resources[0].reason == "stopped: the level is low-low: no pump may run"
-    gateway.set_level(400)
+    gateway.set_level(1000)
     await gateway.tick(times=20)
     assert gateway.running() == set()
-    gateway.set_level(401)
+    gateway.set_level(1001)
     await gateway.tick(times=2)
     assert len(gateway.running()) == 1, "the minimum, which waits for no rest"
 
@@ -430,6 +430,9 @@ async def test_a_hung_plc_delays_no_pump_of_the_other(
 ) -> None:
     await gateway.settle()
     servers[0].fault = "hang"
+    gateway.close()
+    gateway.timeout_s = 60
+    gateway.begin()
     gateway.loop.tick_s = 0.01
     plan(gateway, "P1_1", "P1_4", "P2_2")
     async with in_background(gateway.loop.run()):

@@ -53,7 +53,7 @@ def test_the_interlocks_are_read_in_millimetres(pump_limits: PumpLimits) -> None
         lowest=0,
         highest=14100,
         low_low=200,
-        low_low_released=400,
+        low_low_released=1000,
         high_high=7400,
         high_high_released=7000,
         high_high_pumps=4,

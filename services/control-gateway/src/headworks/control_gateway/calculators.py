@@ -77,7 +77,7 @@ def level_speed(
     grown_hz = integral_hz + control.gain_hz_per_m * above_m * elapsed_s / control.integral_time_s
     wanted_hz = control.gain_hz_per_m * above_m + grown_hz
     speed_hz = speeds.nearest(wanted_hz)
-    pushes_on = (wanted_hz > speed_hz and above_m > 0) or (wanted_hz < speed_hz and above_m < 0)
+    pushes_on = (wanted_hz - speed_hz) * above_m > 0
     return LevelSpeed(speed_hz, integral_hz if pushes_on else grown_hz)
 
 
@@ -96,6 +96,6 @@ def power_speed(
         return Unknown(f"target_power_kw={target_kw:g} must be above zero; off is suggested_speed_hz 0")
     if present_hz is None or present_kw is None:
         return Unknown("the pump's power is not known")
-    if present_hz <= 0 or present_kw <= 0:
+    if present_kw <= 0:
         return speeds.minimum_hz
     return speeds.nearest(present_hz * (target_kw / present_kw) ** (1 / 3))

@@ -8,6 +8,7 @@ lately still counts before a pump is called, and only what is seen now counts be
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +32,10 @@ class InterlockLimits:
 
     def __post_init__(self) -> None:
         """Refuse interlocks that overlap or ask more pumps than there are."""
-        levels = (
-            self.lowest,
-            self.low_low,
-            self.low_low_released,
-            self.high_high_released,
-            self.high_high,
-            self.highest,
-        )
-        if (
-            not self.lowest
-            <= self.low_low
-            < self.low_low_released
-            < self.high_high_released
-            < self.high_high
-            < self.highest
-        ):
+        low, high = (self.low_low, self.low_low_released), (self.high_high_released, self.high_high)
+        levels = (self.lowest, *low, *high, self.highest)
+        rising = all(below < above for below, above in pairwise(levels[1:]))
+        if self.lowest > self.low_low or not rising:
             raise ValueError(
                 "level.minimum <= low_low.stop_below < low_low.release_above < high_high.release_below < "
                 f"high_high.start_above < level.maximum must hold; got {', '.join(map(str, levels))} counts"
