@@ -128,6 +128,7 @@ async def test_a_file_is_stored_with_the_quality_of_each_value_and_told(ingest: 
 
 async def test_who_brought_which_file_is_kept(ingest: Caller) -> None:
     assert await ingest.notes() == []
+    assert await ingest.notes("abay") == []
     report = (await ingest.send()).json()
     [note] = await ingest.notes()
     assert (note["imported_by"], note["file_name"], note["known_at"]) == ("ann", "record.csv", "2026-02-17T21:30:00Z")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headworks.common.historian.files import examine
+from headworks.common.historian.files import ExaminedTable, examine
 from headworks.common.historian.record import Kind
 from headworks.common.historian.report import LevelVolumeReport
 from headworks.common.messages import Quality
@@ -13,8 +13,7 @@ from headworks.waterway.site import Site
 
 def report(station: Site, content: bytes) -> LevelVolumeReport:
     found = examine(content, station, "volume_table")
-    assert found.record is None
-    assert isinstance(found.report, LevelVolumeReport)
+    assert isinstance(found, ExaminedTable)
     return found.report
 
 

@@ -12,6 +12,7 @@ from headworks.common.clock import Clock
 from headworks.common.messages import Award, Basis, Day, Forecast, Instant, Name, Sample
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
+from headworks.ingest.asked_site import asked_site
 from headworks.ingest.collect import AwardCollector
 from headworks.ingest.import_api import add_import_routes
 from headworks.ingest.import_store import ImportStore
@@ -43,10 +44,7 @@ def create_api(
     markets = {name for name, site in sites.items() if sources_of(site).caiso is not None}
 
     def known_site(site: str) -> str:
-        if site not in sites:
-            wrong = FieldProblem(field="site", value=site, expected=f"one of {sorted(sites)}")
-            raise Problem(404, "No such site", errors=[wrong])
-        return site
+        return asked_site(sites, site).site
 
     def in_market(site: str) -> str:
         if known_site(site) not in markets:

@@ -18,12 +18,13 @@ from starlette.datastructures import UploadFile
 from headworks.common.auth import Caller, Engineer, Viewer
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
-from headworks.common.historian.files import examine
+from headworks.common.historian.files import ExaminedRecord, examine
 from headworks.common.historian.mapping import mappings_of
 from headworks.common.historian.report import LevelVolumeReport, RecordReport
 from headworks.common.messages import Name
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.tasks import end
+from headworks.ingest.asked_site import asked_site
 from headworks.ingest.import_store import Brought, ImportNote, ImportStore
 from headworks.waterway.site import Site
 
@@ -76,23 +77,10 @@ def add_import_routes(app: FastAPI, sites: Mapping[str, Site], store: ImportStor
     mappings = {name: mappings_of(site) for name, site in sites.items()}
 
     def importing_site(site: str) -> Site:
-        if site not in sites:
-            wrong = FieldProblem(field="site", value=site, expected=f"one of {sorted(sites)}")
-            raise Problem(404, "No such site", errors=[wrong])
+        found = asked_site(sites, site)
         if not mappings[site]:
             raise Problem(409, "The site has no import mapping", f"the site file of {site} has no section 'import'")
-        return sites[site]
-
-    async def run(job: _Job, site: Site, content: bytes, mapping: str | None, brought: Brought | None) -> Report:
-        """Judge a file and, with `brought`, store it."""
-        try:
-            examined = await asyncio.to_thread(examine, content, site, mapping, job.told("reading"))
-        except ValueError as error:
-            raise Problem(422, "The file cannot be imported", str(error)) from error
-        report = examined.report
-        if examined.record is None or brought is None or not isinstance(report, RecordReport):
-            return report
-        return await store.keep(examined.record, report, brought, clock.now(), job.told("storing"))
+        return found
 
     @app.post(
         "/sites/{site}/imports", response_model=None, status_code=201, openapi_extra=FILE_BODY, responses=RESPONSES
@@ -109,7 +97,7 @@ def add_import_routes(app: FastAPI, sites: Mapping[str, Site], store: ImportStor
         content, name = await _file_of(request)
         brought = None if check else _brought(content, name, caller)
         job = _Job()
-        work = run(job, known, content, mapping, brought)
+        work = _import(job, store, clock, known, mapping, content, brought)
         if "text/event-stream" in request.headers.get("accept", ""):
             return EventSourceResponse(_events(job, asyncio.create_task(work)))
         report = await work
@@ -119,7 +107,28 @@ def add_import_routes(app: FastAPI, sites: Mapping[str, Site], store: ImportStor
     @app.get("/sites/{site}/imports")
     async def imports(site: str, _caller: Viewer, limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> list[ImportNote]:
         """The newest imports, each with who brought it and what was found."""
-        return await store.notes(importing_site(site).site, limit)
+        return await store.notes(asked_site(sites, site).site, limit)
+
+
+async def _import(
+    job: _Job,
+    store: ImportStore,
+    clock: Clock,
+    site: Site,
+    mapping: str | None,
+    content: bytes,
+    brought: Brought | None,
+) -> Report:
+    """Judge a file and, with `brought`, store it."""
+    try:
+        examined = await asyncio.to_thread(examine, content, site, mapping, job.told("reading"))
+    except ValueError as error:
+        raise Problem(422, "The file cannot be imported", str(error)) from error
+    match examined:
+        case ExaminedRecord(record, report) if brought is not None:
+            return await store.keep(record, report, brought, clock.now(), job.told("storing"))
+        case _:
+            return examined.report
 
 
 async def _file_of(request: Request) -> tuple[bytes, str]:

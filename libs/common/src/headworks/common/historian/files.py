@@ -12,22 +12,31 @@ from headworks.waterway.station_site import StationSite
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """What a file holds: a record to keep, or None where it was only to be compared; and its report."""
+class ExaminedRecord:
+    """A record that can be kept."""
 
-    record: Record | None
-    report: RecordReport | LevelVolumeReport
+    record: Record
+    report: RecordReport
 
 
-def examine(content: bytes, site: Site, mapping: str | None, progress: Progress = lambda _: None) -> Examined:
+@dataclass(frozen=True, slots=True)
+class ExaminedTable:
+    """A table of volumes that was compared with the site's curve; there is nothing to keep."""
+
+    report: LevelVolumeReport
+
+
+def examine(
+    content: bytes, site: Site, mapping: str | None, progress: Progress = lambda _: None
+) -> ExaminedRecord | ExaminedTable:
     """Read and judge a file by one of the site's mappings (the first without a name). Raises ValueError."""
     name, found = mapping_of(site, mapping)
     match found:
         case RecordMapping():
             record = record_in(content, site, found, progress)
-            return Examined(record, report_of_record(record, name))
+            return ExaminedRecord(record, report_of_record(record, name))
         case LevelVolumeMapping():
             if not isinstance(site, StationSite):
                 raise ValueError(f"mapping={name!r} is of kind level_volume, and site {site.site} has no tunnel")
             tunnel = site.pumping_station.station.tunnel
-            return Examined(None, report_of_table(compare(content, found, tunnel), site.site, name))
+            return ExaminedTable(report_of_table(compare(content, found, tunnel), site.site, name))
