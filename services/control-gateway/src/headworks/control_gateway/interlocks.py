@@ -102,7 +102,7 @@ def tripped(limits: InterlockLimits, before: Tripped, level: int | None) -> Trip
     stays.
     """
     if level is None:
-        return Tripped(low_low=False, high_high=before.high_high)
+        return Tripped(high_high=before.high_high)
     return Tripped(
         low_low=level < limits.low_low or (before.low_low and level <= limits.low_low_released),
         high_high=level > limits.high_high or (before.high_high and level >= limits.high_high_released),
