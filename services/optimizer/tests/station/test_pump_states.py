@@ -38,10 +38,10 @@ def every_minute(first: int, last: int, frequency_hz: float) -> list[Sample]:
     return [instant(minutes, frequency_hz) for minutes in range(first, last - 1, -1)]
 
 
-def test_a_run_counts_from_its_first_value_in_whole_steps() -> None:
-    record = [*every_minute(60, 45, 0.0), *every_minute(44, 0, 49.0)]
-    assert state(instant(0, 49.0), record) == (True, 2)
-    assert state(instant(0, 49.0), [*every_minute(60, 46, 0.0), *every_minute(45, 0, 49.0)]) == (True, 3)
+@pytest.mark.parametrize(("began_min", "steps"), [(45, 3), (40, 3), (39, 2), (30, 2), (10, 1), (9, 0)])
+def test_a_run_counts_from_the_step_it_began_with(began_min: int, steps: int) -> None:
+    record = [*every_minute(60, began_min + 1, 0.0), *every_minute(began_min, 0, 49.0)]
+    assert state(instant(0, 49.0), record) == (True, steps)
 
 
 def test_what_began_after_the_step_has_run_for_none() -> None:

@@ -36,7 +36,12 @@ GATHER_ATTEMPTS = 10
 MAX_DELIVERIES = 3
 """A job whose worker has died so often is no more tried."""
 PROCESS_START_S = 20.0
-SOLVE_SECONDS = Histogram("headworks_solve_seconds", "build, solve and replay of a run", ["site"])
+SOLVE_SECONDS = Histogram(
+    "headworks_solve_seconds",
+    "build, solve and replay of a run",
+    ["site"],
+    buckets=(0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 15, 30, 60, 120),
+)
 
 
 @dataclass

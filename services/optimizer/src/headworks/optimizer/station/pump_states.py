@@ -11,15 +11,17 @@ RUNNING_ABOVE_HZ = 1.0
 """Below it is the noise of a pump that stands."""
 MOST_GAP = timedelta(minutes=15)
 """Beyond a longer time without a value nobody knows how the pump stood."""
+LATE = timedelta(minutes=5)
+"""A start or stop of a step's own may be seen so late: the station starts one pump a minute. The gateway keeps runs in full."""
 WHOLE = 0.9
 """A quarter hour whose mean is at least so much of what the pump ran at after it was run through."""
 
 
 def pump_state(resource: str, newest: Sample, record: Sequence[Sample], grid: TimeGrid) -> PumpState:
-    """The state of the newest value, for the whole steps since it began; and the hours that the pump ran in the record."""
+    """The state of the newest value, for the whole steps since the one it began with; and the hours that the pump ran."""
     frequency_hz = newest.value or 0.0
     since = _since(frequency_hz, newest.valid_at, record)
-    steps = max(0, (grid.start - since) // grid.step)
+    steps = max(0, (grid.start - since + LATE) // grid.step)
     return PumpState(resource=resource, on=_running(frequency_hz), steps=steps, hours_run=_hours_run(record))
 
 
