@@ -8,6 +8,7 @@ from headworks.common.historian.files import ExaminedTable, examine
 from headworks.common.historian.record import Kind
 from headworks.common.historian.report import LevelVolumeReport
 from headworks.common.messages import Quality
+from headworks.common.sites import read_sites
 from headworks.waterway.site import Site
 
 
@@ -46,3 +47,9 @@ def test_rows_that_cannot_be_compared_are_named(station: Site) -> None:
 def test_a_table_without_any_row_to_compare_is_refused(station: Site) -> None:
     with pytest.raises(ValueError, match="no row has a level in 'Level L1 m'"):
         report(station, "Level L1 m,Volume V m³\nx,1\n".encode())
+
+
+def test_a_site_without_a_tunnel_has_none_to_compare_with(station: Site, sites_folder: Path) -> None:
+    afterbay = read_sites(sites_folder)["abay"].model_copy(update={"import": station.section("import")})
+    with pytest.raises(ValueError, match="site abay has no tunnel"):
+        examine(b"", afterbay, "volume_table")

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from headworks.common.historian import cells
@@ -182,6 +183,31 @@ def test_a_mapping_may_have_a_zone_of_its_own(read: Read) -> None:
 def test_times_with_an_offset_say_themselves_when_they_are(read: Read) -> None:
     time = {"column": "time", "formats": ["%Y-%m-%dT%H:%M%z"]}
     assert read("2026-02-17T11:00+01:00,1,900\n", time=time).grid.stamps == (START,)
+
+
+def is_clear(instant: datetime, zone: ZoneInfo) -> bool:
+    local = instant.astimezone(zone).replace(tzinfo=None)
+    return len({local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}) == 1
+
+
+CHANGES = [datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 8), (3, 29), (4, 5), (10, 25), (11, 1))]
+
+
+@given(
+    st.one_of(
+        st.integers(0, 87_600).map(lambda hours: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=hours)),
+        st.sampled_from([change - timedelta(hours=14) for change in CHANGES]),
+    ),
+    st.sampled_from(["Europe/Helsinki", "America/Los_Angeles", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+def test_what_was_written_in_local_time_is_read_as_it_was(read: Read, start: datetime, zone: str) -> None:
+    instants = [start + i * QUARTER for i in range(160)]
+    assume(is_clear(instants[0], ZoneInfo(zone)))
+    rows = "".join(f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M},1,900\n" for at in instants)
+    record = read(rows, time={"column": "time", "formats": ["%Y-%m-%d %H:%M"], "zone": zone})
+    assert record.grid.stamps[: len(instants)] == tuple(instants)
+    assert {f.quality for f in record.findings} <= {None, SUSPECT}
 
 
 # ---------------------------------------------------------------- files
