@@ -1,6 +1,5 @@
 """The whole system as processes, for tests that see what a user sees. A module says which sites and how fast by SETUP."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +18,14 @@ def system(
     folder = tmp_path_factory.mktemp("stack")
     sites = folder / "sites"
     sites.mkdir()
-    shutil.copy(sites_folder / f"{setup.site}.yaml", sites)
+    name = f"{setup.site}.yaml"
+    (sites / name).write_text(setup.site_file(sites_folder / name), encoding="utf-8")
     stack = Stack(folder / "run", Options(sites=sites, epoch=setup.epoch, speed=setup.speed))
     running = System(stack, setup.site)
     try:
         for _step in stack.start():
             pass
-        running.wait(running.all_planned, "a first plan is in force", 60)
+        running.wait(running.all_planned, "a first plan is in force", 120)
         yield running
     except BaseException:
         for log in sorted(stack.folder.glob("*.log")):

@@ -1,14 +1,17 @@
 """A running system, and the ways a user or an operator reaches it."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from operator import getitem
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import httpx
+import yaml
 
 from headworks.common.auth import Issuer, Role
 from headworks.common.stack import Stack
@@ -18,17 +21,43 @@ LIMITS_MW = (0.8, 5.8)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The site of a system, when its plant's clock begins, and how fast it goes."""
+    """The site of a system, when its plant's clock begins, and how fast it goes.
+
+    `changes` stand in for what the site file says, by its path there, where a scaled clock leaves too little real time for it or
+    would make a test wait too long.
+    """
 
     site: str
     epoch: datetime
     speed: float
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+    def site_file(self, original: Path) -> str:
+        """The text of the site file for this system."""
+        content = yaml.safe_load(original.read_text(encoding="utf-8"))
+        for path, value in self.changes.items():
+            *sections, name = path.split(".")
+            section = functools.reduce(getitem, sections, content)
+            assert name in section, path
+            section[name] = value
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 ABAY = Setup("abay", datetime(2026, 2, 17, 8, 30, tzinfo=UTC), 240.0)
 """The day of the real award."""
-BLOMINMAKI = Setup("blominmaki", datetime(2026, 2, 17, 14, 0, tzinfo=UTC), 90.0)
-"""A quarter hour, and with it a solve, every ten seconds."""
+BLOMINMAKI = Setup(
+    "blominmaki",
+    datetime(2026, 2, 17, 14, 0, tzinfo=UTC),
+    60.0,
+    {
+        "schedule.time_limit": "4 s",
+        "pumping_station.rules.minimum_run": "30 min",
+        "pumping_station.rules.minimum_rest": "30 min",
+        "control.pumps.minimum_run": "30 min",
+        "control.pumps.minimum_rest": "30 min",
+    },
+)
+"""A quarter hour, and with it a solve, every fifteen seconds; a pump may change after half a minute."""
 
 
 @dataclass
@@ -123,11 +152,17 @@ class System:
             }
             for h in range(hours)
         ]
+        return self.submit_intervals(submission_id, intervals, priority)
+
+    def submit_intervals(
+        self, submission_id: str, intervals: list[dict[str, Any]], priority: int = 50
+    ) -> httpx.Response:
+        """A vendor's plan of these intervals."""
         body = {
             "submission_id": submission_id,
             "publisher": "vendor",
-            "site": "abay",
-            "created_at": start.isoformat(),
+            "site": self.site,
+            "created_at": self.now().isoformat(),
             "priority": priority,
             "intervals": intervals,
         }

@@ -16,8 +16,8 @@ from headworks.simulators.units import in_unit
 STEP = timedelta(seconds=5)
 HISTORY, PAST = timedelta(days=15), timedelta(days=14, hours=2)
 """So much does the historian keep, and so much of it is there at the start."""
-FLOOD_M3H = 100000.0
-"""What flows in besides while the world is told to flood the tunnel: it is full within two hours, whatever the pumps do."""
+FLOOD_M3H = 200000.0
+"""What flows in besides while the world is told to flood the tunnel: it is full after an hour, whatever the pumps do."""
 SHIFT = timedelta(hours=2)
 """In the past, the operators chose the pumps anew every so often."""
 KEPT_LEVEL_M, DRAINS_IN_H, MOST_M3H = 3.0, 6.0, 10000.0

@@ -1,0 +1,178 @@
+"""The station's loop: levels and prices in, a schedule solved, eight speeds and run commands verified, the tunnel answers.
+
+Above the plan stand the interlocks; beside it, each PLC is for itself; and without the optimizer the last plan goes on.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from e2e_system import BLOMINMAKI, System
+
+from headworks.common.demo_looks import stands_as_planned
+
+SETUP = BLOMINMAKI
+pytestmark = pytest.mark.timeout(240)
+QUARTER = timedelta(minutes=15)
+PUMPS = {f"P{group}_{k}" for group in (1, 2) for k in (1, 2, 3, 4)}
+
+
+def test_every_pump_stands_as_the_plan_asks_and_the_journal_says_why(system: System) -> None:
+    assert system.resources().keys() == PUMPS
+    system.wait(lambda: _as_planned(system) == PUMPS, "all pumps stand as planned", 60)
+    system.wait(lambda: _machines_follow(system), "the machines follow their registers", 20)
+    plans = {name: resource["plan_id"] for name, resource in system.resources().items()}
+    assert len(set(plans.values())) == len(PUMPS)
+    system.wait(lambda: _verified(system) != [], "an order is verified", 60)
+    for entry in _verified(system):
+        assert entry["plan_id"] is not None, entry
+
+
+def test_a_run_names_its_inputs_and_keeps_the_rules_or_says_which_cannot_hold(system: System) -> None:
+    found = system.get("optimizer", "/sites/blominmaki/runs/latest")
+    run, solution = found["run"], found["solution"]
+    uses = {use["series"]: use["source"] for use in run["inputs"]}
+    assert uses["tunnel_level_m"] == "pi"
+    assert uses["tunnel_inflow_m3s"] == "pi"
+    assert uses["day_ahead_price_eur_per_mwh"] == "entsoe"
+    assert len(solution["steps"]) == 96
+    assert (run["status"] == "RELAXED") == bool(solution["relaxations"])
+    speeds_hz = [sorted(step["frequency_hz"].values()) for step in solution["steps"]]
+    assert all(hertz == 0 or 47.8 <= hertz <= 50.0 for step in speeds_hz for hertz in step)
+    if run["status"] == "SOLVED":
+        assert all(step[-1] > 0 for step in speeds_hz), "a pump always runs"
+        assert all(step["level_m"] <= 8.0 for step in solution["steps"])
+
+
+def test_the_tunnels_level_follows_the_forecast(system: System) -> None:
+    now = system.now()
+    run = system.get("optimizer", "/sites/blominmaki/runs/latest")
+    end, level_m = next((end, level_m) for end, level_m in _forecast(run) if end > now)
+    system.wait(lambda: system.now() > end + timedelta(minutes=2), "the quarter hour passes", 60)
+    system.wait(lambda: _level_m(system, end) is not None, "the level at its end is measured", 30)
+    assert _level_m(system, end) == pytest.approx(level_m, abs=0.15)
+
+
+def test_a_plc_that_hangs_delays_its_own_pumps_alone(system: System) -> None:
+    running = min(_running(system))
+    busy, other = ("pumps-1", "pumps-2") if running.startswith("P1") else ("pumps-2", "pumps-1")
+    beside = {name for name in PUMPS if name[:2] == running[:2]}
+    system.fault(other, "hang")
+    system.wait(lambda: _reachable(system) == beside, "half the pumps are lost")
+    system.wait_raised("plc_lost")
+    written = _writes(system, busy)
+    assert _submit(system, "while-a-plc-hangs", {running: 48.35}).status_code == 201
+    system.wait(lambda: system.resources()[running]["read_back"] == pytest.approx(48.35), "its speed is verified", 30)
+    assert _writes(system, busy) > written
+    system.fault(other, "none")
+    system.wait(lambda: _reachable(system) == PUMPS, "the others are back")
+    system.settle("plc_lost")
+    _cancel_vendor(system)
+
+
+def test_without_the_optimizer_the_last_plan_goes_on(system: System) -> None:
+    system.wait(lambda: _as_planned(system) == PUMPS, "all pumps stand as planned", 60)
+    system.stack.kill("optimizer")
+    try:
+        before = {name: r["plan_id"] for name, r in system.resources().items()}
+        then = system.now() + QUARTER
+        system.wait(lambda: system.now() > then, "a quarter hour passes", 60)
+        system.wait(lambda: _as_planned(system) == PUMPS, "all pumps stand as planned", 60)
+        now = {name: r["plan_id"] for name, r in system.resources().items()}
+        assert all(now[name] != before[name] for name in PUMPS), "each quarter hour has a plan of its own"
+        assert not any(r["fail_safe"] or r["refused"] for r in system.resources().values())
+    finally:
+        system.stack.launch("optimizer")
+        system.stack.await_ready("optimizer")
+
+
+def test_a_tunnel_that_floods_starts_pumps_that_the_plan_would_have_off(system: System) -> None:
+    one = min(_running(system))
+    speeds = {name: 49.0 if name == one else 0.0 for name in PUMPS}
+    assert _submit(system, "one-pump-alone", speeds).status_code == 201
+    system.wait(lambda: _requested(system) == speeds, "the plan asks one pump alone")
+    system.wait(lambda: _running(system) == {one}, "the others have stopped", 60)
+    system.fault("inflow", "flood")
+    system.wait(lambda: _state(system)["interlock"] == "high_high", "the interlock is in force", 90)
+    system.fault("inflow", "none")
+    system.wait(lambda: len(_running(system)) >= 4, "four pumps run", 30)
+    assert _requested(system) == speeds, "they run against the plan"
+    assert all(system.plant()["pumps"][name]["commanded"] for name in _running(system))
+    system.wait_raised("interlock")
+    assert system.plant()["overflow_m3"] == 0
+    system.wait(lambda: _state(system)["interlock"] is None, "the level is below its release", 120)
+    _cancel_vendor(system)
+
+
+def _state(system: System) -> Any:
+    return system.get("control_gateway", "/sites/blominmaki/state")
+
+
+def _as_planned(system: System) -> set[str]:
+    return {name for name, resource in system.resources().items() if stands_as_planned(resource)}
+
+
+def _reachable(system: System) -> set[str]:
+    return {name for name, resource in system.resources().items() if resource["link_up"]}
+
+
+def _running(system: System) -> set[str]:
+    return {name for name, resource in system.resources().items() if resource["running"]}
+
+
+def _requested(system: System) -> dict[str, float | None]:
+    return {name: resource["requested"] for name, resource in system.resources().items()}
+
+
+def _verified(system: System) -> list[dict[str, Any]]:
+    entries = system.get("control_gateway", "/sites/blominmaki/journal", limit="500")
+    return [entry for entry in entries if entry["outcome"] == "verified"]
+
+
+def _forecast(run: dict[str, Any]) -> list[tuple[datetime, float]]:
+    """A run's levels at the ends of its quarter hours."""
+    return [(datetime.fromisoformat(step["start"]) + QUARTER, step["level_m"]) for step in run["solution"]["steps"]]
+
+
+def _machines_follow(system: System) -> bool:
+    """Whether what turns in the plant is what the PLCs were told, at the speeds that they read back."""
+    machines, resources = system.plant()["pumps"], system.resources()
+    return all(
+        machine["running"] == machine["commanded"] == resources[name]["run_commanded"]
+        and abs(machine["frequency_hz"] - (resources[name]["read_back"] if machine["commanded"] else 0.0)) < 0.02
+        for name, machine in machines.items()
+    )
+
+
+def _level_m(system: System, at: datetime) -> float | None:
+    window = {"start": at.isoformat(), "end": (at + timedelta(seconds=1)).isoformat(), "basis": "instant"}
+    samples = system.get("ingest", "/sites/blominmaki/series/tunnel_level_m/values", **window)
+    return float(samples[0]["value"]) if samples else None
+
+
+def _writes(system: System, plc: str) -> int:
+    """How many orders a PLC was given since it began."""
+    return sum(len(writes) for writes in system.world("/plants/blominmaki/writes")[plc].values())
+
+
+def _submit(system: System, submission_id: str, speeds_hz: dict[str, float]) -> httpx.Response:
+    """A vendor's plan for twelve hours from now on, above the optimizer's priority: each pump at one speed (0: off)."""
+    start = system.now().replace(second=0, microsecond=0)
+    intervals = [
+        {
+            "resource": resource,
+            "resource_type": "PUMP",
+            "interval_start": start.isoformat(),
+            "interval_end": (start + timedelta(hours=12)).isoformat(),
+            "targets": {"kind": "pump", "suggested_speed_hz": hertz},
+        }
+        for resource, hertz in speeds_hz.items()
+    ]
+    return system.submit_intervals(submission_id, intervals)
+
+
+def _cancel_vendor(system: System) -> None:
+    for plan in system.get("plans", "/plans/active", station="blominmaki"):
+        if plan["publisher"] == "vendor":
+            assert system.call("POST", "plans", f"/plans/{plan['plan_id']}/cancel").is_success
