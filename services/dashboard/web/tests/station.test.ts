@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { notPublished } from "../src/station/chart-options";
-import { lastEmptied, levelStanding, nextEmptied, powerNow, priceNow, pricesKnownUntil, pumpNow, stepNow } from "../src/station/figures";
+import { askedInVain, lastEmptied, levelStanding, nextEmptied, powerNow, priceNow, pricesKnownUntil, pumpNow, stepNow } from "../src/station/figures";
 import { guessedPrices, inflowBand, inflowForecast, knownPrices, levelForecast, plannedOutflow, pumpsOn } from "../src/station/series";
 import { inWords, strip } from "../src/station/strip";
 import { at, input, NOW, resource, span, stationView, step } from "./sample";
@@ -51,6 +51,13 @@ describe("pumps now", () => {
   it("are not known without either, never standing", () => {
     expect(pumpNow(stationView(), first, NOW)).toMatchObject({ running: null, hz: null });
     expect(pumpNow(stationView({ inputs: [input("p1_1_frequency_hz", null, 0)] }), first, NOW).running).toBeNull();
+  });
+  it("do not what the plan asks while a rest or a run is not over, or a person leads", () => {
+    const asked = (requested: number | null, running: boolean | null) =>
+      askedInVain({ pump: first, resource: resource({ requested }), running, hz: null, power: undefined });
+    expect(asked(50, false)).toBe(50);
+    expect(asked(0, true)).toBe(0);
+    expect([asked(50, true), asked(0, false), asked(null, true), asked(50, null)]).toEqual([null, null, null, null]);
   });
   it("take the sum of their powers, and nobody knows it while one is not known", () => {
     const view = stationView({ inputs: [input("p1_1_power_mw", 200, 0), input("p1_2_power_mw", 0, 0)] });

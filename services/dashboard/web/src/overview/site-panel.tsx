@@ -43,38 +43,47 @@ export function SitePanel({ site, session, onSignedOut, onWaiting }: Props) {
         <p className="asking">Loading …</p>
       ) : (
         <>
-          <OfKind view={view} plantMs={plantMs} />
+          <Figures view={view} plantMs={plantMs} />
+          <Alarms view={view} plantMs={plantMs} session={session} onDone={refresh} />
+          <Drawing view={view} plantMs={plantMs} />
           <section className="card" aria-label="Latest run">
             <h2>Latest run</h2>
             <RunStateLine run={view.newest_run} news={live.run} view={view} plantMs={plantMs} />
             {view.schedule?.next_action && <p className="detail">{view.schedule.next_action}</p>}
           </section>
-          <Alarms view={view} plantMs={plantMs} session={session} onDone={refresh} />
         </>
       )}
     </section>
   );
 }
 
-function OfKind({ view, plantMs }: { view: View; plantMs: number }) {
+interface OfKind {
+  view: View;
+  plantMs: number;
+}
+
+function Figures({ view, plantMs }: OfKind) {
+  switch (view.model) {
+    case "afterbay":
+      return <AfterbayFigures view={view} plantMs={plantMs} />;
+    case "pumping_station":
+      return <StationFigures view={view} plantMs={plantMs} />;
+  }
+}
+
+function Drawing({ view, plantMs }: OfKind) {
   switch (view.model) {
     case "afterbay":
       return (
-        <>
-          <AfterbayFigures view={view} plantMs={plantMs} />
-          <section className="card" aria-label="Elevation of the next day">
-            <AfterbayChart view={view} plantMs={plantMs} />
-          </section>
-        </>
+        <section className="card" aria-label="Elevation of the next day">
+          <AfterbayChart view={view} plantMs={plantMs} />
+        </section>
       );
     case "pumping_station":
       return (
-        <>
-          <StationFigures view={view} plantMs={plantMs} />
-          <section className="card" aria-label="Level of the next day">
-            <StationChart view={view} plantMs={plantMs} />
-          </section>
-        </>
+        <section className="card" aria-label="Level of the next day">
+          <StationChart view={view} plantMs={plantMs} />
+        </section>
       );
   }
 }

@@ -37,6 +37,12 @@ export function pumpNow(view: StationView, pump: Pump, plantMs: number): PumpNow
   return { pump, resource, running: read?.running ?? (hz === null ? null : hz > 0), hz, power: series("power_mw") };
 }
 
+/** What the plan asks of a pump [Hz, 0: stand] where that is not what it does; null where it is, or where one of both is not known. */
+export function askedInVain({ resource, running }: PumpNow): number | null {
+  const asked = resource?.requested ?? null;
+  return asked === null || running === null || asked > 0 === running ? null : asked;
+}
+
 function fresh(input: Input | undefined, plantMs: number): number | null {
   return input === undefined || isStale(input, plantMs) ? null : input.value;
 }

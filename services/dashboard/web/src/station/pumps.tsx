@@ -3,7 +3,7 @@ import type { StationView } from "../api/types";
 import { agreement, writtenSetpoint, type Agreement } from "../model/figures";
 import { clockTime, digitsOf, localTicks, NOT_KNOWN, number, quantity } from "../model/format";
 import { Mark, type Kind } from "../parts/marks";
-import { pumpNow, type PumpNow } from "./figures";
+import { askedInVain, pumpNow, type PumpNow } from "./figures";
 import { inWords, strip, type Piece } from "./strip";
 
 const AHEAD_MS = 24 * 3600 * 1000;
@@ -87,6 +87,7 @@ function Row({ view, now, startMs }: { view: StationView; now: PumpNow; startMs:
   const { pump, resource } = now;
   const written = resource === undefined ? null : writtenSetpoint(resource, view.setpoints);
   const [kind, words] = resource === undefined ? AGREEMENTS["not known"] : AGREEMENTS[agreement(resource, written)];
+  const asked = askedInVain(now);
   const pieces = strip(view.plan ?? [], pump.resource, startMs, startMs + AHEAD_MS, view.limits);
   return (
     <tr data-testid={`pump-${pump.resource}`}>
@@ -95,6 +96,11 @@ function Row({ view, now, startMs }: { view: StationView; now: PumpNow; startMs:
       </th>
       <td data-label="Now">
         <Running now={now} view={view} />
+        {asked !== null && (
+          <small className="asked">
+            <Mark kind="note" /> the plan asks {asked > 0 ? quantity(asked, "Hz") : "to stand"}: {resource?.reason}
+          </small>
+        )}
       </td>
       <td className="value" data-label="Setpoint">{resource === undefined ? NOT_KNOWN : resource.run_commanded === false ? "stand" : setpointText(written)}</td>
       <td data-label="Read-back">
