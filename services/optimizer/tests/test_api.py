@@ -304,7 +304,7 @@ WRONG_EDITS: list[tuple[dict[str, object], str]] = [
     ({"setpoint_mw": [1.0] * 3}, "setpoint_mw"),
     ({"setpoint_mw": [1.0] * 5}, "setpoint_mw"),
     ({"setpoint_mw": []}, "body.setpoint_mw"),
-    ({"frequency_hz": {"P1_1": [50.0] * 4}}, "setpoint_mw"),
+    ({"setpoint_mw": [1.0] * 4, "frequency_hz": {"P1_1": [50.0] * 4}}, "frequency_hz"),
     ({"setpoint_mw": [1.0, "much", 1.0, 1.0]}, "body.setpoint_mw.1"),
     ({"setpoint_mw": [1.0, None, 1.0, 1.0]}, "body.setpoint_mw.1"),
     ({"setpoint_mw": [1.0] * 4, "more": 1}, "body.more"),

@@ -113,7 +113,7 @@ async def test_edited_frequencies_are_simulated_and_their_breaches_named(
 
 WRONG_EDITS: list[tuple[dict[str, object], str]] = [
     ({}, "frequency_hz"),
-    ({"setpoint_mw": [1.0] * STEPS}, "frequency_hz"),
+    ({"setpoint_mw": [1.0] * STEPS, "frequency_hz": {"P1_4": [50.0] * STEPS}}, "setpoint_mw"),
     ({"frequency_hz": {"P9_9": [50.0] * STEPS}}, "frequency_hz.P9_9"),
     ({"frequency_hz": {"P1_4": [50.0] * (STEPS - 1)}}, "frequency_hz.P1_4"),
     ({"frequency_hz": {"P1_4": [50.0] * (STEPS + 1)}}, "frequency_hz.P1_4"),

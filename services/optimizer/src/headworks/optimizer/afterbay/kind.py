@@ -114,6 +114,9 @@ class AfterbayKind:
     def recalculated(self, _run: Run, case: Case, _answer: Solution | None, edited: EditedSchedule) -> list[Hour]:
         """A forward simulation of the run's case. Raises Problem."""
         wrong = setpoint_faults(self.site, case, edited.setpoint_mw)
+        if edited.frequency_hz is not None:
+            expected = "nothing: an afterbay has setpoints"
+            wrong.append(FieldProblem(field="frequency_hz", value=len(edited.frequency_hz), expected=expected))
         if wrong or edited.setpoint_mw is None:
             raise Problem(422, "The request is not valid", errors=wrong)
         try:

@@ -122,6 +122,9 @@ class StationKind:
         if answer is None or not answer.steps:
             raise Problem(404, "The run has no schedule", f"run_id={run.run_id}: {run.status_reason or run.stage}")
         wrong = frequency_faults(self.site, len(answer.steps), edited.frequency_hz)
+        if edited.setpoint_mw is not None:
+            expected = "nothing: a pumping station has frequencies"
+            wrong.append(FieldProblem(field="setpoint_mw", value=len(edited.setpoint_mw), expected=expected))
         if wrong or edited.frequency_hz is None:
             raise Problem(422, "The request is not valid", errors=wrong)
         return recalculated(self.site, case, answer.steps, edited.frequency_hz)
