@@ -1,7 +1,7 @@
 /** The pumps, one a row: how each stands now, what its registers hold, and its plan of the next 24 hours as a strip. */
 import type { StationView } from "../api/types";
 import { agreement, writtenSetpoint, type Agreement } from "../model/figures";
-import { clockTime, digitsOf, localTicks, NOT_KNOWN, number, quantity } from "../model/format";
+import { clockTime, digitsOf, localTicks, NOT_KNOWN, number, quantity, when } from "../model/format";
 import { Mark, type Kind } from "../parts/marks";
 import { askedInVain, pumpNow, type PumpNow } from "./figures";
 import { inWords, strip, type Piece } from "./strip";
@@ -49,7 +49,7 @@ export function Pumps({ view, plantMs }: Props) {
         </thead>
         <tbody>
           {view.pumps.map((pump) => (
-            <Row key={pump.resource} view={view} now={pumpNow(view, pump, plantMs)} startMs={startMs} />
+            <Row key={pump.resource} view={view} now={pumpNow(view, pump, plantMs)} startMs={startMs} plantMs={plantMs} />
           ))}
         </tbody>
       </table>
@@ -83,7 +83,7 @@ function Hours({ view, startMs }: { view: StationView; startMs: number }) {
   );
 }
 
-function Row({ view, now, startMs }: { view: StationView; now: PumpNow; startMs: number }) {
+function Row({ view, now, startMs, plantMs }: Props & { now: PumpNow; startMs: number }) {
   const { pump, resource } = now;
   const written = resource === undefined ? null : writtenSetpoint(resource, view.setpoints);
   const [kind, words] = resource === undefined ? AGREEMENTS["not known"] : AGREEMENTS[agreement(resource, written)];
@@ -95,7 +95,7 @@ function Row({ view, now, startMs }: { view: StationView; now: PumpNow; startMs:
         <b>{pump.name}</b> <small>{pump.make}</small>
       </th>
       <td data-label="Now">
-        <Running now={now} view={view} />
+        <Running now={now} view={view} plantMs={plantMs} />
         {asked !== null && (
           <small className="asked">
             <Mark kind="note" /> the plan asks {asked > 0 ? quantity(asked, "Hz") : "to stand"}: {resource?.reason}
@@ -124,7 +124,7 @@ function setpointText(hz: number | null): string {
   return hz === null ? "none yet" : quantity(hz, "Hz");
 }
 
-function Running({ now, view }: { now: PumpNow; view: StationView }) {
+function Running({ now, view, plantMs }: Props & { now: PumpNow }) {
   if (now.running === null) {
     return (
       <span className="unknown">
@@ -134,11 +134,20 @@ function Running({ now, view }: { now: PumpNow; view: StationView }) {
   }
   const ordered = now.resource?.run_commanded ?? now.running;
   const turning = ordered === now.running ? null : <small> ordered to {ordered ? "run" : "stand"}</small>;
-  if (!now.running) return <span className="standing">standing{turning}</span>;
+  const since = now.resource?.run_since ? <small> since {when(now.resource.run_since, view.time_zone, plantMs)}</small> : null;
+  if (!now.running) {
+    return (
+      <span className="standing">
+        standing{since}
+        {turning}
+      </span>
+    );
+  }
   return (
     <span>
       <i className="turning" aria-hidden="true" /> runs <b>{quantity(now.hz, "Hz")}</b>{" "}
       <small>{quantity(now.power?.value, view.units.power, digitsOf(view.units.power))}</small>
+      {since}
       {turning}
     </span>
   );
