@@ -90,6 +90,12 @@ def test_what_is_wrong_is_refused_by_field_and_value(
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["", "Quarter hours", "q" * 51])
+def test_a_mapping_has_a_plain_name(station: Site, name: str) -> None:
+    with pytest.raises(ValueError, match="String should match pattern"):
+        mappings_of(with_import(station, {name: RECORD}))
+
+
 @pytest.mark.parametrize(
     ("header", "unit"),
     [("Price 1: high (EUR/kWh)", "EUR/kWh"), ("L1 [m]", "m"), ("L1 (north) (m)", "m"), ("Level", None), ("()", None)],

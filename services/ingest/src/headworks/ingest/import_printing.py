@@ -1,7 +1,7 @@
 """A report on the terminal: tables of the series and of what was found."""
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headworks.common.historian.report import KindReport, LevelVolumeReport, RecordReport
 from headworks.common.messages import Quality
@@ -39,9 +39,9 @@ def _series(report: RecordReport) -> Table:
 
 
 def _kinds(kinds: tuple[KindReport, ...]) -> Table:
-    table = Table("found", "values are", "times", "first in row", "at", "what", title="What was found")
+    table = Table(Column("found", no_wrap=True), "values", "times", "row", "the first of them", title="What was found")
     for k in kinds:
-        at = f"{k.first.stamp:%Y-%m-%d %H:%MZ}" if k.first.stamp else ""
-        quality = k.quality.value if k.quality else "as they are"
-        table.add_row(k.kind.value, quality, str(k.count), str(k.first.row or ""), at, k.first.text)
+        at = f"{k.first.stamp:%Y-%m-%d %H:%MZ}: " if k.first.stamp else ""
+        quality = k.quality.value if k.quality else "as is"
+        table.add_row(k.kind.value, quality, str(k.count), str(k.first.row or ""), at + k.first.text)
     return table

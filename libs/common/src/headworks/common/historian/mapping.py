@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from headworks.common.messages import MEANS
 from headworks.waterway.quantities import CubicMetres, CubicMetresPerSecond, Hertz, Megawatts, Seconds, in_unit
@@ -158,7 +158,8 @@ class LevelVolumeMapping(_Layout):
 
 
 Mapping = Annotated[RecordMapping | LevelVolumeMapping, Field(discriminator="kind")]
-_Mappings: TypeAdapter[dict[str, Mapping]] = TypeAdapter(dict[str, Mapping])
+MappingName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_\-]{0,49}$")]
+_Mappings: TypeAdapter[dict[MappingName, Mapping]] = TypeAdapter(dict[MappingName, Mapping])
 
 
 def mappings_of(site: Site) -> dict[str, RecordMapping | LevelVolumeMapping]:
