@@ -20,7 +20,7 @@ RESTING = {"P1_1": 12, "P1_2": 20, "P1_3": 96, "P2_1": 40, "P2_2": 25, "P2_3": 1
 
 
 def dry_day() -> StationInputs:
-    """No rain for two weeks, and the last emptying is a day ago: the tunnel is to be emptied in the cheap hours of the night."""
+    """No rain for a week, and the last emptying is a day ago: the tunnel is to be emptied in the cheap hours of the night."""
     return _inputs(_dry_m3s, level_m=2.6)
 
 
@@ -36,13 +36,17 @@ def storm_day() -> StationInputs:
 
 
 def _dry_m3s(at: datetime) -> float:
-    """Least before dawn, most in the evening."""
-    return DRY_M3_PER_DAY / 86_400 * (1 + 0.35 * math.sin(2 * math.pi * (_hour(at) - 11) / 24))
+    """Least before dawn, most in the evening, no two days the same; and what was left of a rain eight days ago."""
+    days = (at - START) / timedelta(days=1)
+    usual = DRY_M3_PER_DAY / 86_400 * (1 + 0.35 * math.sin(2 * math.pi * (_hour(at) - 11) / 24))
+    since_rain_days = days + 8
+    rain = 1.5 * (since_rain_days / 0.2) * math.exp(1 - since_rain_days / 0.2) if since_rain_days > 0 else 0.0
+    return usual * (1 + 0.04 * math.sin(2 * math.pi * days / 3.3) + rain)
 
 
 def _price_eur_per_mwh(at: datetime) -> float:
-    """Cheap at night, dearest in the evening."""
-    return 55 + 35 * math.sin(2 * math.pi * (_hour(at) - 12) / 24)
+    """Cheapest before dawn, dearest in the late afternoon."""
+    return 55 + 35 * math.sin(2 * math.pi * (_hour(at) - 8) / 24)
 
 
 def _hour(at: datetime) -> float:
