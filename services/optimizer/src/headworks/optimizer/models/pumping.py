@@ -1,6 +1,7 @@
 """The pumping station's schedule as a mixed-integer program with the volume as the state, linear about a reference.
 
-Sets        t ∈ T, steps of the horizon, the last a tail of longer ones without integers; g ∈ G, groups of pumps planned alike; d ∈ D, dry days still to be emptied
+Sets        t ∈ T, steps of the horizon, the last a tail of longer ones without integers; g ∈ G, groups of pumps planned
+            alike; d ∈ D, dry days still to be emptied
 Data        flow and energy of a group's pump at least and full speed, and their change with the volume; inflow, price,
             volumes of the limits (pumping_data.py)
 Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them at full speed, in parts; start_gt, stop_gt;
@@ -8,7 +9,7 @@ Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them a
             idle_t [pumps], what gives way, each at its price; rise_t, fall_t [dam³] of the outflow;
             empty_s (binary), the step that ends empty, and kept_d, a dry day that is not emptied
 Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, floor, lowest,
-            smooth, emptied, emptied_by
+            wanted, smooth, emptied, emptied_by
 
 Minimum runs and rests are the aggregated inequalities: the starts of the last n steps are among those on, the stops of the
 last n among those off. For pumps alike these are exact, with no product of variables and no big number.
@@ -22,6 +23,9 @@ import pulp
 from headworks.optimizer.models.pumping_data import DAM3, GroupStep, PumpingData
 
 LE, EQ, GE = pulp.LpConstraintLE, pulp.LpConstraintEQ, pulp.LpConstraintGE
+LAST = 1000.0
+"""What gives way last costs so many times a level above its maximum: more than that would over a whole schedule."""
+WANTED = 4.0
 Columns = list[pulp.LpVariable]
 Terms = dict[pulp.LpVariable, float]
 
@@ -51,6 +55,7 @@ def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
     _add_pumps_on(problem)
     _add_outflow(problem)
     _add_levels(problem)
+    _add_wanted_volume(problem)
     _add_smoothness(problem)
     _add_emptying(problem)
     _add_energy(problem)
@@ -82,7 +87,7 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
         fast=columns("fast", pulp.LpContinuous),
         start=columns("start", pulp.LpContinuous),
         stop=columns("stop", pulp.LpContinuous),
-        volume=[lp.add_variable(f"volume_{t:03d}", 0, data.highest_dam3) for t in steps],
+        volume=[lp.add_variable(f"volume_{t:03d}", 0) for t in steps],
         empty=[],
         terms={},
     )
@@ -170,7 +175,7 @@ def _give(problem: PumpingProblem, kind: str, price: float) -> Columns:
 
 def _add_pumps_on(problem: PumpingProblem) -> None:
     """pumps_on_t: at least so many pumps are on."""
-    idle = _give(problem, "idle", problem.data.weights.violation_eur)
+    idle = _give(problem, "idle", LAST * problem.data.weights.violation_eur)
     for t in range(problem.data.horizon):
         terms: Terms = dict.fromkeys([of_group[t] for of_group in problem.on], 1.0)
         _row(problem, f"pumps_on_{t:03d}", {**terms, idle[t]: 1.0}, GE, problem.data.rules.minimum_pumps_on)
@@ -179,7 +184,7 @@ def _add_pumps_on(problem: PumpingProblem) -> None:
 def _add_outflow(problem: PumpingProblem) -> None:
     """outflow_t: the plant takes at most so much."""
     data = problem.data
-    above = _give(problem, "above_outflow", data.weights.violation_eur)
+    above = _give(problem, "above_outflow", LAST * data.weights.violation_eur)
     for t in range(data.horizon):
         terms, slope, right = _flow(problem, t), _flow_slope(data, t), data.outflow_dam3[t]
         terms[above[t]] = -1.0
@@ -196,7 +201,7 @@ def _add_levels(problem: PumpingProblem) -> None:
         ("margin", data.margin_dam3, weights.margin_eur, 1.0),
         ("maximum_level", data.maximum_dam3, weights.violation_eur, 1.0),
         ("floor", data.floor_dam3, weights.floor_eur, -1.0),
-        ("lowest", data.lowest_dam3, weights.violation_eur, -1.0),
+        ("lowest", data.lowest_dam3, LAST * weights.violation_eur, -1.0),
     ):
         if price <= 0:
             continue
@@ -204,6 +209,17 @@ def _add_levels(problem: PumpingProblem) -> None:
         for t in range(data.horizon):
             terms: Terms = {problem.volume[t]: sign, given[t]: -1.0}
             _row(problem, f"{kind}_{t:03d}", terms, LE, sign * limit_dam3)
+
+
+def _add_wanted_volume(problem: PumpingProblem) -> None:
+    """wanted_t: volume_t ≤ what is wanted + what is too much, at the price of a level above its maximum for an hour."""
+    data = problem.data
+    if data.case.wanted is None:
+        return
+    t, at_most_m3 = data.case.wanted
+    too_much = problem.lp.add_variable("too_much", 0)
+    _row(problem, f"wanted_{t:03d}", {problem.volume[t]: 1.0, too_much: -1.0}, LE, at_most_m3 / DAM3)
+    problem.terms["too_much"] = pulp.LpAffineExpression({too_much: WANTED * data.weights.violation_eur})
 
 
 def _add_smoothness(problem: PumpingProblem) -> None:

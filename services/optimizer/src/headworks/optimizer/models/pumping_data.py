@@ -26,7 +26,8 @@ class StationCase:
     `inflow_m3` and `price_eur_per_mwh` have shape (steps,), the tail's included; `before` has one entry per pump, in order.
 
     `dry_days` are the steps of each dry day that must still see the tunnel empty; `water_value_eur_per_m3` is what a
-    cubic metre left at the end costs later; `hours_run` of each pump, where running hours shall even out.
+    cubic metre left at the end costs later; `hours_run` of each pump, where running hours shall even out;
+    `wanted` is a step and the volume [m³] that its end shall not exceed.
     """
 
     initial_volume_m3: float
@@ -37,6 +38,7 @@ class StationCase:
     dry_days: tuple[range, ...] = ()
     water_value_eur_per_m3: float = 0.0
     hours_run: tuple[float, ...] = ()
+    wanted: tuple[int, float] | None = None
     tail_steps: int = 0
     tail_step_s: float = 3600.0
 
@@ -54,7 +56,7 @@ class StationCase:
 class StationWeights:
     """What the soft terms cost.
 
-    `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` beyond a limit (dam³, pumps);
+    `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
     `not_emptied` for a dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the
     last one's; `energy` for each MWh beside its price, so that it counts when that is low; `wear` for each step of a pump
     that has run twice the others' mean, and for one below the mean nothing. The plan keeps a reserve below the outflow's limit
@@ -63,7 +65,7 @@ class StationWeights:
 
     margin_eur: float = 0.0
     floor_eur: float = 0.0
-    violation_eur: float = 1000.0
+    violation_eur: float = 100.0
     not_emptied_eur: float = 1000.0
     start_eur: float = 0.02
     smooth_eur: float = 0.0
@@ -123,7 +125,6 @@ class PumpingData:
     emptied_dam3: float
     margin_dam3: float
     maximum_dam3: float
-    highest_dam3: float
     outflow_dam3: tuple[float, ...]
     entered_dam3: tuple[float, ...]
     taken_dam3: tuple[float, ...]
@@ -135,7 +136,7 @@ class PumpingData:
 
     def most_dam3(self, t: int) -> float:
         """The volume at the end of step t if no pump ran: no plan has more."""
-        return min(self.highest_dam3, self.entered_dam3[t + 1])
+        return self.entered_dam3[t + 1]
 
     def least_dam3(self, t: int) -> float:
         """The volume at the end of step t if the plant took all that it may: no plan has less."""
@@ -212,7 +213,6 @@ def prepare_station(
         emptied_dam3=(tunnel.volume_at(rules.emptied_level_m) - weights.empty_reserve_m3) / DAM3,
         margin_dam3=tunnel.volume_at(weights.margin_level_m) / DAM3,
         maximum_dam3=tunnel.volume_at(rules.maximum_level_m) / DAM3,
-        highest_dam3=tunnel.full_m3 / DAM3,
         outflow_dam3=outflow_dam3,
         entered_dam3=tuple(
             accumulate((volume / DAM3 for volume in case.inflow_m3), initial=case.initial_volume_m3 / DAM3)

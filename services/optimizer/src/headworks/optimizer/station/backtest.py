@@ -19,6 +19,7 @@ from headworks.optimizer.station.case import (
     StationInputs,
     StationSolution,
     StrategyPeriod,
+    WantedVolume,
 )
 from headworks.optimizer.station.planning import solve_inputs
 from headworks.waterway.pumps import Pump
@@ -61,7 +62,10 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What really came: inflow [m³] and price by step from `start`, the volume before, and how the pumps stood."""
+    """What really came: inflow [m³] and price by step from `start`, the volume before, and how the pumps stood.
+
+    `end_volume_m3` is what the record left: a back-test shall leave no more.
+    """
 
     start: datetime
     step_s: float
@@ -69,6 +73,7 @@ class Record:
     price_eur_per_mwh: tuple[float, ...]
     initial_volume_m3: float
     before: tuple[Before, ...]
+    end_volume_m3: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,7 @@ def inputs_at(
     elif knowledge.inflow is Inflow.PERSISTENCE:
         held = flows[-4:]
         outside = OutsideInflow(source="persistence", issued_at=start, flow_m3s=(sum(held) / len(held),))
+    end = record.start + len(record.inflow_m3) * timedelta(seconds=record.step_s)
     pumps = site.pumping_station.pumps
     tunnel = site.pumping_station.station.tunnel
     return StationInputs(
@@ -186,6 +192,7 @@ def inputs_at(
         past_inflow_error=state.errors,
         strategies=tuple(strategies),
         last_plan=_last_plan(site, state),
+        wanted_volume=None if record.end_volume_m3 is None else WantedVolume(at=end, at_most_m3=record.end_volume_m3),
     )
 
 

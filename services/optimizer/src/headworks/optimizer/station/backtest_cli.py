@@ -96,6 +96,7 @@ def record_of(
             Before((historian.values(pump_series(pump.resource, "frequency"))[0] or 0.0) > RUNNING_HZ, RESTED_STEPS)
             for pump in site.pumping_station.pumps
         ),
+        end_volume_m3=there(historian, TUNNEL_VOLUME, count - 1),
     )
 
 

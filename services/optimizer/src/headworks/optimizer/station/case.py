@@ -64,6 +64,13 @@ class StrategyPeriod(Value):
         return self
 
 
+class WantedVolume(Value):
+    """The tunnel shall hold no more than so much at an instant."""
+
+    at: Instant
+    at_most_m3: float = Field(ge=0)
+
+
 class StationInputs(Value):
     """One problem of a station: how it stands at `start`, the record before, and what is known of the time ahead.
 
@@ -88,6 +95,7 @@ class StationInputs(Value):
     )
     strategies: tuple[StrategyPeriod, ...] = ()
     last_plan: LastPlan | None = None
+    wanted_volume: WantedVolume | None = None
 
     @model_validator(mode="after")
     def _price_known(self) -> Self:

@@ -148,9 +148,18 @@ def _case(
         dry_days=tuple(range(place(day.start), place(day.stop)) for day in dry_days(site, inputs, forecast)),
         water_value_eur_per_m3=_water_value(station, planning, prices),
         hours_run=tuple(pump.hours_run for pump in inputs.pumps),
+        wanted=_wanted(inputs, steps, place),
         tail_steps=len(beyond),
         tail_step_s=TAIL_STEP_S,
     )
+
+
+def _wanted(inputs: StationInputs, steps: int, place: Callable[[int], int]) -> tuple[int, float] | None:
+    """The step at whose end no more than so much is wanted, where that is within the horizon."""
+    if inputs.wanted_volume is None:
+        return None
+    ends = round((inputs.wanted_volume.at - inputs.start).total_seconds() / inputs.step_s)
+    return (place(ends - 1), inputs.wanted_volume.at_most_m3) if 1 <= ends <= steps else None
 
 
 def dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> tuple[range, ...]:

@@ -14,7 +14,7 @@ from headworks.common.historian.record import Record as Historian
 from headworks.optimizer.station.backtest import Record, Turn, real_station
 from headworks.optimizer.station.pictures import Shown, draw
 from headworks.optimizer.station.score import Score, days_of, outflow_of, score
-from headworks.waterway.series import TUNNEL_LEVEL, TUNNEL_VOLUME, pump_series
+from headworks.waterway.series import STATION_OUTFLOW, TUNNEL_LEVEL, TUNNEL_VOLUME, pump_series
 from headworks.waterway.station import StationTrajectory, simulate_station
 from headworks.waterway.station_site import StationSite
 
@@ -103,7 +103,7 @@ def history_of(judged: Judged, prices: dict[str, list[float]]) -> dict[str, Any]
     """What was done in the record, by its own measured powers and flows."""
     hours = judged.lived.step_s / 3600
     energy = [power_mw * hours for power_mw in _summed(judged, "power")]
-    outflow_m3h = [flow * 3600 for flow in _summed(judged, "flow")]
+    outflow_m3h = _history_outflow_m3h(judged)
     levels = [level for level in judged.historian.values(TUNNEL_LEVEL)[: judged.count] if level is not None]
     return {
         "cost_eur": {name: float(np.dot(price, energy)) for name, price in prices.items()},
@@ -113,6 +113,10 @@ def history_of(judged: Judged, prices: dict[str, list[float]]) -> dict[str, Any]
         "highest_level_m": max(levels),
         "outflow": dataclasses.asdict(outflow_of(outflow_m3h)),
     }
+
+
+def _history_outflow_m3h(judged: Judged) -> list[float]:
+    return [(flow or 0.0) * 3600 for flow in judged.historian.values(STATION_OUTFLOW)[: judged.count]]
 
 
 def _summed(judged: Judged, quantity: str) -> list[float]:
@@ -132,7 +136,7 @@ def _draw(judged: Judged, trajectory: StationTrajectory, file: Path) -> None:
         price_eur_per_mwh=lived.price_eur_per_mwh,
         step_s=lived.step_s,
         history_level_m=judged.historian.values(TUNNEL_LEVEL)[: judged.count],
-        history_outflow_m3h=[flow * 3600 for flow in _summed(judged, "flow")],
+        history_outflow_m3h=_history_outflow_m3h(judged),
         history_power_mw=_summed(judged, "power"),
     )
     title = f"{judged.site.name}: inflow {asked['inflow']}, prices {asked['prices']}, planned for {asked['price']}"
@@ -164,7 +168,7 @@ def _table(own: Score, history: dict[str, Any], solving: dict[str, float], price
         was, more = history["cost_eur"][name], own.end_correction_eur[name]
         mark = " (planned for)" if name == price else ""
         table.add_row(f"cost {name}{mark} EUR", f"{cost + more:,.0f} ({(cost + more) / was - 1:+.1%})", f"{was:,.0f}")
-    table.add_row("energy MWh, kWh/m³", f"{own.energy_mwh:.1f}, {own.kwh_per_m3:.4f}",
+    table.add_row("energy MWh, kWh/m³", f"{own.energy_mwh:.1f}, {own.kwh_per_m3 or 0:.4f}",
                   f"{history['energy_mwh']:.1f}, {history['kwh_per_m3']:.4f}")  # fmt: skip
     table.add_row("level m", f"{own.lowest_level_m:.2f} to {own.highest_level_m:.2f}",
                   f"{history['lowest_level_m']:.2f} to {history['highest_level_m']:.2f}")  # fmt: skip

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from headworks.optimizer import solver
-from headworks.optimizer.models.pumping import PumpingProblem, build_pumping, counts
+from headworks.optimizer.models.pumping import LAST, WANTED, PumpingProblem, build_pumping, counts
 from headworks.optimizer.models.pumping_data import (
     DAM3,
     Group,
@@ -384,12 +384,16 @@ def true_cost(data: PumpingData, frequency_hz: Sequence[Sequence[float]], trajec
     volumes = [volume / DAM3 for volume in trajectory.volume_m3]
     outflows = [flow * case.step_s / DAM3 for flow in trajectory.outflow_m3s]
     over = sum(max(0.0, v - data.maximum_dam3) for v in volumes) * weights.violation_eur
+    most_dam3 = data.rules.maximum_outflow_m3s * case.step_s / DAM3
+    over += sum(max(0.0, flow - most_dam3) for flow in outflows) * LAST * weights.violation_eur
     margin = sum(max(0.0, v - data.margin_dam3) for v in volumes) * weights.margin_eur
     smooth = sum(abs(b - a) for a, b in pairwise(outflows)) * weights.smooth_eur
     empty_dam3 = data.emptied_dam3 + weights.empty_reserve_m3 / DAM3
     kept = sum(min(volumes[t] for t in day) > empty_dam3 for day in _scheduled_days(case)) * weights.not_emptied_eur
     starts = starts_of(frequency_hz, case.before)
     left = 0.0 if case.tail_steps else case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
+    if case.wanted is not None and case.wanted[0] < case.scheduled:
+        over += max(0.0, volumes[case.wanted[0]] - case.wanted[1] / DAM3) * WANTED * weights.violation_eur
     short = sum(trajectory.short_m3) * DRY_EUR_PER_M3
     return energy_cost(case, trajectory) + over + margin + smooth + kept + starts * weights.start_eur + left + short
 

@@ -34,7 +34,7 @@ class Score:
     cost_eur: dict[str, float]
     end_correction_eur: dict[str, float]
     energy_mwh: float
-    kwh_per_m3: float
+    kwh_per_m3: float | None
     end_volume_m3: float
     lowest_level_m: float
     highest_level_m: float
@@ -91,7 +91,7 @@ def score(
             name: more_m3 * LATER_KWH_PER_M3 / 1000 * sum(price) / len(price) for name, price in prices.items()
         },
         energy_mwh=energy_mwh,
-        kwh_per_m3=energy_mwh * 1000 / pumped_m3,
+        kwh_per_m3=energy_mwh * 1000 / pumped_m3 if pumped_m3 > 0 else None,
         end_volume_m3=trajectory.volume_m3[-1],
         lowest_level_m=min(trajectory.level_m),
         highest_level_m=max(trajectory.level_m),

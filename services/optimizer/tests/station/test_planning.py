@@ -1,0 +1,145 @@
+"""From how a station stands to its schedule: flushed when dry, not when wet, never flooded, and what cannot be is said."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, StationInputs
+from headworks.optimizer.station.forecasting import InflowForecast
+from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
+from headworks.optimizer.values import Status
+from headworks.waterway.station import simulate_station
+from headworks.waterway.station_rules import breaches
+from headworks.waterway.station_site import StationSite
+
+MIDNIGHT = datetime(2024, 11, 19, 22, 0, tzinfo=UTC)
+"""Of 20 November in Helsinki."""
+STEP = timedelta(minutes=15)
+CHEAP_NIGHT = tuple(20.0 if hour < 6 else 90.0 for hour in range(24) for _ in range(4))
+
+
+@pytest.fixture(scope="module")
+def raw_site() -> dict[str, Any]:
+    file = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
+    raw: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    raw["planning"]["solve"] |= {"alike": "1 m", "tail": "0 h", "rounds": 2}
+    return raw
+
+
+@pytest.fixture(scope="module")
+def station_site(raw_site: dict[str, Any]) -> StationSite:
+    """Pumps alike in groups and no tail, for speed."""
+    return StationSite.model_validate(raw_site)
+
+
+def inputs(site: StationSite, *, flow_m3s: float, level_m: float = 2.4, **changes: Any) -> StationInputs:
+    names = [pump.resource for pump in site.pumping_station.pumps]
+    asked: dict[str, Any] = {
+        "site": "blominmaki",
+        "start": MIDNIGHT,
+        "step_s": 900.0,
+        "level_m": level_m,
+        "pumps": tuple(PumpState(resource=name, on=name in {"P1_1", "P1_4"}, steps=20) for name in names),
+        "past_inflow_m3s": (flow_m3s,) * 8,
+        "price_eur_per_mwh": CHEAP_NIGHT,
+        "outside_inflow": OutsideInflow(source="the test", issued_at=MIDNIGHT, flow_m3s=(flow_m3s,)),
+    }
+    return StationInputs.model_validate(asked | changes)
+
+
+def test_a_dry_day_is_flushed_in_the_cheap_night_and_keeps_every_rule(station_site: StationSite) -> None:
+    asked = inputs(station_site, flow_m3s=1.4)
+    solution = solve_inputs(station_site, asked)
+    assert (solution.status, solution.relaxations) == (Status.SOLVED, ())
+    assert solution.emptied_at
+    assert solution.emptied_at[0] <= MIDNIGHT + timedelta(hours=7)
+    again = simulate_station(
+        station_site.pumping_station.station,
+        initial_volume_m3=station_site.pumping_station.station.tunnel.volume_at(2.4),
+        frequency_hz=[tuple(step.frequency_hz.values()) for step in solution.steps],
+        inflow_m3=[step.inflow_m3s * 900 for step in solution.steps],
+        step_s=900.0,
+    )
+    assert [step.level_m for step in solution.steps] == pytest.approx(again.level_m)
+    assert solution.energy_cost_eur == pytest.approx(
+        sum(p * mw / 4 for p, mw in zip(CHEAP_NIGHT, again.power_mw, strict=True))
+    )
+    assert solution.gap is not None
+    assert solution.gap <= 0.01
+
+
+def test_a_rainy_day_is_not_flushed(station_site: StationSite) -> None:
+    solution = solve_inputs(station_site, inputs(station_site, flow_m3s=2.4, level_m=5.0))
+    assert solution.publishable
+    assert solution.emptied_at == ()
+
+
+def test_a_flood_is_pumped_at_all_the_plant_takes_and_named(station_site: StationSite) -> None:
+    solution = solve_inputs(station_site, inputs(station_site, flow_m3s=3.2, level_m=7.9))
+    limit_m3s = station_site.pumping_station.rules.maximum_outflow
+    assert solution.status is Status.RELAXED
+    assert "maximum_level" in {relaxation.rule for relaxation in solution.relaxations}
+    assert all(0.95 * limit_m3s < step.outflow_m3s < 1.02 * limit_m3s for step in solution.steps[8:48])
+
+
+def test_a_day_counts_as_dry_by_what_came_and_comes(station_site: StationSite) -> None:
+    noon = MIDNIGHT + timedelta(hours=12)
+
+    def days(came_m3s: float, comes_m3s: float, **changes: Any) -> tuple[range, ...]:
+        asked = inputs(station_site, flow_m3s=1.0, start=noon, past_inflow_m3s=(came_m3s,) * 60, **changes)
+        return dry_days(station_site, asked, InflowForecast("test", *((comes_m3s,) * 96,) * 3))
+
+    assert days(1.6, 1.6) == (range(47),)
+    assert days(1.6, 1.8) == ()
+    assert days(1.6, 1.6, emptied_at=noon - timedelta(hours=3)) == ()
+    assert days(1.6, 1.6, emptied_at=noon - timedelta(hours=13)) == (range(47),)
+
+
+def test_the_last_plan_is_gone_on_with(station_site: StationSite) -> None:
+    first = solve_inputs(station_site, inputs(station_site, flow_m3s=1.4))
+    plan = LastPlan(start=MIDNIGHT, frequency_hz=tuple(tuple(step.frequency_hz.values()) for step in first.steps))
+    later = inputs(station_site, flow_m3s=1.4, level_m=first.steps[3].level_m, start=MIDNIGHT + 4 * STEP, last_plan=plan,
+                   price_eur_per_mwh=CHEAP_NIGHT[4:])  # fmt: skip
+    problem = plan_problem(station_site, later)
+    assert not isinstance(problem, str)
+    assert problem.reference is not None
+    assert problem.reference.volume_m3[1] == pytest.approx(first.steps[4].volume_m3, rel=0.02)
+
+
+def test_what_is_not_known_is_said(station_site: StationSite) -> None:
+    unknown = inputs(station_site, flow_m3s=1.0, past_inflow_m3s=(None, None), outside_inflow=None)
+    solution = solve_inputs(station_site, unknown)
+    assert (solution.status, solution.steps) == (Status.FAILED, ())
+    assert solution.reason == "no inflow is known: neither a record nor a forecast from outside"
+    swapped = inputs(station_site, flow_m3s=1.0)
+    swapped = swapped.model_copy(update={"pumps": swapped.pumps[::-1]})
+    assert "must be the site's, in its order" in solve_inputs(station_site, swapped).reason
+
+
+def test_a_solve_can_be_cancelled(raw_site: dict[str, Any]) -> None:
+    hard = StationSite.model_validate(raw_site | {"planning": raw_site["planning"] | {"solve": {
+        "alike": "0 m", "tail": "24 h", "rounds": 3, "agree": "100 m**3", "threads": 1}}})  # fmt: skip
+    solution = solve_inputs(hard, inputs(hard, flow_m3s=1.4), lambda _gap: True)
+    assert (solution.status, solution.steps) == (Status.CANCELLED, ())
+
+
+def test_no_rule_is_broken_on_a_dry_day_with_the_whole_model(raw_site: dict[str, Any]) -> None:
+    whole = StationSite.model_validate(raw_site | {"planning": raw_site["planning"] | {"solve": {
+        "alike": "0 m", "tail": "24 h", "rounds": 2, "agree": "100 m**3", "threads": 2}}})  # fmt: skip
+    asked = inputs(whole, flow_m3s=1.4)
+    solution = solve_inputs(whole, asked)
+    problem = plan_problem(whole, asked)
+    assert not isinstance(problem, str)
+    assert solution.publishable, solution.reason
+    frequency_hz = [tuple(step.frequency_hz.values()) for step in solution.steps]
+    trajectory = simulate_station(
+        problem.station,
+        initial_volume_m3=problem.case.initial_volume_m3,
+        frequency_hz=frequency_hz,
+        inflow_m3=problem.case.inflow_m3[:96],
+        step_s=900.0,
+    )
+    assert breaches(problem.rules, frequency_hz, trajectory, problem.case.before, problem.case.dry_days[:1]) == []
