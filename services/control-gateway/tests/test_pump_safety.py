@@ -101,6 +101,10 @@ def test_limits_that_limit_nothing_are_refused(name: str, value: float) -> None:
         replace(LIMITS, **{name: value})
 
 
+def test_limits_may_be_short() -> None:
+    assert RunLimits(0.1, 0.1, 0.1, 0.1, 0.1).start_every_s == 0.1
+
+
 # ---------------------------------------------------------------- who stands above the plan
 
 
@@ -129,9 +133,11 @@ def test_e_stop_and_low_low_stop_what_runs_or_may_whatever_else_is_so(
     assert decided(made) == expected
 
 
-def test_a_forced_stop_is_given_the_time_it_takes_and_then_given_again() -> None:
-    spinning = replace(RUNS, commanded=False)
-    stop, wait = Stop("e-stop is active", forced=True), Keep("e-stop is active")
+@pytest.mark.parametrize("e_stop", [True, False])
+def test_a_forced_stop_is_given_the_time_it_takes_and_then_given_again(e_stop: bool) -> None:
+    spinning, duty = replace(RUNS, commanded=False), Duty(low_low=not e_stop)
+    reason = "e-stop is active" if e_stop else "the level is low-low: no pump may run"
+    stop, wait = Stop(reason, forced=True), Keep(reason)
     for ordered, expected in (
         (Order(False, NOW), wait),
         (Order(False, NOW - 30 * SECOND + TICK), wait),
@@ -139,8 +145,9 @@ def test_a_forced_stop_is_given_the_time_it_takes_and_then_given_again() -> None
         (Order(True, NOW), stop),
         (None, stop),
     ):
-        assert decided(situation(spinning, e_stop=True, ordered=ordered)) == expected
-    assert decided(situation(RUNS, e_stop=True, ordered=Order(False, NOW))) == stop, "it is commanded to run"
+        assert decided(situation(spinning, duty=duty, e_stop=e_stop, ordered=ordered)) == expected
+    commanded = situation(RUNS, duty=duty, e_stop=e_stop, ordered=Order(False, NOW))
+    assert decided(commanded) == stop, "it is commanded to run"
 
 
 @pytest.mark.parametrize("mode", ["manual", "off"])
