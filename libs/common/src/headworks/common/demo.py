@@ -20,7 +20,7 @@ from headworks.common.auth import Issuer, Role
 from headworks.common.demo_looks import Answers, Look, afterbay_look, station_look
 from headworks.common.embedded.process import ServerFault
 from headworks.common.sites import read_sites
-from headworks.common.stack import DEMO_USER, SERVICES, Options, Stack
+from headworks.common.stack import DEMO_USER, SERVICES, WORKER, Options, Stack
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.site_file import AnySite
 from headworks.waterway.station_site import StationSite
@@ -43,7 +43,10 @@ def demo(
     folder: Annotated[Path, typer.Option(help="where logs and secrets of the run are kept")] = Path(".headworks/demo"),
 ) -> None:
     """Start everything, print where it is, and follow the plants until Ctrl-C."""
-    options = Options(sites=sites, epoch=DEMO_BEGINS, speed=speed, scenario=scenario, dashboard_port=port)
+    services = (*SERVICES, WORKER)
+    options = Options(
+        sites=sites, epoch=DEMO_BEGINS, speed=speed, scenario=scenario, dashboard_port=port, services=services
+    )
     stack, started = Stack(folder, options), time.monotonic()
     with _signals():
         try:
@@ -83,7 +86,7 @@ def _start(stack: Stack) -> None:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("starting NATS", total=4 + len(SERVICES))
+        task = progress.add_task("starting NATS", total=4 + len(stack.options.services))
         for step in stack.start():
             progress.update(task, advance=1, description=f"{step} is up")
 

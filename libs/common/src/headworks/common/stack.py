@@ -25,6 +25,8 @@ from headworks.common.embedded.process import ServerFault, free_port, spawn, sto
 from headworks.common.permissions import MIGRATE, all_permissions, authorization, write_seeds
 
 SERVICES = ("ingest", "plans", "control_gateway", "optimizer", "alerts", "dashboard")
+WORKER = "optimizer_worker"
+"""Beside the services: a further process that only solves, so that one site's solve does not wait for another's."""
 PLCS = {"oxph-plc": "plc", "pumps-1": "pumps-1", "pumps-2": "pumps-2"}
 """What the site files call each PLC, and the port of the simulated world that stands for it."""
 DEMO_USER = "operator"
@@ -107,13 +109,14 @@ class Stack:
     def launch(self, name: str) -> None:
         """Start a service's process; see `await_ready`."""
         http_port, ops_port = self._ports[name]
+        service = "optimizer" if name == WORKER else name
         own = {
             "HEADWORKS_HTTP_PORT": str(http_port),
             "HEADWORKS_OPS_PORT": str(ops_port),
-            "HEADWORKS_NATS_SEED_FILE": str(self.seed_file(name)),
-            **self._world_environment(name),
+            "HEADWORKS_NATS_SEED_FILE": str(self.seed_file(service)),
+            **self._own_environment(name),
         }
-        command = [sys.executable, "-m", f"headworks.{name}.main"]
+        command = [sys.executable, "-m", f"headworks.{service}.main"]
         self._processes[name] = spawn(command, self.log_file(name), environment=self.environment | own)
 
     def await_ready(self, name: str, timeout_s: float = START_S) -> None:
@@ -186,7 +189,8 @@ class Stack:
             "HEADWORKS_JWT_SECRET_FILE": str(secret),
             "HEADWORKS_USERS_FILE": str(self._secret("users.json", json.dumps(users))),
         }
-        environment |= {f"HEADWORKS_{name.upper()}_URL": self.url(name) for name in self.options.services}
+        services = [name for name in self.options.services if name != WORKER]
+        environment |= {f"HEADWORKS_{name.upper()}_URL": self.url(name) for name in services}
         if self.options.epoch is not None:
             environment["HEADWORKS_CLOCK_EPOCH"] = self.options.epoch.isoformat()
             environment["HEADWORKS_CLOCK_WALL_EPOCH"] = str(time.time())
@@ -199,8 +203,8 @@ class Stack:
         path.write_text(content)
         return path
 
-    def _world_environment(self, name: str) -> dict[str, str]:
-        """Where the outside world is, for the services that reach it."""
+    def _own_environment(self, name: str) -> dict[str, str]:
+        """What one process alone is told: where the outside world is, and what a worker is for."""
         world = self.world
         if name == "ingest":
             return {
@@ -215,6 +219,8 @@ class Stack:
                 "HEADWORKS_ENTSOE_URL": f"http://127.0.0.1:{world['entsoe']}",
                 "HEADWORKS_ENTSOE_TOKEN": "demo-token",
             }
+        if name == WORKER:
+            return {"HEADWORKS_ROLE": "worker"}
         if name == "control_gateway":
             ports = {name: world[target] for name, target in PLCS.items() if target in world}
             return {"HEADWORKS_PLC_ADDRESSES": json.dumps({name: f"127.0.0.1:{port}" for name, port in ports.items()})}
