@@ -144,7 +144,8 @@ class ControlLoop:
             self.station.lost(actuator.resource)
         if not noted:
             self._recorder.setpoint(actuator, known.plan, Outcome.LINK_LOST, now, reason=fault.reason)
-        return replace(known, link_up=False, ramped_until=now, ramping=False, decision=None, run_decision=None)
+        known = replace(known, link_up=False, decision=None, run_decision=None)
+        return replace(known, ramped_until=now, ramping=False, level_memory=None)
 
     def record_order(self, order: str) -> bool:
         """Journal a person's order for every actuator; False when the journal cannot be written."""

@@ -14,7 +14,7 @@ from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, Plc
 from headworks.control_gateway.pump_safety import OFF, Duty, Keep, RunDecision, RunSituation, Start, Stop, decide_run
 from headworks.control_gateway.recording import Recorder
-from headworks.control_gateway.safety import DuePlan, Hold, Refused
+from headworks.control_gateway.safety import DuePlan, Refused
 from headworks.control_gateway.setpoint_control import SetpointControl
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
@@ -44,10 +44,9 @@ class PumpControl:
         if isinstance(decision, Start):
             return await self._start(actuator, plc, known, due.plan, speed, now)
         known = await self._act(actuator, plc, known, decision, now)
-        if isinstance(decision, Refused | Stop) or known.run is None:
-            return replace(known, decision=None, ramped_until=now)
-        if not known.run.running or (speed is not None and speed.requested == OFF):
-            return replace(known, decision=Hold("the speed stays as it is"), ramped_until=now)
+        runs_on = known.run is not None and known.run.running and not isinstance(decision, Refused | Stop)
+        if not runs_on or (speed is not None and speed.requested == OFF):
+            return replace(known, decision=None, ramped_until=now)  # the speed stays as it is
         return await self.setpoints.follow(actuator, plc, known, speed, now)
 
     def _interlocked(self, actuator: Actuator, duty: Duty, now: datetime) -> DuePlan | None:
@@ -62,10 +61,12 @@ class PumpControl:
         speed_hz = actuator.value(feedback.actual) if feedback else None
         present = Present(speed_hz, known.power_kw, self.station.level_m(now))
         runs = known.run is not None and known.run.running
+        # Where its speed is not followed, the level calculator begins anew at the present speed.
+        memory = known.level_memory if runs and self.switches.is_followed else None
         control, target_m = limits.level_control, limits.fail_safe_level_m
         if known.plan is None and actuator.fail_safe == "level" and runs and control and target_m is not None:
-            return fail_safe_speed(actuator, present, control, target_m, known.level_memory, now)
-        return due_speed(known.plan, actuator, present, control, known.level_memory, now)
+            return fail_safe_speed(actuator, present, control, target_m, memory, now)
+        return due_speed(known.plan, actuator, present, control, memory, now)
 
     def _decide(self, actuator: Actuator, known: Known, plan: DuePlan | None, duty: Duty, now: datetime) -> RunDecision:
         switches = self.switches.now

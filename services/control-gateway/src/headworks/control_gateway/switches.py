@@ -44,6 +44,11 @@ class SwitchBoard:
             log.exception("e-stop: the switches cannot be read", file=self._path.name)
             return Switches(e_stop=True, e_stop_by="unreadable switches file")
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether the plan leads."""
+        return self.now.mode is ControlMode.AUTO and not self.now.e_stop
+
     def set_mode(self, mode: ControlMode, by: str, at: datetime) -> None:
         """Who leads from now on. Raises OSError, and leaves all as it was, when the order cannot be stored."""
         self._store(self.now.model_copy(update={"mode": mode, "mode_by": by, "changed_at": at}))
