@@ -32,7 +32,7 @@ def raw_site() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def station_site(raw_site: dict[str, Any]) -> StationSite:
     """Pumps alike in groups and no tail, for speed."""
-    return StationSite.model_validate(raw_site)
+    return StationSite.model_validate(raw_site | {"schedule": raw_site["schedule"] | {"time_limit": "60 s"}})
 
 
 def inputs(site: StationSite, *, flow_m3s: float, level_m: float = 2.4, **changes: Any) -> StationInputs:
@@ -127,7 +127,8 @@ def test_a_solve_can_be_cancelled(raw_site: dict[str, Any]) -> None:
 
 
 def test_no_rule_is_broken_on_a_dry_day_with_the_whole_model(raw_site: dict[str, Any]) -> None:
-    whole = StationSite.model_validate(raw_site | {"planning": raw_site["planning"] | {"solve": {
+    patient = {"schedule": raw_site["schedule"] | {"time_limit": "60 s"}}
+    whole = StationSite.model_validate(raw_site | patient | {"planning": raw_site["planning"] | {"solve": {
         "alike": "0 m", "tail": "24 h", "rounds": 2, "agree": "100 m**3", "threads": 2}}})  # fmt: skip
     asked = inputs(whole, flow_m3s=1.4)
     solution = solve_inputs(whole, asked)

@@ -11,10 +11,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
+
+# How long an example takes is the machine's matter, not the rule's: a test as a whole has its time-out.
+settings.register_profile("headworks", deadline=None)
+settings.load_profile("headworks")
 
 
 @pytest.fixture(scope="session")

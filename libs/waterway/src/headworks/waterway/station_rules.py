@@ -52,13 +52,14 @@ def breaches(
     trajectory: StationTrajectory,
     before: Sequence[Before],
     dry_days: Sequence[range] = (),
+    names: Sequence[str] = (),
 ) -> list[Breach]:
-    """Every breach, by rule and time. `dry_days` are the steps of each dry day."""
+    """Every breach, by rule and time. `dry_days` are the steps of each dry day; pumps without `names` are told by their place."""
     return [
         *_levels(rules, trajectory),
         *_speeds(rules, frequency_hz),
         *_outflows(rules, trajectory),
-        *_stretches(rules, frequency_hz, before),
+        *_stretches(rules, frequency_hz, before, names),
         *_days(rules, trajectory, dry_days),
     ]
 
@@ -93,22 +94,23 @@ def _outflows(rules: StationRules, trajectory: StationTrajectory) -> Iterator[Br
 
 
 def _stretches(
-    rules: StationRules, frequency_hz: Sequence[Sequence[float]], before: Sequence[Before]
+    rules: StationRules, frequency_hz: Sequence[Sequence[float]], before: Sequence[Before], names: Sequence[str]
 ) -> Iterator[Breach]:
     for pump, was in enumerate(before):
+        name = names[pump] if names else str(pump)
         t, last = 0, len(frequency_hz)
         for on, steps in groupby(asked_hz[pump] > 0 for asked_hz in frequency_hz):
             length = sum(1 for _ in steps)
             lasted = length + (was.steps if t == 0 and on == was.on else 0)
             least = rules.minimum_run_steps if on else rules.minimum_rest_steps
             if t == 0 and on != was.on:
-                yield from _short(rules, pump, 0, was.on, was.steps)
+                yield from _short(rules, name, 0, was.on, was.steps)
             if t + length < last and lasted < least:
-                yield from _short(rules, pump, t, on, lasted)
+                yield from _short(rules, name, t, on, lasted)
             t += length
 
 
-def _short(rules: StationRules, pump: int, step: int, on: bool, lasted: int) -> Iterator[Breach]:
+def _short(rules: StationRules, pump: str, step: int, on: bool, lasted: int) -> Iterator[Breach]:
     least = rules.minimum_run_steps if on else rules.minimum_rest_steps
     if lasted < least:
         kind = "run" if on else "rest"

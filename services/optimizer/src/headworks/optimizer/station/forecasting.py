@@ -23,6 +23,7 @@ TREND_H = 2.0
 PRICE_MEMORY_DAYS = 2.0
 LEAST_ERRORS = 24
 """A quantile from fewer errors would say nothing."""
+LEAST_OF_USUAL, MOST_OF_RECORD = 0.25, 1.2
 WIDEST = 0.5
 """The band where the record is too short to know: half below, as much above."""
 
@@ -158,7 +159,8 @@ def _storm_aware(record: Record, pattern: Array, ahead: Array) -> Array:
     now = np.array([excess[-1], level[-1], level[-1] - level[-1 - back]])
     excesses = [_regress(excess, level, back, int(lead)) @ now for lead in leads]
     along = np.interp(np.arange(1, ahead.size + 1), leads, excesses)
-    expected: Array = np.maximum(0.25 * ahead, ahead + along)
+    # A regression on days that are all alike has nothing to hold it: what never came is not expected.
+    expected: Array = np.clip(ahead + along, LEAST_OF_USUAL * ahead, max(MOST_OF_RECORD * flow.max(), ahead.max()))
     return expected
 
 

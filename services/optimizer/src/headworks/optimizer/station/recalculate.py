@@ -46,7 +46,8 @@ def recalculated(
     state = {pump.resource: pump for pump in inputs.pumps}
     before = [Before(state[name].on, state[name].steps) for name in resources]
     rules = site.pumping_station.limits(inputs.step_s)
-    broken = breaches(rules, frequency_hz, trajectory, before, _emptied_days(site, planned))
+    names = [pump.name for pump in site.pumping_station.pumps]
+    broken = breaches(rules, frequency_hz, trajectory, before, _emptied_days(site, planned), names)
     steps = _steps(resources, planned, frequency_hz, trajectory, inputs.step_s)
     return RecalculatedSchedule(
         steps=steps,

@@ -28,6 +28,8 @@ from headworks.waterway.station import Station, StationTrajectory, simulate_stat
 from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
 
 SHIFT_HALVINGS = 20
+SHORTEST_ROUND = 0.1
+"""With less than this share of the time left, the best schedule so far is the answer."""
 CUTS = 1
 """The program is tight already: cuts beyond a few take most of the time for nothing."""
 LEFT_FREE = 6
@@ -48,7 +50,9 @@ class StationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StationOptions:
-    """How to solve: rounds at most, agreement of model and simulation [m³] that ends them, pumps alike within [m]."""
+    """How to solve: the time of all rounds together, rounds at most, agreement of model and simulation [m³] that ends them,
+    pumps alike within [m].
+    """
 
     time_limit_s: float = 15.0
     mip_gap: float = 0.01
@@ -107,17 +111,22 @@ def solve_station(
 ) -> StationSchedule:
     """The cheapest schedule found for a case. `reference` is the last plan, moved to the case's start, where there is one."""
     started, groups = time.perf_counter(), group_pumps(station.pumps, options.alike_m)
+    names = [pump.name for pump in station.pumps]
     about = reference or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
     begin_with = reference
     best: _Round | None = None
     first_plan_s: float | None = None
-    for number in range(1, options.rounds + 1):
-        outcome = _round(
-            station, prepare_station(station, rules, case, weights, groups, about), options, begin_with, on_progress
-        )
+    rounds = 0
+    while rounds < options.rounds:
+        left_s = options.time_limit_s - (time.perf_counter() - started)
+        if best is not None and left_s < SHORTEST_ROUND * options.time_limit_s:
+            break
+        data = prepare_station(station, rules, case, weights, groups, about)
+        outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, on_progress)
+        rounds += 1
         if not isinstance(outcome, _Round):
             if best is None:
-                return _nothing(outcome, number, time.perf_counter() - started)
+                return _nothing(outcome, rounds, time.perf_counter() - started)
             break
         first_plan_s = first_plan_s or time.perf_counter() - started
         if best is None or outcome.cost_eur < best.cost_eur:
@@ -134,10 +143,10 @@ def solve_station(
         cost_eur=best.cost_eur,
         energy_cost_eur=energy_cost(case, best.trajectory),
         gap=best.gap,
-        rounds=number,
+        rounds=rounds,
         first_plan_s=first_plan_s,
         total_s=time.perf_counter() - started,
-        broken=tuple(breaches(rules, best.frequency_hz, best.trajectory, case.before, _scheduled_days(case))),
+        broken=tuple(breaches(rules, best.frequency_hz, best.trajectory, case.before, _scheduled_days(case), names)),
         reference=best.reference,
         terms=best.terms,
         starts=starts_of(best.frequency_hz, case.before),
