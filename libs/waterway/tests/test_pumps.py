@@ -1,10 +1,20 @@
 """A pump's flow and power: the table that the fleet was measured by, the affinity laws, and lifts that are too high."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks.waterway.pumps import STANDSTILL, Parabola, Pump, PumpType, frequency_for, operate
+from headworks.waterway.pumps import (
+    STANDSTILL,
+    Parabola,
+    Pump,
+    PumpType,
+    frequency_for,
+    least_frequency,
+    operate,
+)
 
 PER_H = 3600.0
 K = PER_H / 1000  # curves are given over thousands of m³/h
@@ -79,3 +89,11 @@ def test_curves_that_cannot_be_are_refused() -> None:
         PumpType(LARGE.make.head_m, LARGE.make.power_mw, 0)
     with pytest.raises(ValueError, match="pump x: power_factor=0"):
         Pump("x", LARGE.make, 4.0, 0)
+
+
+@given(st.floats(20, 30))
+def test_at_the_least_frequency_a_pump_moves_its_minimum_flow(lift_m: float) -> None:
+    small = replace(SMALL, make=replace(SMALL.make, minimum_flow_m3s=0.3))
+    slowest_hz = least_frequency(small, lift_m)
+    assert operate(small, slowest_hz, lift_m).flow_m3s == pytest.approx(0.3 * slowest_hz / 50)
+    assert least_frequency(SMALL, lift_m) == 0

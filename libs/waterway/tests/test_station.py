@@ -76,6 +76,15 @@ def test_an_empty_tunnel_gives_no_more_than_flows_in_and_says_so() -> None:
     assert {breach.rule for breach in breaches(RULES, [(50, 50)] * 2, trajectory, LONG)} >= {"minimum_level"}
 
 
+def test_a_pump_that_runs_and_moves_nothing_is_told() -> None:
+    tall = Station(TUNNEL, 45.0, STATION.pumps)
+    trajectory = simulate_station(
+        tall, initial_volume_m3=10_000.0, frequency_hz=[(48.0, 0.0)], inflow_m3=[100.0], step_s=STEP_S
+    )
+    told = [breach.text for breach in breaches(RULES, [(48.0, 0.0)], trajectory, LONG, names=["1.1", "1.2"])]
+    assert told == ["pump 1.1 runs and moves no water at 48.00 Hz"]
+
+
 def test_shapes_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match="1 steps and inflow_m3 2"):
         simulate_station(STATION, initial_volume_m3=500, frequency_hz=[(0, 0)], inflow_m3=[1, 1], step_s=STEP_S)

@@ -129,7 +129,7 @@ def test_a_solve_can_be_cancelled(raw_site: dict[str, Any]) -> None:
 def test_no_rule_is_broken_on_a_dry_day_with_the_whole_model(raw_site: dict[str, Any]) -> None:
     patient = {"schedule": raw_site["schedule"] | {"time_limit": "60 s"}}
     whole = StationSite.model_validate(raw_site | patient | {"planning": raw_site["planning"] | {"solve": {
-        "alike": "0 m", "tail": "24 h", "rounds": 2, "agree": "100 m**3", "threads": 2}}})  # fmt: skip
+        "alike": "0 m", "tail": "24 h", "rounds": 4, "agree": "100 m**3", "threads": 2}}})  # fmt: skip
     asked = inputs(whole, flow_m3s=1.4)
     solution = solve_inputs(whole, asked)
     problem = plan_problem(whole, asked)

@@ -28,6 +28,8 @@ class PumpType:
     head_m: Parabola
     power_mw: Parabola
     nominal_hz: float
+    minimum_flow_m3s: float = 0.0
+    """Below this flow at nominal speed the curves are not known, and a pump churns."""
 
     def __post_init__(self) -> None:
         """Refuse a head that does not fall, or no speed."""
@@ -92,3 +94,14 @@ def frequency_for(pump: Pump, flow_m3s: float, lift_m: float) -> float:
     slope, constant = head.c1 * flow_m3s, head.c2 * flow_m3s**2 - lift_m - pump.losses_m
     ratio = (-slope + math.sqrt(slope * slope - 4 * head.c0 * constant)) / (2 * head.c0)
     return ratio * pump.make.nominal_hz
+
+
+def least_frequency(pump: Pump, lift_m: float) -> float:
+    """The frequency [Hz] below which a pump moves less than its minimum flow over a static lift: r²·H(q_min) = lift + losses.
+
+    0 where the make states no minimum flow.
+    """
+    if pump.make.minimum_flow_m3s <= 0:
+        return 0.0
+    head_m = pump.make.head_m.at(pump.make.minimum_flow_m3s)
+    return pump.make.nominal_hz * math.sqrt(max(0.0, lift_m + pump.losses_m) / head_m)

@@ -1,6 +1,7 @@
 """Which of the station's rules an executed schedule breaks: checked on what was simulated, apart from any optimizer.
 
-The rules: level within its limits, never all pumps off, frequency within its range when on, outflow at most its limit,
+The rules: level within its limits, never all pumps off, frequency within its range when on, no pump that runs without moving
+water, outflow at most its limit,
 every run and every rest at least so long (those under way at the start count from when they began, the one cut by the
 end is not judged), and the tunnel emptied once on every dry day.
 """
@@ -58,6 +59,7 @@ def breaches(
     return [
         *_levels(rules, trajectory),
         *_speeds(rules, frequency_hz),
+        *_churning(frequency_hz, trajectory, names),
         *_outflows(rules, trajectory),
         *_stretches(rules, frequency_hz, before, names),
         *_days(rules, trajectory, dry_days),
@@ -84,6 +86,17 @@ def _speeds(rules: StationRules, frequency_hz: Sequence[Sequence[float]]) -> Ite
         for hz in on:
             if not rules.minimum_hz - TOLERANCE <= hz <= rules.maximum_hz + TOLERANCE:
                 yield Breach("frequency", t, f"{hz:.2f} Hz is outside {rules.minimum_hz} to {rules.maximum_hz} Hz")
+
+
+def _churning(
+    frequency_hz: Sequence[Sequence[float]], trajectory: StationTrajectory, names: Sequence[str]
+) -> Iterator[Breach]:
+    for t, asked_hz in enumerate(frequency_hz):
+        for pump, hz in enumerate(asked_hz):
+            if hz > 0 and trajectory.pump_flow_m3s[t][pump] <= 0:
+                yield Breach(
+                    "no_flow", t, f"pump {names[pump] if names else pump} runs and moves no water at {hz:.2f} Hz"
+                )
 
 
 def _outflows(rules: StationRules, trajectory: StationTrajectory) -> Iterator[Breach]:

@@ -52,6 +52,7 @@ class Make(Section):
     """The curves that pumps of one make share."""
 
     nominal_frequency: q.Hertz
+    minimum_flow: q.CubicMetresPerSecond = Field(ge=0, description="where the curves begin, at nominal speed")
     head: HeadCurve
     power: PowerCurve
 
@@ -162,6 +163,7 @@ def _pump_type(make: Make) -> PumpType:
         Parabola(head.constant, head.linear, head.square),
         Parabola(power.constant, power.linear, power.square),
         make.nominal_frequency,
+        make.minimum_flow,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from headworks.waterway.pumps import Pump, operate
+from headworks.waterway.pumps import Pump, least_frequency, operate
 from headworks.waterway.station import Station
 from headworks.waterway.station_rules import Before, StationRules
 from headworks.waterway.tunnel import TunnelVolume
@@ -250,7 +250,7 @@ def _at(
 ) -> tuple[float, float, float, float]:
     """Flow at least and full speed [dam³], energy at both [MWh], of one pump over a step."""
     lift_m = station.outlet_m - _level(station.tunnel, volume_m3)
-    low, high = (operate(pump, hz, lift_m) for hz in (rules.minimum_hz, rules.maximum_hz))
+    low, high = (operate(pump, hz, lift_m) for hz in (slowest_hz(rules, pump, lift_m), rules.maximum_hz))
     hours = step_s / 3600
     return (
         low.flow_m3s * step_s / DAM3,
@@ -258,6 +258,11 @@ def _at(
         low.power_mw * hours,
         high.power_mw * hours,
     )
+
+
+def slowest_hz(rules: StationRules, pump: Pump, lift_m: float) -> float:
+    """The least frequency that is allowed and moves the pump's minimum flow, as far as its full speed does."""
+    return min(rules.maximum_hz, max(rules.minimum_hz, least_frequency(pump, lift_m)))
 
 
 def _level(tunnel: TunnelVolume, volume_m3: float) -> float:
