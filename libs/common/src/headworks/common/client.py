@@ -10,6 +10,10 @@ from headworks.common.settings import ServiceSettings
 from headworks.common.telemetry import outgoing_headers
 
 
+KEEP_ALIVE_S = 2.0
+"""Shorter than the 5 s after which uvicorn closes an idle connection: none is used as it closes."""
+
+
 class ServiceAuth(httpx.Auth):
     """Signs each request with a fresh short-lived token of the built-in issuer, in the service's name."""
 
@@ -29,4 +33,5 @@ def service_client(
     settings: ServiceSettings, service: str, base_url: str, *, timeout_s: float = 5.0
 ) -> httpx.AsyncClient:
     """An HTTP client for another service's API."""
-    return httpx.AsyncClient(base_url=base_url, auth=ServiceAuth(settings, service), timeout=timeout_s)
+    limits = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S)
+    return httpx.AsyncClient(base_url=base_url, auth=ServiceAuth(settings, service), timeout=timeout_s, limits=limits)

@@ -124,6 +124,7 @@ class PiCollector:
         end = min(last_step, start + MOST_FILLED)
         try:
             steps = await self._pi.steps(start - OVERLAP, end)
+            now = self._c.clock.now()  # a long fill takes its time, and what is present is of after it
             present = await self._pi.latest(now)
         except SourceFault:
             self._was_away = True
