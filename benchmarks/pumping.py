@@ -1,0 +1,153 @@
+"""The pumping station: a day's schedule for all eight pumps on the record's 16 days, two hours, and the predecessor's own form.
+
+Run with HEADWORKS_DATA set: `make bench NAME=pumping`. Every day begins at midnight as the record stood there, with the inflow
+and prices that came. Cold solves know no last plan; warm ones go on from that of a quarter hour before, as the service does.
+"""
+
+import argparse
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import harness
+import numpy as np
+import pulp
+import yaml
+from inventory import inventory_problem
+
+from headworks.common.historian.reading import read_record
+from headworks.common.historian.record import Record as Historian
+from headworks.optimizer import solver
+from headworks.optimizer.station.backtest import Inflow, Knowledge, Prices, Record, State, inputs_at
+from headworks.optimizer.station.backtest_cli import record_of
+from headworks.optimizer.station.case import LastPlan, StationInputs, StationSolution
+from headworks.optimizer.station.planning import solve_inputs
+from headworks.waterway.series import PRICE, TUNNEL_VOLUME
+from headworks.waterway.station_rules import Before
+from headworks.waterway.station_site import StationSite
+
+SITE_FILE = Path(__file__).parents[1] / "sites" / "blominmaki.yaml"
+RECORD = "hsy_blominmaki_2024-11.csv"
+DAY = 96
+PERFECT = Knowledge(Inflow.PERFECT, Prices.PERFECT)
+
+
+def main() -> None:
+    """Run all, print the tables, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--days", type=int, default=16, help="how many days of the record")
+    parser.add_argument("--peer-seconds", type=float, default=60, help="time limit of the peer; 0 leaves it out")
+    arguments = parser.parse_args()
+    data = os.environ.get("HEADWORKS_DATA")
+    if not data:
+        raise SystemExit("HEADWORKS_DATA is not set: this benchmark needs the record")
+    whole, short = site_with({}), site_with({"horizon": "2 h"})
+    historian = read_record(Path(data) / RECORD, whole, "quarter_hours")
+    lived = record_of(whole, historian, PRICE, None, None)
+    days = [day_of(whole, historian, lived, d) for d in range(arguments.days)]
+    cold = [row(f"day {d + 1} cold", solve_inputs(whole, inputs)) for d, inputs in enumerate(days)]
+    harness.show("24 h, 8 pumps, 96 steps (and a day's tail)", cold)
+    warm = [row(f"day {d + 1} warm", solve_inputs(whole, warmed(whole, inputs))) for d, inputs in enumerate(days)]
+    harness.show("the same, from the last plan", warm)
+    tight = [row(f"day {d + 1} 2 h", solve_inputs(short, inputs)) for d, inputs in enumerate(days)]
+    harness.show("2 h, 8 pumps, 8 steps", tight)
+    summary = [summed("cold", cold), summed("warm", warm), summed("2 h", tight)]
+    harness.show("seconds", summary)
+    peer = [beside(whole, days[0], *size, arguments.peer_seconds) for size in ((2, 8), (2, DAY), (8, DAY))]
+    harness.show("the inventory's formulation, by CBC", peer if arguments.peer_seconds > 0 else [])
+    results = {"cold": cold, "warm": warm, "two_hours": tight, "summary": summary, "peer": peer}
+    harness.write("pumping", ("highspy", "pulp", "numpy"), results)
+
+
+def site_with(schedule: dict[str, str]) -> StationSite:
+    """The site, with another schedule section where asked; two hours need no tail."""
+    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
+    raw["schedule"] |= schedule
+    if schedule:
+        raw["planning"]["solve"]["tail"] = "0 h"
+    return StationSite.model_validate(raw)
+
+
+def day_of(site: StationSite, historian: Historian, lived: Record, day: int) -> StationInputs:
+    """How a day of the record begins; the pumps as they are at the record's start, for its own break the rule of two hours."""
+    volume = historian.values(TUNNEL_VOLUME)[day * DAY - 1] if day else lived.initial_volume_m3
+    if volume is None:
+        raise SystemExit(f"the volume before day {day + 1} is not known")
+    before = tuple(Before(was.on, 20) for was in lived.before)
+    return inputs_at(site, lived, PERFECT, State(day * DAY, volume, before), ())
+
+
+def warmed(site: StationSite, inputs: StationInputs) -> StationInputs:
+    """The same problem a quarter hour later, with the plan of before."""
+    first = solve_inputs(site, inputs)
+    frequency_hz = tuple(tuple(step.frequency_hz.values()) for step in first.steps)
+    outside = inputs.outside_inflow
+    if not first.steps or outside is None:
+        raise SystemExit(f"no plan to go on from: {first.reason}")
+    step = timedelta(seconds=inputs.step_s)
+    pumps = tuple(
+        pump.model_copy(update={"on": hz > 0, "steps": pump.steps + 1 if pump.on == (hz > 0) else 1})
+        for pump, hz in zip(inputs.pumps, frequency_hz[0], strict=True)
+    )
+    return inputs.model_copy(
+        update={
+            "start": inputs.start + step,
+            "level_m": first.steps[0].level_m,
+            "pumps": pumps,
+            "price_eur_per_mwh": inputs.price_eur_per_mwh[1:],
+            "outside_inflow": outside.model_copy(update={"flow_m3s": outside.flow_m3s[1:]}),
+            "last_plan": LastPlan(start=inputs.start, frequency_hz=frequency_hz),
+        }
+    )
+
+
+def row(name: str, solution: StationSolution) -> dict[str, object]:
+    """One solve as a row."""
+    timing = solution.timing
+    if timing is None or solution.gap is None:
+        return {"case": name, "status": f"{solution.status} {solution.reason}", "first_plan_s": None, "total_s": None}
+    return {
+        "case": name,
+        "status": solution.status.value,
+        "first_plan_s": timing.first_plan_s,
+        "total_s": timing.total_s,
+        "rounds": solution.rounds,
+        "gap": solution.gap,
+        "energy_eur": solution.energy_cost_eur,
+        "relaxed": ", ".join(sorted({relaxation.rule for relaxation in solution.relaxations})),
+    }
+
+
+def summed(name: str, rows: list[dict[str, object]]) -> dict[str, object]:
+    """Median, 95th percentile and largest of the seconds, and how many were proven to 1 %."""
+    first, total = (np.array([r[key] for r in rows], dtype=float) for key in ("first_plan_s", "total_s"))
+    gaps = np.array([r.get("gap", 1.0) for r in rows], dtype=float)
+    return {
+        "solves": name,
+        "first median": float(np.median(first)),
+        "first p95": float(np.percentile(first, 95)),
+        "total median": float(np.median(total)),
+        "total p95": float(np.percentile(total, 95)),
+        "total max": float(total.max()),
+        "within 1 %": f"{int((gaps <= 0.01).sum())} of {len(rows)}",
+    }
+
+
+def beside(site: StationSite, inputs: StationInputs, pumps: int, steps: int, limit_s: float) -> dict[str, object]:
+    """The inventory's formulation of the first pumps: its size, how it ended, and its seconds."""
+    problem, build_s = harness.timed(lambda: inventory_problem(site, inputs, pumps, steps))
+    result, solve_s = harness.timed(lambda: solver.solve_with_cbc(problem, solver.SolverOptions(limit_s, 0.01)))
+    best = result if isinstance(result, solver.Solved) else getattr(result, "best", None)
+    return {
+        "case": f"{pumps} pumps, {steps} steps",
+        "rows": len(problem.constraints()),
+        "binaries": sum(v.cat == pulp.LpInteger for v in problem.variables()),
+        "ended": type(result).__name__,
+        "gap": None if best is None else best.gap,
+        "seconds": build_s + solve_s,
+    }
+
+
+if __name__ == "__main__":
+    main()
