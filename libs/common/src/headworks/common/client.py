@@ -9,7 +9,6 @@ from headworks.common.auth import Authenticator, Role
 from headworks.common.settings import ServiceSettings
 from headworks.common.telemetry import outgoing_headers
 
-
 KEEP_ALIVE_S = 2.0
 """Shorter than the 5 s after which uvicorn closes an idle connection: none is used as it closes."""
 
