@@ -1,5 +1,6 @@
 """From how a station stands to its schedule: flushed when dry, not when wet, never flooded, and what cannot be is said."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import yaml
 from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, StationInputs
 from headworks.optimizer.station.forecasting import InflowForecast
 from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
+from headworks.optimizer.station.schedule import or_the_last, solve_station
 from headworks.optimizer.values import Status
 from headworks.waterway.station import simulate_station
-from headworks.waterway.station_rules import breaches
+from headworks.waterway.station_rules import Breach, breaches
 from headworks.waterway.station_site import StationSite
 
 MIDNIGHT = datetime(2024, 11, 19, 22, 0, tzinfo=UTC)
@@ -105,8 +107,16 @@ def test_the_last_plan_is_gone_on_with(station_site: StationSite) -> None:
                    price_eur_per_mwh=CHEAP_NIGHT[4:])  # fmt: skip
     problem = plan_problem(station_site, later)
     assert not isinstance(problem, str)
-    assert problem.reference is not None
-    assert problem.reference.volume_m3[1] == pytest.approx(first.steps[4].volume_m3, rel=0.02)
+    assert problem.last_hz == plan.frequency_hz[4:]
+    found = solve_station(
+        problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.last_hz
+    )
+    assert found.broken == ()
+    bad = dataclasses.replace(found, broken=(Breach("emptying", 0, "as if the time had run out on a poor plan"),))
+    kept = or_the_last(problem.station, problem.rules, problem.case, bad, problem.last_hz)
+    assert kept.reason == "the last plan is gone on with: what was found breaks 1 rules, it 0"
+    assert kept.frequency_hz[: len(problem.last_hz)] == problem.last_hz
+    assert or_the_last(problem.station, problem.rules, problem.case, bad, ()) is bad
 
 
 def test_what_is_not_known_is_said(station_site: StationSite) -> None:

@@ -125,16 +125,16 @@ def run(
     for turn in done:
         if turn.step != state.step:
             raise ValueError(f"what is done has a turn at step {turn.step} where step {state.step} is next")
-        state = _after(site, station, record, knowledge, state, turn, None)
+        state = _after(site, station, record, state, turn, None)
     while state.step < len(record.inflow_m3):
         solution = solve_inputs(site, inputs_at(site, record, knowledge, state, strategies))
         turn = _turn(site, record, state, solution, every)
-        state = _after(site, station, record, knowledge, state, turn, solution)
+        state = _after(site, station, record, state, turn, solution)
         yield turn
 
 
 def real_station(station: Station, seed: int | None) -> Station:
-    """The station as it really is: with a seed each pump's losses differ, so that flows do by a factor exp(N(0, 0.11²))."""
+    """The station as it really is: with a seed all flows differ by one factor exp(N(0, 0.11²)), at the same head and power."""
     if seed is None:
         return station
     draw = np.random.default_rng(seed)
@@ -260,14 +260,13 @@ def _after(
     site: StationSite,
     station: Station,
     record: Record,
-    knowledge: Knowledge,
     state: State,
     turn: Turn,
     solution: StationSolution | None,
 ) -> State:
     """The state after a turn."""
     count, t = len(turn.frequency_hz), state.step
-    ran = _ran(station, record, state.volume_m3, turn, knowledge)
+    ran = _ran(station, record, state.volume_m3, turn)
     before = state.before
     for asked_hz in turn.frequency_hz:
         before = tuple(
@@ -289,7 +288,7 @@ def _after(
     )
 
 
-def _ran(station: Station, record: Record, volume_m3: float, turn: Turn, _knowledge: Knowledge) -> StationTrajectory:
+def _ran(station: Station, record: Record, volume_m3: float, turn: Turn) -> StationTrajectory:
     return simulate_station(
         station,
         initial_volume_m3=volume_m3,

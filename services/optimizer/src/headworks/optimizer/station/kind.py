@@ -63,9 +63,8 @@ class StationKind:
 
     @property
     def time_limit_s(self) -> float:
-        """Of all the rounds that the site file allows."""
-        limit_s = in_unit(self.site.section("schedule")["time_limit"], "s")
-        return limit_s * planning_of(self.site).solve.rounds
+        """Of all rounds together."""
+        return in_unit(self.site.section("schedule")["time_limit"], "s")
 
     async def assembled(
         self, ingest: IngestClient, store: RunStore, _job: SolveJob, now: datetime

@@ -5,6 +5,7 @@ from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
 from headworks.optimizer.station.case import StationInputs
 from headworks.optimizer.station.planning import plan_problem
+from headworks.optimizer.station.schedule import reference_of
 from headworks.waterway.station_site import StationSite
 
 
@@ -20,6 +21,7 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
     case, options = planned.case, planned.options
     groups = group_pumps(planned.station.pumps, options.alike_m)
     volume_m3 = max(case.initial_volume_m3, options.first_volume_m3)
-    about = planned.reference or flat_reference(case, groups, volume_m3)
+    last = reference_of(planned.station, planned.rules, case, groups, planned.last_hz)
+    about = last or flat_reference(case, groups, volume_m3)
     data = prepare_station(planned.station, planned.rules, case, planned.weights, groups, about)
     return solver.write_lp(build_pumping(data).lp)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from headworks.optimizer.models.pumping_data import Reference, StationCase, StationWeights, group_pumps
+from headworks.optimizer.models.pumping_data import StationCase, StationWeights
 from headworks.optimizer.station.case import (
     StationInputs,
     StationRelaxation,
@@ -27,7 +27,6 @@ from headworks.optimizer.station.schedule import (
     StationOptions,
     StationSchedule,
     StationStatus,
-    reference_of,
     solve_station,
 )
 from headworks.optimizer.station.settings import PlanningSection, planning_of
@@ -56,7 +55,7 @@ class Planned:
     case: StationCase
     weights: StationWeights
     options: StationOptions
-    reference: Reference | None
+    last_hz: tuple[tuple[float, ...], ...]
     forecast: InflowForecast
     tuning: Tuning
 
@@ -67,7 +66,7 @@ def solve_inputs(site: StationSite, inputs: StationInputs, on_progress: Progress
     if isinstance(problem, str):
         return StationSolution(status=Status.FAILED, reason=problem)
     schedule = solve_station(
-        problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.reference, on_progress
+        problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.last_hz, on_progress
     )
     return solution_of(site, inputs, problem, schedule)
 
@@ -99,14 +98,13 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         agree_m3=planning.solve.agree,
         alike_m=planning.solve.alike,
     )
-    groups = group_pumps(station.pumps, options.alike_m)
-    reference = reference_of(station, rules, case, groups, _since(inputs)) if inputs.last_plan else None
-    return Planned(station, rules, case, weights, options, reference, forecast, tuning)
+    return Planned(station, rules, case, weights, options, _since(inputs), forecast, tuning)
 
 
 def _since(inputs: StationInputs) -> tuple[tuple[float, ...], ...]:
-    """What is left of the last plan at the start."""
-    assert inputs.last_plan is not None
+    """What is left of the last plan at the start; nothing where there is none."""
+    if inputs.last_plan is None:
+        return ()
     passed = round((inputs.start - inputs.last_plan.start).total_seconds() / inputs.step_s)
     return inputs.last_plan.frequency_hz[max(0, passed) :]
 

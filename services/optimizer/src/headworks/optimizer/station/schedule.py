@@ -105,12 +105,15 @@ def solve_station(
     case: StationCase,
     weights: StationWeights,
     options: StationOptions,
-    reference: Reference | None = None,
+    last_hz: Sequence[Sequence[float]] = (),
     on_progress: solver.Progress | None = None,
 ) -> StationSchedule:
-    """The cheapest schedule found for a case. `reference` is the last plan, moved to the case's start, where there is one."""
+    """The cheapest schedule found for a case. `last_hz` is what is left of the last plan, from the case's start on.
+
+    Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
+    """
     started, groups = time.perf_counter(), group_pumps(station.pumps, options.alike_m)
-    names = [pump.name for pump in station.pumps]
+    reference = reference_of(station, rules, case, groups, last_hz)
     about = reference or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
     begin_with = reference
     best: _Round | None = None
@@ -134,7 +137,7 @@ def solve_station(
         if outcome.disagreement_m3 <= options.agree_m3 and not _missed(rules, case, outcome.trajectory):
             break
     assert best is not None
-    return StationSchedule(
+    found = StationSchedule(
         status=StationStatus.TIMED_OUT if best.timed_out else StationStatus.SOLVED,
         reason="",
         frequency_hz=best.frequency_hz,
@@ -145,11 +148,72 @@ def solve_station(
         rounds=rounds,
         first_plan_s=first_plan_s,
         total_s=time.perf_counter() - started,
-        broken=tuple(breaches(rules, best.frequency_hz, best.trajectory, case.before, _scheduled_days(case), names)),
+        broken=_broken(station, rules, case, best.frequency_hz, best.trajectory),
         reference=best.reference,
         terms=best.terms,
         starts=starts_of(best.frequency_hz, case.before),
     )
+    return or_the_last(station, rules, case, found, last_hz) if found.broken else found
+
+
+def or_the_last(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    found: StationSchedule,
+    last_hz: Sequence[Sequence[float]],
+) -> StationSchedule:
+    """What was found, or the last plan gone on with where that breaks fewer rules: a solve that ran out of time loses nothing."""
+    continued = _continued(station, case, last_hz)
+    if continued is None:
+        return found
+    frequency_hz, trajectory = continued
+    broken = _broken(station, rules, case, frequency_hz, trajectory)
+    if len(broken) >= len(found.broken):
+        return found
+    return replace(
+        found,
+        status=StationStatus.SOLVED,
+        reason=f"the last plan is gone on with: what was found breaks {len(found.broken)} rules, it {len(broken)}",
+        frequency_hz=frequency_hz,
+        trajectory=trajectory,
+        cost_eur=None,
+        energy_cost_eur=energy_cost(case, trajectory),
+        gap=None,
+        broken=broken,
+        reference=None,
+        terms={},
+        starts=starts_of(frequency_hz, case.before),
+    )
+
+
+def _continued(
+    station: Station, case: StationCase, last_hz: Sequence[Sequence[float]]
+) -> tuple[tuple[tuple[float, ...], ...], StationTrajectory] | None:
+    """A plan's frequencies over the schedule, the last ones held to its end, and what they lead to; None without a plan."""
+    if not last_hz:
+        return None
+    held = [last_hz[-1]] * max(0, case.scheduled - len(last_hz))
+    frequency_hz = tuple(tuple(asked_hz) for asked_hz in (*last_hz[: case.scheduled], *held))
+    trajectory = simulate_station(
+        station,
+        initial_volume_m3=case.initial_volume_m3,
+        frequency_hz=frequency_hz,
+        inflow_m3=case.inflow_m3[: case.scheduled],
+        step_s=case.step_s,
+    )
+    return frequency_hz, trajectory
+
+
+def _broken(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    frequency_hz: Sequence[Sequence[float]],
+    trajectory: StationTrajectory,
+) -> tuple[Breach, ...]:
+    names = [pump.name for pump in station.pumps]
+    return tuple(breaches(rules, frequency_hz, trajectory, case.before, _scheduled_days(case), names))
 
 
 def starts_of(frequency_hz: Sequence[Sequence[float]], before: Sequence[Before]) -> int:
@@ -185,7 +249,7 @@ def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSched
         case solver.Infeasible():
             status, reason = (
                 StationStatus.INFEASIBLE,
-                "no schedule keeps the runs, the pumps on and the outflow at once",
+                "the runs that must go on take more water than there is",
             )
         case solver.TimedOut(cancelled=True):
             status, reason = StationStatus.CANCELLED, "cancelled"
@@ -249,20 +313,13 @@ def reference_of(
     rules: StationRules,
     case: StationCase,
     groups: Sequence[Group],
-    frequency_hz: Sequence[Sequence[float]],
+    last_hz: Sequence[Sequence[float]],
 ) -> Reference | None:
     """What a plan's frequencies lead to in a case, as a reference; after its end its last step is held. None without a plan."""
-    if not frequency_hz:
+    continued = _continued(station, case, last_hz)
+    if continued is None:
         return None
-    steps = case.scheduled
-    asked_hz = [*frequency_hz[:steps], *[frequency_hz[-1]] * max(0, steps - len(frequency_hz))]
-    trajectory = simulate_station(
-        station,
-        initial_volume_m3=case.initial_volume_m3,
-        frequency_hz=asked_hz,
-        inflow_m3=case.inflow_m3[:steps],
-        step_s=case.step_s,
-    )
+    asked_hz, trajectory = continued
     after = case.tail_steps
     span_hz = max(1e-9, rules.maximum_hz - rules.minimum_hz)
 
@@ -270,7 +327,7 @@ def reference_of(
         return min(1.0, max(0.0, (hz - rules.minimum_hz) / span_hz)) if hz > 0 else 0.0
 
     return Reference(
-        (case.initial_volume_m3, *trajectory.volume_m3, *(trajectory.volume_m3[-1],) * after)[: steps + after],
+        (case.initial_volume_m3, *trajectory.volume_m3, *(trajectory.volume_m3[-1],) * after)[: case.scheduled + after],
         tuple((*(float(sum(s[p] > 0 for p in group.members)) for s in asked_hz), *(0.0,) * after) for group in groups),
         tuple((*(sum(fast(s[p]) for p in group.members) for s in asked_hz), *(0.0,) * after) for group in groups),
     )
