@@ -6,7 +6,7 @@ import time
 import pytest
 
 from headworks.common import tasks
-from headworks.common.tasks import end, in_background, wait_at_most
+from headworks.common.tasks import end, in_background, together, wait_at_most
 
 
 async def loses_one_cancellation() -> None:
@@ -32,6 +32,51 @@ async def test_what_a_job_raised_is_heard() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         async with in_background(fails(), loses_nothing()):
             await asyncio.sleep(0.01)
+
+
+async def test_jobs_together_end_whatever_they_lose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "CANCEL_AGAIN_S", 0.01)
+    ended = []
+
+    async def job() -> None:
+        try:
+            await loses_one_cancellation()
+        finally:
+            ended.append("job")
+
+    running = asyncio.create_task(together(job(), job()))
+    await asyncio.sleep(0.01)
+    await end(running)
+    assert running.cancelled()
+    assert ended == ["job", "job"]
+
+
+async def test_jobs_together_end_with_the_first_that_fails() -> None:
+    others = []
+
+    async def fails() -> None:
+        raise RuntimeError("broken")
+
+    async def other() -> None:
+        try:
+            await loses_nothing()
+        finally:
+            others.append("ended")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await together(other(), fails())
+    assert others == ["ended"]
+
+
+async def test_jobs_together_are_awaited() -> None:
+    done = []
+
+    async def job(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        done.append(after_s)
+
+    await together(job(0.02), job(0.01))
+    assert done == [0.01, 0.02]
 
 
 async def loses_nothing() -> None:

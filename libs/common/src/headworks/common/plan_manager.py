@@ -18,6 +18,7 @@ from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.messages import Plan, PlanStatus, PumpTargets
 from headworks.common.subjects import PLAN_EVENT
+from headworks.common.tasks import together
 
 log = structlog.get_logger(__name__)
 _plans = TypeAdapter(list[Plan])
@@ -72,9 +73,7 @@ class OptimizationPlanManager:
         """Keep current for ever; run it as a task."""
         if not self._enabled:
             await asyncio.Event().wait()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._hear_events())
-            group.create_task(self._refresh_steadily())
+        await together(self._hear_events(), self._refresh_steadily())
 
     def get_current_pump_plan(self, station_id: str, pump_id: str) -> Plan | None:
         """The pump plan in force now."""

@@ -1,6 +1,7 @@
 """Tasks: jobs that run beside others, a wait that loses no cancellation, and an end that is one.
 
-Python 3.11's `asyncio.wait_for` can lose a cancellation that comes together with its outcome, and libraries use it.
+Python 3.11's `asyncio.wait_for` can lose a cancellation that comes together with its outcome, and libraries use it. A task
+group cancels its tasks once only, so what runs for ever runs `together` instead.
 """
 
 import asyncio
@@ -13,11 +14,27 @@ CANCEL_AGAIN_S = 6.0
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel until all have ended. What they raised stays in them."""
+    """Cancel until all have ended, even when cancelled meanwhile. What they raised stays in them."""
+    cancelled: asyncio.CancelledError | None = None
     while waiting := [task for task in tasks if not task.done()]:
         for task in waiting:
             task.cancel()
-        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+        try:
+            await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+async def together(*jobs: Coroutine[Any, Any, None]) -> None:
+    """Run jobs until all are done. The first that fails ends the others, as a cancellation does; raises what it raised."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await end(*tasks)
+    _raise_first(tasks)
 
 
 @contextlib.asynccontextmanager
@@ -28,6 +45,10 @@ async def in_background(*jobs: Coroutine[Any, Any, None]) -> AsyncIterator[None]
         yield
     finally:
         await end(*tasks)
+    _raise_first(tasks)
+
+
+def _raise_first(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.result()

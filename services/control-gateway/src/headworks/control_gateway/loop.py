@@ -10,7 +10,7 @@ from datetime import datetime
 from headworks.common.clock import Clock
 from headworks.common.messages import ControlState, Outcome, Plan
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
-from headworks.common.tasks import wait_at_most
+from headworks.common.tasks import together, wait_at_most
 from headworks.control_gateway.due import due_plan
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.known import Known, read_running, read_setpoint
@@ -67,9 +67,7 @@ class ControlLoop:
 
     async def run(self) -> None:
         """Tick for ever; run it as a task. A hung PLC delays its own actuators alone."""
-        async with asyncio.TaskGroup() as group:
-            for name in self._wake:
-                group.create_task(self._run_plc(name))
+        await together(*(self._run_plc(name) for name in self._wake))
 
     def is_alive(self) -> bool:
         """Whether every PLC's turn came round lately, whatever the PLC answered."""
