@@ -117,8 +117,9 @@ def test_a_pump_ramps_and_its_feedback_comes_some_seconds_later(station: Station
     station.advance(START + 2 * SECOND, SECOND)
     assert (pump.frequency_hz, pump.feedback) == (2.0, False)
     station.advance(START + 3 * SECOND, SECOND)
-    assert pump.feedback
+    assert (pump.feedback, pump.in_state_s) == (True, 0.0)
     station.advance(START + 60 * SECOND)
+    assert pump.in_state_s == 57.0
     assert pump.frequency_hz == 49.0
     assert pump.flow_m3h > 2500
     pump.commanded = False
@@ -234,6 +235,10 @@ def test_each_pump_has_its_ten_addresses(machines: list[PumpMachine]) -> None:
     assert [registers.read("input", 120 + i) for i in range(4)] == [4883, 1, 3013, 4013]
     assert registers.read("input", 200) == 2346
     assert registers.read("input", 140) is None
+    machines[2].in_state_s = 179.9
+    assert registers.read("input", 124) == 2
+    machines[2].in_state_s = 1e7
+    assert registers.read("input", 124) == 65535
     assert registers.read("holding", 300) is None
 
 

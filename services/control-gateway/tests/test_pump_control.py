@@ -129,6 +129,19 @@ async def test_no_pump_runs_or_rests_too_short_even_over_a_restart(gateway: Pump
     assert 7200 <= (gateway.clock.now() - stopped).total_seconds() <= 7200 + 60 + 60
 
 
+async def test_the_plc_s_own_count_says_how_long_a_pump_has_run_before_the_gateway_saw_it(gateway: PumpGateway) -> None:
+    gateway.servers[0].pumps[0].minutes_in_state = 120
+    gateway.servers[0].pumps[3].minutes_in_state = 119
+    gateway.servers[1].pumps[1].minutes_in_state = 120
+    plan(gateway, "P2_2")
+    await gateway.tick()
+    first_tick = gateway.clock.now()
+    states = await gateway.tick(times=2)
+    assert gateway.running() == {"P1_4", "P2_2"}
+    assert "it has not run for 7200 s yet" in states["P1_4"].reason
+    assert states["P1_4"].run_since == first_tick - timedelta(minutes=119)
+
+
 async def test_what_a_restarted_gateway_did_not_see_for_long_counts_as_just_begun(gateway: PumpGateway) -> None:
     await gateway.settle()
     gateway.close()

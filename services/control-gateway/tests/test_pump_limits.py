@@ -45,6 +45,7 @@ def test_the_station_is_read_in_counts_of_hundredths_of_hertz(pumps: tuple[Actua
     assert last.run is not None
     assert (last.run.command_address, last.run.readback_address, last.run.feedback_address) == (132, 133, 131)
     assert (last.run.power_address, last.run.power_scale_kw) == (133, 0.1)
+    assert (last.run.in_state_address, last.run.in_state_scale_s) == (134, 60.0)
 
 
 def test_the_interlocks_are_read_in_millimetres(pump_limits: PumpLimits) -> None:
@@ -108,6 +109,13 @@ def test_a_pump_may_lack_a_power_register(station_site: Site) -> None:
     pump = actuators_of(site, control_section(site))[0]
     assert pump.run is not None
     assert pump.run.power_address is None
+
+
+def test_a_plc_may_count_no_time_in_a_state(station_site: Site) -> None:
+    site = changed(station_site, "plcs.pumps-1.points.P1_1.time_in_state", None)
+    pump = actuators_of(site, control_section(site))[0]
+    assert pump.run is not None
+    assert pump.run.in_state_address is None
 
 
 def test_a_site_without_pumps_shares_nothing(site: Site) -> None:

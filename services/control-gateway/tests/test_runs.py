@@ -31,6 +31,16 @@ def test_what_was_not_seen_for_too_long_has_just_begun() -> None:
     assert run_of(RAN, True, later, UNSEEN_S) == Run(running=True, since=later, seen_at=later)
 
 
+@pytest.mark.parametrize("before", [None, RAN.model_copy(update={"seen_at": SINCE})])
+def test_what_was_not_seen_is_as_old_as_the_plc_counts_it(before: Run | None) -> None:
+    assert run_of(before, True, NOW, UNSEEN_S, in_state_s=5400.0).since == NOW - timedelta(minutes=90)
+
+
+def test_what_is_seen_all_along_does_not_ask_the_plc() -> None:
+    assert run_of(RAN, True, NOW, UNSEEN_S, in_state_s=60.0).since == SINCE
+    assert run_of(RAN, False, NOW, UNSEEN_S, in_state_s=60.0).since == NOW
+
+
 def test_a_clock_that_went_back_leaves_nothing_known() -> None:
     seen = RAN.model_copy(update={"seen_at": NOW})
     assert run_of(seen, True, NOW, UNSEEN_S).since == SINCE

@@ -40,6 +40,7 @@ class PumpRegisters:
     run_read_back: int = 0
     running: int = 0
     speed: int = 4900
+    minutes_in_state: int = 0
     broken: bool = False
 
     def write(self, register: int, value: int) -> None:
@@ -55,7 +56,8 @@ class PumpRegisters:
     def input(self, register: int) -> int:
         speed = self.speed if self.running == 1 else 0
         power = round(KW_AT_50_HZ * 10 * (speed / 5000) ** 3)
-        return (speed, self.running, 3000 if speed else 0, power)[register] if register < 4 else 0
+        measured = (speed, self.running, 3000 if speed else 0, power, self.minutes_in_state)
+        return measured[register] if register < len(measured) else 0
 
 
 @dataclass

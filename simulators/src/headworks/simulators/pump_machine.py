@@ -47,7 +47,8 @@ class Curves:
 
 @dataclass
 class PumpMachine:
-    """One pump. `setpoint_hz` and `commanded` (run) are what its PLC took over; `feedback` is what the PLC is told."""
+    """One pump. `setpoint_hz` and `commanded` (run) are what its PLC took over; `feedback` is what the PLC is told, and
+    `in_state_s` for how long it has been told so."""
 
     curves: Curves
     setpoint_hz: float
@@ -56,6 +57,7 @@ class PumpMachine:
     flow_m3h: float = 0.0
     power_kw: float = 0.0
     feedback: bool = False
+    in_state_s: float = 0.0
     _unreported_s: float = field(default=0.0, repr=False)
 
     @property
@@ -72,6 +74,7 @@ class PumpMachine:
 
     def advance(self, seconds: float, lift_m: float) -> None:
         """Move the speed towards what is ordered, and with it what the pump moves."""
+        self.in_state_s += seconds
         if not self.commanded and self.frequency_hz == 0 and not self.feedback:
             return
         wanted_hz, most_hz = self.setpoint_hz if self.commanded else 0.0, RAMP_HZ_PER_S * seconds
@@ -84,4 +87,4 @@ class PumpMachine:
         turns = self.frequency_hz > 0
         self._unreported_s = self._unreported_s + seconds if turns != self.feedback else 0.0
         if self._unreported_s >= FEEDBACK_DELAY_S:
-            self.feedback, self._unreported_s = turns, 0.0
+            self.feedback, self._unreported_s, self.in_state_s = turns, 0.0, 0.0

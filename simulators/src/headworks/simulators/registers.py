@@ -11,9 +11,10 @@ COUNTS_PER_MW, COUNTS_PER_FT, OFFSET_FT = 100, 100, 1100.0
 
 FIRST_PUMP, PER_PUMP = 100, 10
 SPEED, RUN = 0, 2
-FREQUENCY, RUNNING, FLOW, POWER = 0, 1, 2, 3
+FREQUENCY, RUNNING, FLOW, POWER, IN_STATE = 0, 1, 2, 3, 4
 TUNNEL_LEVEL = 200
 COUNTS_PER_HZ, COUNTS_PER_KW, COUNTS_PER_M = 100, 10, 1000
+HIGHEST_COUNT = 65535
 MOTOR_HZ = (15.0, 55.0)
 """What the drive of a pump can take, whoever orders it."""
 
@@ -67,4 +68,5 @@ def _measured(pump: PumpMachine) -> dict[int, Callable[[], int]]:
         RUNNING: lambda: int(pump.feedback),
         FLOW: lambda: round(pump.flow_m3h),
         POWER: lambda: round(pump.power_kw * COUNTS_PER_KW),
+        IN_STATE: lambda: min(HIGHEST_COUNT, int(pump.in_state_s // 60)),
     }

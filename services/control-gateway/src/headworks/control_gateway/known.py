@@ -30,11 +30,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a pump's PLC says of it."""
+    """What a pump's PLC says of it. `in_state_s`: how long it has run or stood, by the PLC's own count."""
 
     running: bool
     commanded: bool
     power_kw: float | None
+    in_state_s: float | None = None
 
 
 async def read_setpoint(plc: Plc, actuator: Actuator, clock: Clock) -> Feedback | LinkFault:
@@ -59,9 +60,18 @@ async def read_running(plc: Plc, points: RunPoints) -> Running | LinkFault:
     for name, counts in (("run command", commanded[0]), ("run feedback", running[0])):
         if counts not in {0, 1}:
             return LinkFault(f"the {name} reads {counts}, which is neither 0 nor 1")
-    if points.power_address is None:
-        return Running(bool(running[0]), bool(commanded[0]), None)
-    power = await plc.read_input(points.power_address)
-    if isinstance(power, LinkFault):
-        return power
-    return Running(bool(running[0]), bool(commanded[0]), round(power[0] * points.power_scale_kw, 6))
+    power_kw = await _read_measured(plc, points.power_address, points.power_scale_kw)
+    if isinstance(power_kw, LinkFault):
+        return power_kw
+    in_state_s = await _read_measured(plc, points.in_state_address, points.in_state_scale_s)
+    if isinstance(in_state_s, LinkFault):
+        return in_state_s
+    return Running(bool(running[0]), bool(commanded[0]), power_kw, in_state_s)
+
+
+async def _read_measured(plc: Plc, address: int | None, scale: float) -> float | LinkFault | None:
+    """A register that need not be there."""
+    if address is None:
+        return None
+    counts = await plc.read_input(address)
+    return counts if isinstance(counts, LinkFault) else round(counts[0] * scale, 6)

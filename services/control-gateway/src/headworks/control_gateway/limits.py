@@ -30,7 +30,10 @@ RUN_ROLES: dict[Role, str] = {"run": "holding", "run_readback": "holding", "run_
 
 
 class RunPoints(BaseModel):
-    """Where a pump's run command is written and read back, where it says that it runs, and its power, if it is measured."""
+    """Where a pump's run command is written and read back, and where it says that it runs.
+
+    Besides, where they are there: its power, and the PLC's own count of how long it has run or stood.
+    """
 
     model_config = ConfigDict(frozen=True)
     command_address: int
@@ -38,6 +41,8 @@ class RunPoints(BaseModel):
     feedback_address: int
     power_address: int | None
     power_scale_kw: float = Field(description="kW a count")
+    in_state_address: int | None = None
+    in_state_scale_s: float = Field(default=60.0, description="s a count")
 
 
 class Actuator(BaseModel):
@@ -111,18 +116,26 @@ def _run_points(
     if target_type is not TargetType.SPEED:
         raise ValueError(f"{where}.unit={entry.unit!r} must measure SPEED, such as 'Hz': it is a pump")
     points = _points(at, name, plc, RUN_ROLES)
-    power = plc.points[name].get("power")
+    power, in_state = _measured(at, name, plc, "power", "0.1 kW"), _measured(at, name, plc, "time_in_state", "1 min")
     if power is None and entry.setpoint_from == "power":
         raise ValueError(f"{at}.power is missing; setpoint_from: power needs it")
-    if power is not None and (power.table != "input" or power.scale is None or power.offset is not None):
-        raise ValueError(f"{at}.power must be an input register with a scale such as '0.1 kW' and no offset")
     return RunPoints(
         command_address=points["run"].address,
         readback_address=points["run_readback"].address,
         feedback_address=points["run_feedback"].address,
         power_address=None if power is None else power.address,
         power_scale_kw=1.0 if power is None else quantity(f"{at}.power.scale", power.scale or "", "kW"),
+        in_state_address=None if in_state is None else in_state.address,
+        in_state_scale_s=60.0 if in_state is None else quantity(f"{at}.time_in_state.scale", in_state.scale or "", "s"),
     )
+
+
+def _measured(at: str, name: str, plc: PlcSection, role: Role, such_as: str) -> PointSection | None:
+    """A register that need not be there."""
+    point = plc.points[name].get(role)
+    if point is not None and (point.table != "input" or point.scale is None or point.offset is not None):
+        raise ValueError(f"{at}.{role} must be an input register with a scale such as {such_as!r} and no offset")
+    return point
 
 
 def _target_type(where: str, unit: str) -> TargetType:

@@ -1,11 +1,11 @@
 """Since when each pump runs or stands, as the gateway saw it; kept in a local file, so that it holds over a restart.
 
-What was not seen is not known: a pump first seen, or unseen for too long, counts as having just begun, whatever it does. Then
-neither a run nor a rest can come out too short.
+What was not seen is not known: of a pump first seen, or unseen for too long, the PLC's own count says how long it has run or
+stood. Where the PLC keeps none it counts as having just begun; then neither a run nor a rest can come out too short.
 """
 
 import contextlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -29,9 +29,14 @@ class Run(BaseModel):
 _runs = TypeAdapter(dict[str, Run])
 
 
-def run_of(before: Run | None, running: bool, now: datetime, unseen_s: float) -> Run:
-    """What is known once a pump is seen; `unseen_s` is the longest time for which nothing can have changed unseen."""
-    if before is None or running != before.running or not 0 <= (now - before.seen_at).total_seconds() <= unseen_s:
+def run_of(before: Run | None, running: bool, now: datetime, unseen_s: float, in_state_s: float = 0.0) -> Run:
+    """What is known once a pump is seen.
+
+    `unseen_s` is the longest time for which nothing can have changed unseen; `in_state_s` what the PLC counts.
+    """
+    if before is None or not 0 <= (now - before.seen_at).total_seconds() <= unseen_s:
+        return Run(running=running, since=now - timedelta(seconds=in_state_s), seen_at=now)
+    if running != before.running:
         return Run(running=running, since=now, seen_at=now)
     return before.model_copy(update={"seen_at": now})
 
@@ -55,10 +60,10 @@ class RunBook:
             log.exception("the pumps' runs cannot be read: each counts as just begun", file=self._path.name)
             return {}
 
-    def saw(self, resource: str, running: bool, now: datetime) -> datetime:
+    def saw(self, resource: str, running: bool, now: datetime, in_state_s: float = 0.0) -> datetime:
         """Since when the pump runs or stands, now that it is seen."""
         before = self._runs.get(resource)
-        run = self._runs[resource] = run_of(before, running, now, self._unseen_s)
+        run = self._runs[resource] = run_of(before, running, now, self._unseen_s, in_state_s)
         if before is None or run.since != before.since or self._is_due(now):
             self._store(now)
         return run.since

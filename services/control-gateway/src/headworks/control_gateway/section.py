@@ -21,7 +21,9 @@ LONGEST_S = 366 * 86400.0
 Text = Annotated[str, StringConstraints(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$")]
 Duration = Annotated[Seconds, AfterValidator(_above_zero)]
-Role = Literal["setpoint", "readback", "actual", "run", "run_readback", "run_feedback", "flow", "power"]
+Role = Literal[
+    "setpoint", "readback", "actual", "run", "run_readback", "run_feedback", "time_in_state", "flow", "power"
+]
 """What a register of an actuator is for."""
 
 

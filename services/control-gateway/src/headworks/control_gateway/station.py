@@ -48,7 +48,7 @@ class Station:
 
     def saw(self, resource: str, pump: Running, now: datetime) -> RunFeedback:
         """A pump was read."""
-        since = self._runs.saw(resource, pump.running, now)
+        since = self._runs.saw(resource, pump.running, now, pump.in_state_s or 0.0)
         before = self._pumps[resource]
         done = before.ordered is not None and before.ordered.on == pump.running
         self._since[resource] = since
