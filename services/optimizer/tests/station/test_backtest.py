@@ -1,9 +1,11 @@
 """The closed loop: nothing of the future reaches a plan, what is done can be gone on with, and the score is the facts' own."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -18,10 +20,10 @@ from headworks.optimizer.station.backtest import (
     State,
     Turn,
     inputs_at,
-    real_station,
     run,
 )
 from headworks.optimizer.station.backtest_cli import record_of
+from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.report import Judged, history_of, prices_of, score_of
 from headworks.waterway.pumps import operate
 from headworks.waterway.series import PRICE
@@ -94,11 +96,30 @@ def test_perfect_forecasts_are_the_record_and_persistence_its_last_hour(station_
 
 
 def test_a_noisy_station_moves_more_or_less_at_the_same_power(station_site: StationSite) -> None:
-    model, real = station_site.pumping_station.station, real_station(station_site.pumping_station.station, 3)
-    before, after = (operate(station.pumps[1], 50.0, 28.0) for station in (model, real))
-    assert after.flow_m3s != pytest.approx(before.flow_m3s, rel=0.005)
-    assert after.power_mw == pytest.approx(before.power_mw)
-    assert real_station(model, None) is model
+    model = station_site.pumping_station.station
+    before, *after = (operate(s.pumps[1], 50.0, 28.0) for s in (model, *map(RealStation(model, 3).at, range(200))))
+    assert [work.power_mw for work in after] == pytest.approx([before.power_mw] * 200)
+    logs = np.log([work.flow_m3s / before.flow_m3s for work in after])
+    assert logs.std() == pytest.approx(0.04, rel=0.2)
+    assert abs(logs.mean()) > 0.02
+    assert RealStation(model).at(7) is model
+
+
+def test_noise_means_on_the_average_over_many_runs(station_site: StationSite) -> None:
+    model = station_site.pumping_station.station
+    flow_m3s = operate(model.pumps[1], 50.0, 28.0).flow_m3s
+    logs = np.log([operate(RealStation(model, k).at(0).pumps[1], 50.0, 28.0).flow_m3s / flow_m3s for k in range(300)])
+    assert logs.std() == pytest.approx(math.hypot(0.11, 0.04), rel=0.15)
+    assert abs(logs.mean()) < 0.025
+
+
+def test_a_run_in_parts_is_the_whole_run(station_site: StationSite) -> None:
+    real, hz, m3 = RealStation(station_site.pumping_station.station, 5), [(50.0,) * 8, (48.0,) * 8], [5000.0, 6000.0]
+    whole = real.run(30_000.0, hz, m3, 900.0, first=4)
+    first = real.run(30_000.0, hz[:1], m3[:1], 900.0, first=4)
+    then = real.run(first.volume_m3[0], hz[1:], m3[1:], 900.0, first=5)
+    assert whole.volume_m3 == (*first.volume_m3, *then.volume_m3)
+    assert whole.pump_power_mw == (*first.pump_power_mw, *then.pump_power_mw)
 
 
 # ---------------------------------------------------------------- on the real record

@@ -4,13 +4,10 @@ Each turn plans from the step's start with the same code as the service, and run
 curves with the record's inflow. Nothing of the future reaches a plan but what its knowledge says: `Knowledge` names that.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-import numpy as np
 
 from headworks.optimizer.station.case import (
     LastPlan,
@@ -22,8 +19,7 @@ from headworks.optimizer.station.case import (
     WantedVolume,
 )
 from headworks.optimizer.station.planning import solve_inputs
-from headworks.waterway.pumps import Pump
-from headworks.waterway.station import Station, StationTrajectory, simulate_station
+from headworks.optimizer.station.real_station import RealStation
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 from headworks.waterway.timegrid import local_date, local_midnight
@@ -102,6 +98,7 @@ class State:
     step: int
     volume_m3: float
     before: tuple[Before, ...]
+    hours_run: tuple[float, ...] = ()
     emptied_at: datetime | None = None
     errors: tuple[float, ...] = ()
     plan: StationSolution | None = None
@@ -120,7 +117,7 @@ def run(
 
     Raises ValueError when what is done does not fit the record.
     """
-    station = real_station(site.pumping_station.station, knowledge.noise_seed)
+    station = RealStation(site.pumping_station.station, knowledge.noise_seed)
     state = State(0, record.initial_volume_m3, record.before)
     for turn in done:
         if turn.step != state.step:
@@ -131,26 +128,6 @@ def run(
         turn = _turn(site, record, state, solution, every)
         state = _after(site, station, record, state, turn, solution)
         yield turn
-
-
-def real_station(station: Station, seed: int | None) -> Station:
-    """The station as it really is: with a seed all flows differ by one factor exp(N(0, 0.11²)), at the same head and power."""
-    if seed is None:
-        return station
-    draw = np.random.default_rng(seed)
-    factor = math.exp(draw.normal(0, 0.11))
-    return replace(station, pumps=tuple(_changed(pump, factor) for pump in station.pumps))
-
-
-def _changed(pump: Pump, factor: float) -> Pump:
-    """A pump that moves `factor` times as much against the same head, at the same power."""
-    head, power = pump.make.head_m, pump.make.power_mw
-    make = replace(
-        pump.make,
-        head_m=replace(head, c1=head.c1 / factor, c2=head.c2 / factor**2),
-        power_mw=replace(power, c1=power.c1 / factor, c2=power.c2 / factor**2),
-    )
-    return replace(pump, make=make)
 
 
 def inputs_at(
@@ -180,8 +157,8 @@ def inputs_at(
         step_s=record.step_s,
         level_m=tunnel.level_at(state.volume_m3),
         pumps=tuple(
-            PumpState(resource=pump.resource, on=was.on, steps=min(was.steps, KEPT_STEPS))
-            for pump, was in zip(pumps, state.before, strict=True)
+            PumpState(resource=pump.resource, on=was.on, steps=min(was.steps, KEPT_STEPS), hours_run=hours)
+            for pump, was, hours in zip(pumps, state.before, state.hours_run or (0.0,) * len(pumps), strict=True)
         ),
         past_inflow_m3s=flows,
         past_price_eur_per_mwh=record.price_eur_per_mwh[max(0, t - len(flows)) : t],
@@ -258,7 +235,7 @@ def _turn(site: StationSite, record: Record, state: State, solution: StationSolu
 
 def _after(
     site: StationSite,
-    station: Station,
+    station: RealStation,
     record: Record,
     state: State,
     turn: Turn,
@@ -266,8 +243,8 @@ def _after(
 ) -> State:
     """The state after a turn."""
     count, t = len(turn.frequency_hz), state.step
-    ran = _ran(station, record, state.volume_m3, turn)
-    before = state.before
+    ran = station.run(state.volume_m3, turn.frequency_hz, record.inflow_m3[t : t + count], record.step_s, t)
+    before, step_h = state.before, record.step_s / 3600
     for asked_hz in turn.frequency_hz:
         before = tuple(
             Before(was.on, was.steps + 1) if was.on == (hz > 0) else Before(hz > 0, 1)
@@ -281,20 +258,14 @@ def _after(
         step=t + count,
         volume_m3=ran.volume_m3[-1],
         before=before,
+        hours_run=tuple(
+            hours + step_h * sum(asked_hz[p] > 0 for asked_hz in turn.frequency_hz)
+            for p, hours in enumerate(state.hours_run or (0.0,) * len(before))
+        ),
         emptied_at=ends[-1] if ends else state.emptied_at,
         errors=(*state.errors, *(_error(record, *f) for f in judged))[-ERRORS_KEPT:],
         plan=solution if solution is not None and solution.publishable else state.plan,
         forecasts=tuple(f for f in forecasts if f not in judged),
-    )
-
-
-def _ran(station: Station, record: Record, volume_m3: float, turn: Turn) -> StationTrajectory:
-    return simulate_station(
-        station,
-        initial_volume_m3=volume_m3,
-        frequency_hz=turn.frequency_hz,
-        inflow_m3=record.inflow_m3[turn.step : turn.step + len(turn.frequency_hz)],
-        step_s=record.step_s,
     )
 
 

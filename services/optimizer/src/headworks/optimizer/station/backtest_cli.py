@@ -15,7 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from headworks.common.historian.reading import read_record
 from headworks.common.historian.record import Record as Historian
 from headworks.optimizer.station.backtest import Inflow, Knowledge, Prices, Record, Turn, run
+from headworks.optimizer.station.case import StrategyPeriod
 from headworks.optimizer.station.report import Judged, price_series, report, there
+from headworks.optimizer.station.strategies import default_document, periods_of
 from headworks.waterway.series import PRICE, STATION_OUTFLOW, TUNNEL_INFLOW, TUNNEL_VOLUME, pump_series
 from headworks.waterway.site_file import parse_site
 from headworks.waterway.station_rules import Before
@@ -44,6 +46,9 @@ def backtest(
         float | None, typer.Option(help="m³ before the first row; without, from the balance")
     ] = None,
     noise: Annotated[int | None, typer.Option(help="a seed: the real station's flows differ from the model's")] = None,
+    strategies: Annotated[
+        Path | None, typer.Option(help="a strategy document (YAML: its periods)", exists=True, dir_okay=False)
+    ] = None,
     change: Annotated[
         list[str] | None, typer.Option(help="another value in the site file, as planning.prices.change_of_outflow=1")
     ] = None,
@@ -57,14 +62,15 @@ def backtest(
             raise typer.BadParameter(f"--price {price}: must be one of {', '.join(price_series(historian))}")
         lived = record_of(station_site, historian, price, days, initial_volume)
         knowledge = Knowledge(inflow=inflow, prices=prices, noise_seed=noise)
-        asked = _asked(record, station_site, price, knowledge, every, lived)
+        periods = _periods(strategies, station_site)
+        asked = _asked(record, station_site, price, knowledge, every, lived, periods)
         done = _resumed(out, asked)
     except (ValueError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from error
     turns = [
         *done,
-        *_followed(run(station_site, lived, knowledge, every, done=done), out, len(done), lived, every, console),
+        *_followed(run(station_site, lived, knowledge, every, periods, done), out, len(done), lived, every, console),
     ]
     results = report(Judged(station_site, historian, lived, turns, asked), out)
     console.print(results)
@@ -118,8 +124,21 @@ def _site(file: Path, changes: Sequence[str]) -> StationSite:
     return site
 
 
+def _periods(file: Path | None, site: StationSite) -> tuple[StrategyPeriod, ...]:
+    """What an outside planner asks; without a file what the site file says. Raises ValueError naming the field."""
+    if file is None:
+        return default_document(site).periods
+    return periods_of(yaml.safe_load(file.read_text(encoding="utf-8")), file.name)
+
+
 def _asked(
-    record: Path, site: StationSite, price: str, knowledge: Knowledge, every: int, lived: Record
+    record: Path,
+    site: StationSite,
+    price: str,
+    knowledge: Knowledge,
+    every: int,
+    lived: Record,
+    periods: Sequence[StrategyPeriod],
 ) -> dict[str, object]:
     """What this back-test is, to be sure that what is gone on with is the same."""
     return {
@@ -133,6 +152,7 @@ def _asked(
         "steps": len(lived.inflow_m3),
         "planning": site.section("planning"),
         "schedule": site.section("schedule"),
+        "strategies": [period.model_dump(mode="json") for period in periods],
     }
 
 

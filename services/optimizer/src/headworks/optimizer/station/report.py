@@ -11,11 +11,12 @@ import numpy as np
 from rich.table import Table
 
 from headworks.common.historian.record import Record as Historian
-from headworks.optimizer.station.backtest import Record, Turn, real_station
+from headworks.optimizer.station.backtest import Record, Turn
 from headworks.optimizer.station.pictures import Shown, draw
+from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.score import Score, days_of, outflow_of, score
 from headworks.waterway.series import STATION_OUTFLOW, TUNNEL_LEVEL, TUNNEL_VOLUME, pump_series
-from headworks.waterway.station import StationTrajectory, simulate_station
+from headworks.waterway.station import StationTrajectory
 from headworks.waterway.station_site import StationSite
 
 
@@ -42,13 +43,8 @@ class Judged:
     def trajectory(self) -> StationTrajectory:
         """What that led to."""
         seed = self.asked["noise_seed"]
-        return simulate_station(
-            real_station(self.site.pumping_station.station, seed if isinstance(seed, int) else None),
-            initial_volume_m3=self.lived.initial_volume_m3,
-            frequency_hz=self.frequency_hz,
-            inflow_m3=self.lived.inflow_m3,
-            step_s=self.lived.step_s,
-        )
+        real = RealStation(self.site.pumping_station.station, seed if isinstance(seed, int) else None)
+        return real.run(self.lived.initial_volume_m3, self.frequency_hz, self.lived.inflow_m3, self.lived.step_s)
 
 
 def report(judged: Judged, out: Path) -> Table:

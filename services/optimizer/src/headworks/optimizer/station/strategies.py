@@ -28,15 +28,20 @@ class StrategyDocument(Value):
 
 def default_document(site: StationSite) -> StrategyDocument:
     """The strategies of the site file's `schedule` section; none where it has none. Raises ValueError naming the field."""
-    raw = site.section("schedule").get("strategies", [])
+    periods = periods_of(site.section("schedule").get("strategies", []), f"site {site.site}: schedule.strategies")
+    return StrategyDocument(version=0, changed_by=FROM_SITE_FILE, changed_at=None, periods=periods)
+
+
+def periods_of(raw: object, where: str) -> tuple[StrategyPeriod, ...]:
+    """Periods as they are written in YAML. Raises ValueError naming the field."""
     try:
         periods = _periods.validate_python(raw)
     except ValidationError as error:
-        raise ValueError(f"site {site.site}: schedule.strategies: {explain(error)}") from error
-    wrong = [f"schedule.strategies.{fault.field}: {fault.expected}" for fault in period_faults(periods)]
+        raise ValueError(f"{where}: {explain(error)}") from error
+    wrong = [f"{where}.{fault.field}: {fault.expected}" for fault in period_faults(periods)]
     if wrong:
-        raise ValueError(f"site {site.site}: " + "; ".join(wrong))
-    return StrategyDocument(version=0, changed_by=FROM_SITE_FILE, changed_at=None, periods=periods)
+        raise ValueError("; ".join(wrong))
+    return periods
 
 
 def period_faults(periods: Sequence[StrategyPeriod]) -> list[FieldProblem]:

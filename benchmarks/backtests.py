@@ -1,0 +1,122 @@
+"""The pumping station's closed loop over the 16 real days, by what is known ahead: cost, energy, outflow, emptyings, solve times.
+
+Run with HEADWORKS_DATA set: `make bench NAME=backtests`. Each variant is a `headworks backtest` of its own with one thread,
+two at once; what is done of one is gone on with when it is run again. All plan every quarter hour unless told otherwise.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import harness
+
+RECORD = "hsy_blominmaki_2024-11.csv"
+NORMAL, HIGH = "day_ahead_price_eur_per_mwh", "high_day_ahead_price_eur_per_mwh"
+SITE_FILE = Path(__file__).parents[1] / "sites" / "blominmaki.yaml"
+FOLDER = harness.RESULTS / "backtests"
+PERFECT, OWN, PERSISTENCE = ("perfect", "perfect"), ("own", "day_ahead"), ("persistence", "day_ahead")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A back-test: for which price it plans, what is known of inflow and prices ahead, and what differs from the site file."""
+
+    name: str
+    price: str
+    knows: tuple[str, str]
+    more: tuple[str, ...] = ()
+
+
+SMOOTH = ("--change", "planning.prices.change_of_outflow=1")
+VARIANTS = (
+    Variant("perfect, normal price", NORMAL, PERFECT),
+    Variant("perfect, high price", HIGH, PERFECT),
+    Variant("own forecast, normal price", NORMAL, OWN),
+    Variant("own forecast, high price", HIGH, OWN),
+    Variant("persistence, normal price", NORMAL, PERSISTENCE),
+    Variant("persistence, high price", HIGH, PERSISTENCE),
+    Variant("own forecast and noise, normal price", NORMAL, OWN, ("--noise", "1")),
+    Variant("smooth, perfect, normal price", NORMAL, PERFECT, SMOOTH),
+    Variant("smooth, own forecast, normal price", NORMAL, OWN, SMOOTH),
+)
+
+
+def main() -> None:
+    """Run all, print the table, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--every", type=int, default=1, help="steps between solves")
+    parser.add_argument("--days", type=int, default=16, help="how many days of the record")
+    parser.add_argument("--only", default="", help="only variants whose name holds this")
+    arguments = parser.parse_args()
+    data = os.environ.get("HEADWORKS_DATA")
+    if not data:
+        raise SystemExit("HEADWORKS_DATA is not set: this benchmark needs the record")
+    chosen = [variant for variant in VARIANTS if arguments.only in variant.name]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda v: lived(v, Path(data) / RECORD, arguments.every, arguments.days), chosen))
+    rows = [row(variant.name, variant.price, result) for variant, result in zip(chosen, results, strict=True)]
+    harness.show("16 days", rows)
+    harness.write("backtests", ("highspy", "pulp", "numpy"), {"every": arguments.every, "rows": rows})
+
+
+def lived(variant: Variant, record: Path, every: int, days: int) -> dict[str, Any]:
+    """The results of one back-test."""
+    folder = FOLDER / f"{variant.name.replace(', ', '_').replace(' ', '_')}-{every}-{days}"
+    inflow, prices = variant.knows
+    options = {
+        "--site": SITE_FILE,
+        "--mapping": "quarter_hours",
+        "--out": folder,
+        "--price": variant.price,
+        "--inflow": inflow,
+        "--prices": prices,
+        "--every": every,
+        "--days": days,
+        "--change": "planning.solve.threads=1",
+    }
+    given = [str(word) for option in options.items() for word in option]
+    run_cli([str(record), *given, *variant.more], variant.name)
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return results
+
+
+def run_cli(arguments: Sequence[str], name: str) -> None:
+    """`headworks backtest`, quietly; what it says is shown where it fails."""
+    command = [str(Path(sys.executable).parent / "headworks"), "backtest", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(f"{name}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    print(f"{name}: done", flush=True)
+
+
+def row(name: str, price: str, result: dict[str, Any]) -> dict[str, object]:
+    """One back-test as a row."""
+    score, history, solving = result["score"], result["history"], result["solving"]
+    cost = score["cost_eur"][price] + score["end_correction_eur"][price]
+    outflow = score["outflow"]
+    return {
+        "variant": name,
+        "EUR": round(cost),
+        "to history": f"{cost / history['cost_eur'][price] - 1:+.1%}",
+        "MWh": round(score["energy_mwh"], 1),
+        "kWh/m³": round(score["kwh_per_m3"], 4),
+        "emptied": f"{score['dry_days_emptied']} of {score['dry_days']}",
+        "level m": f"{score['lowest_level_m']:.2f} to {score['highest_level_m']:.2f}",
+        "starts": score["starts"],
+        "F2 sd, mean step, largest": ", ".join(
+            f"{outflow[key]:.0f}" for key in ("standard_deviation", "mean_step", "largest")
+        ),
+        "broken": ", ".join(f"{n} × {rule}" for rule, n in score["breaches"].items()) or "none",
+        "solve s: median, p95": f"{solving['median_s']:.2f}, {solving['p95_s']:.2f}",
+    }
+
+
+if __name__ == "__main__":
+    main()
