@@ -15,34 +15,15 @@ Minimum runs and rests are the aggregated inequalities: the starts of the last n
 last n among those off. For pumps alike these are exact, with no product of variables and no big number.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pulp
 
-from headworks.optimizer.models.pumping_data import DAM3, GroupStep, PumpingData
+from headworks.optimizer.models.pumping_data import DAM3, PumpingData
+from headworks.optimizer.models.pumping_flush import add_emptying
+from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, PumpingProblem, Terms, flow, flow_slope, row
 
-LE, EQ, GE = pulp.LpConstraintLE, pulp.LpConstraintEQ, pulp.LpConstraintGE
 LAST = 1000.0
 """What gives way last costs so many times a level above its maximum: more than that would over a whole schedule."""
 WANTED = 4.0
-Columns = list[pulp.LpVariable]
-Terms = dict[pulp.LpVariable, float]
-
-
-@dataclass(frozen=True, slots=True)
-class PumpingProblem:
-    """A built problem: PuLP's, its data, and the variables that make the schedule, by group and step."""
-
-    lp: pulp.LpProblem
-    data: PumpingData
-    on: tuple[Columns, ...]
-    fast: tuple[Columns, ...]
-    start: tuple[Columns, ...]
-    stop: tuple[Columns, ...]
-    volume: Columns
-    empty: list[dict[int, pulp.LpVariable]]
-    terms: dict[str, pulp.LpAffineExpression]
 
 
 def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
@@ -57,7 +38,7 @@ def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
     _add_levels(problem)
     _add_wanted_volume(problem)
     _add_smoothness(problem)
-    _add_emptying(problem)
+    add_emptying(problem)
     _add_energy(problem)
     problem.lp.setObjective(pulp.lpSum(problem.terms.values()))
     return problem
@@ -93,37 +74,18 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
     )
 
 
-def _row(problem: PumpingProblem, name: str, terms: Terms, sense: int, right: float) -> None:
-    problem.lp.addConstraint(pulp.LpConstraint(pulp.LpAffineExpression(terms), sense, name, right))
-
-
-def _flow(problem: PumpingProblem, t: int) -> Terms:
-    """The outflow of step t at the reference volume [dam³]."""
-    terms: Terms = {}
-    for g, of_group in enumerate(problem.data.steps):
-        step: GroupStep = of_group[t]
-        terms[problem.on[g][t]] = step.flow_low
-        terms[problem.fast[g][t]] = step.flow_high - step.flow_low
-    return terms
-
-
-def _flow_slope(data: PumpingData, t: int) -> float:
-    """How the outflow changes with the volume at the start of step t."""
-    return sum(of_group[t].flow_slope for of_group in data.steps)
-
-
 def _add_water_balance(problem: PumpingProblem) -> None:
     """water_balance_t: volume_t = volume_(t-1) + inflow_t − flow_t − slope_t·(volume_(t-1) − reference_t)."""
     data = problem.data
     for t in range(data.horizon):
-        slope, right = _flow_slope(data, t), data.case.inflow_m3[t] / DAM3
-        terms: Terms = {problem.volume[t]: 1.0, **_flow(problem, t)}
+        slope, right = flow_slope(data, t), data.case.inflow_m3[t] / DAM3
+        terms: Terms = {problem.volume[t]: 1.0, **flow(problem, t)}
         if t:
             terms[problem.volume[t - 1]] = slope - 1.0
             right += slope * data.reference_dam3[t]
         else:
             right += data.case.initial_volume_m3 / DAM3
-        _row(problem, f"water_balance_{t:03d}", terms, EQ, right)
+        row(problem, f"water_balance_{t:03d}", terms, EQ, right)
 
 
 def _add_counts(problem: PumpingProblem) -> None:
@@ -135,7 +97,7 @@ def _add_counts(problem: PumpingProblem) -> None:
             terms: Terms = {problem.on[g][t]: 1.0, problem.start[g][t]: -1.0, problem.stop[g][t]: 1.0}
             if t:
                 terms[problem.on[g][t - 1]] = -1.0
-            _row(problem, f"count_{group.name}_{t:03d}", terms, EQ, 0.0 if t else running)
+            row(problem, f"count_{group.name}_{t:03d}", terms, EQ, 0.0 if t else running)
             costs[problem.start[g][t]] = problem.data.weights.start_eur
     problem.terms["starts"] = pulp.LpAffineExpression(costs)
 
@@ -153,9 +115,9 @@ def _add_minimum_runs(problem: PumpingProblem) -> None:
             kept = sum(not b.on and t < rest - b.steps for b in was)
             starts: Terms = {problem.start[g][s]: -1.0 for s in range(max(0, t - run + 1), t + 1)}
             stops: Terms = {problem.stop[g][s]: 1.0 for s in range(max(0, t - rest + 1), t + 1)}
-            _row(problem, f"minimum_run_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **starts}, GE, held)
+            row(problem, f"minimum_run_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **starts}, GE, held)
             most = len(group.members) - kept
-            _row(problem, f"minimum_rest_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **stops}, LE, most)
+            row(problem, f"minimum_rest_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **stops}, LE, most)
 
 
 def _add_speed(problem: PumpingProblem) -> None:
@@ -163,7 +125,7 @@ def _add_speed(problem: PumpingProblem) -> None:
     for g, group in enumerate(problem.data.groups):
         for t in range(problem.data.horizon):
             terms: Terms = {problem.fast[g][t]: 1.0, problem.on[g][t]: -1.0}
-            _row(problem, f"fast_{group.name}_{t:03d}", terms, LE, 0.0)
+            row(problem, f"fast_{group.name}_{t:03d}", terms, LE, 0.0)
 
 
 def _give(problem: PumpingProblem, kind: str, price: float) -> Columns:
@@ -178,7 +140,7 @@ def _add_pumps_on(problem: PumpingProblem) -> None:
     idle = _give(problem, "idle", LAST * problem.data.weights.violation_eur)
     for t in range(problem.data.horizon):
         terms: Terms = dict.fromkeys([of_group[t] for of_group in problem.on], 1.0)
-        _row(problem, f"pumps_on_{t:03d}", {**terms, idle[t]: 1.0}, GE, problem.data.rules.minimum_pumps_on)
+        row(problem, f"pumps_on_{t:03d}", {**terms, idle[t]: 1.0}, GE, problem.data.rules.minimum_pumps_on)
 
 
 def _add_outflow(problem: PumpingProblem) -> None:
@@ -186,12 +148,12 @@ def _add_outflow(problem: PumpingProblem) -> None:
     data = problem.data
     above = _give(problem, "above_outflow", LAST * data.weights.violation_eur)
     for t in range(data.horizon):
-        terms, slope, right = _flow(problem, t), _flow_slope(data, t), data.outflow_dam3[t]
+        terms, slope, right = flow(problem, t), flow_slope(data, t), data.outflow_dam3[t]
         terms[above[t]] = -1.0
         if t:
             terms[problem.volume[t - 1]] = slope
             right += slope * data.reference_dam3[t]
-        _row(problem, f"outflow_{t:03d}", terms, LE, right)
+        row(problem, f"outflow_{t:03d}", terms, LE, right)
 
 
 def _add_levels(problem: PumpingProblem) -> None:
@@ -208,7 +170,7 @@ def _add_levels(problem: PumpingProblem) -> None:
         given = _give(problem, f"{'above' if sign > 0 else 'below'}_{kind}", price)
         for t in range(data.horizon):
             terms: Terms = {problem.volume[t]: sign, given[t]: -1.0}
-            _row(problem, f"{kind}_{t:03d}", terms, LE, sign * limit_dam3)
+            row(problem, f"{kind}_{t:03d}", terms, LE, sign * limit_dam3)
 
 
 def _add_wanted_volume(problem: PumpingProblem) -> None:
@@ -218,7 +180,7 @@ def _add_wanted_volume(problem: PumpingProblem) -> None:
         return
     t, at_most_m3 = data.case.wanted
     too_much = problem.lp.add_variable("too_much", 0)
-    _row(problem, f"wanted_{t:03d}", {problem.volume[t]: 1.0, too_much: -1.0}, LE, at_most_m3 / DAM3)
+    row(problem, f"wanted_{t:03d}", {problem.volume[t]: 1.0, too_much: -1.0}, LE, at_most_m3 / DAM3)
     problem.terms["too_much"] = pulp.LpAffineExpression({too_much: WANTED * data.weights.violation_eur})
 
 
@@ -230,38 +192,12 @@ def _add_smoothness(problem: PumpingProblem) -> None:
     costs: Terms = {}
     for t in range(1, data.case.scheduled):
         rise, fall = (problem.lp.add_variable(f"{kind}_{t:03d}", 0) for kind in ("rise", "fall"))
-        terms = _flow(problem, t)
-        for variable, coefficient in _flow(problem, t - 1).items():
+        terms = flow(problem, t)
+        for variable, coefficient in flow(problem, t - 1).items():
             terms[variable] = -coefficient
-        _row(problem, f"smooth_{t:03d}", {**terms, rise: -1.0, fall: 1.0}, EQ, 0.0)
+        row(problem, f"smooth_{t:03d}", {**terms, rise: -1.0, fall: 1.0}, EQ, 0.0)
         costs[rise] = costs[fall] = data.weights.smooth_eur
     problem.terms["smoothness"] = pulp.LpAffineExpression(costs)
-
-
-def _add_emptying(problem: PumpingProblem) -> None:
-    """emptied_d: one step of a dry day ends empty, or the water is kept at a price;
-    emptied_by_dt: volume_t ≤ Σ_s reach_st·empty_s + most_t·kept, what it can be at t if it is empty at s.
-    """
-    data = problem.data
-    costs: Terms = {}
-    for d, day in enumerate(data.case.dry_days):
-        in_reach = [t for t in day if data.least_dam3(t) <= data.emptied_dam3]
-        empty = {
-            s: problem.lp.add_variable(
-                f"empty_{s:03d}", 0, 1, pulp.LpInteger if s < data.case.scheduled else pulp.LpContinuous
-            )
-            for s in in_reach
-        }
-        kept = problem.lp.add_variable(f"kept_{d}", 0, 1)
-        _row(problem, f"emptied_{d}", {**dict.fromkeys(empty.values(), 1.0), kept: 1.0}, EQ, 1.0)
-        for t in range(day.stop) if empty else ():
-            terms: Terms = {problem.volume[t]: 1.0, kept: -data.most_dam3(t)}
-            for s, binary in empty.items():
-                terms[binary] = -data.reach_dam3(s, t)
-            _row(problem, f"emptied_by_{d}_{t:03d}", terms, LE, 0.0)
-        problem.empty.append(empty)
-        costs[kept] = data.weights.not_emptied_eur
-    problem.terms["emptying"] = pulp.LpAffineExpression(costs)
 
 
 def _add_energy(problem: PumpingProblem) -> None:
@@ -285,8 +221,3 @@ def _add_energy(problem: PumpingProblem) -> None:
     )
     last = problem.volume[-1]
     problem.terms["water_left"] = pulp.LpAffineExpression({last: data.case.water_value_eur_per_m3 * DAM3})
-
-
-def counts(columns: Sequence[Columns], values: dict[str, float]) -> tuple[tuple[float, ...], ...]:
-    """The values of variables by group and step."""
-    return tuple(tuple(values[variable.name] for variable in of_group) for of_group in columns)

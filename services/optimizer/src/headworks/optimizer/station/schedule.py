@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from headworks.optimizer import solver
-from headworks.optimizer.models.pumping import LAST, WANTED, PumpingProblem, build_pumping, counts
+from headworks.optimizer.models.pumping import LAST, WANTED, build_pumping
 from headworks.optimizer.models.pumping_data import (
     DAM3,
     Group,
@@ -23,6 +23,8 @@ from headworks.optimizer.models.pumping_data import (
     group_pumps,
     prepare_station,
 )
+from headworks.optimizer.models.pumping_problem import PumpingProblem, counts, group_flows
+from headworks.optimizer.station.coarse import first_plan
 from headworks.optimizer.station.following import Wish, follow
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
@@ -112,25 +114,25 @@ def solve_station(
 
     Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
     """
-    started, groups = time.perf_counter(), group_pumps(station.pumps, options.alike_m)
-    reference = reference_of(station, rules, case, groups, last_hz)
+    watch, groups = _Watch(on_progress), group_pumps(station.pumps, options.alike_m)
+    begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
+    reference = reference_of(station, rules, case, groups, begun_hz)
     about = reference or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
     begin_with = reference
     best: _Round | None = None
-    first_plan_s: float | None = None
     rounds = 0
     while rounds < options.rounds:
-        left_s = options.time_limit_s - (time.perf_counter() - started)
+        left_s = options.time_limit_s - watch.passed_s
         if best is not None and left_s < SHORTEST_ROUND * options.time_limit_s:
             break
         data = prepare_station(station, rules, case, weights, groups, about)
-        outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, on_progress)
+        outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, watch)
         rounds += 1
         if not isinstance(outcome, _Round):
             if best is None:
-                return _nothing(outcome, rounds, time.perf_counter() - started)
+                return _nothing(outcome, rounds, watch.passed_s)
             break
-        first_plan_s = first_plan_s or time.perf_counter() - started
+        watch.saw_a_plan()
         if best is None or outcome.cost_eur < best.cost_eur:
             best = outcome
         about = begin_with = outcome.reference
@@ -146,14 +148,52 @@ def solve_station(
         energy_cost_eur=energy_cost(case, best.trajectory),
         gap=best.gap,
         rounds=rounds,
-        first_plan_s=first_plan_s,
-        total_s=time.perf_counter() - started,
+        first_plan_s=watch.first_plan_s,
+        total_s=watch.passed_s,
         broken=_broken(station, rules, case, best.frequency_hz, best.trajectory),
         reference=best.reference,
         terms=best.terms,
         starts=starts_of(best.frequency_hz, case.before),
     )
     return or_the_last(station, rules, case, found, last_hz) if found.broken else found
+
+
+class _Watch:
+    """Passes progress on, and keeps the time: since the solve began, and until it had a plan."""
+
+    def __init__(self, on_progress: solver.Progress | None) -> None:
+        self._on_progress, self._started_s = on_progress, time.perf_counter()
+        self.first_plan_s: float | None = None
+
+    @property
+    def passed_s(self) -> float:
+        return time.perf_counter() - self._started_s
+
+    def saw_a_plan(self) -> None:
+        self.first_plan_s = self.first_plan_s or self.passed_s
+
+    def cancels(self, gap: float | None = None) -> bool:
+        return self._on_progress(gap) if self._on_progress is not None else False
+
+    def __call__(self, gap: float | None) -> bool:
+        if gap is not None:
+            self.saw_a_plan()
+        return self.cancels(gap)
+
+
+def _first_plan(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    weights: StationWeights,
+    options: StationOptions,
+    watch: _Watch,
+) -> Sequence[Sequence[float]]:
+    """Where no last plan is known, one to begin with; none where there is none."""
+    frequency_hz = first_plan(station, rules, case, weights, options.first_volume_m3, watch.cancels)
+    if frequency_hz:
+        watch.saw_a_plan()
+    return frequency_hz
 
 
 def or_the_last(
@@ -267,7 +307,7 @@ def _round(
     data: PumpingData,
     options: StationOptions,
     begin_with: Reference | None,
-    on_progress: solver.Progress | None,
+    on_progress: solver.Progress,
 ) -> _Round | solver.Result:
     problem = build_pumping(data)
     limits = solver.SolverOptions(options.time_limit_s, options.mip_gap, options.threads, CUTS, search=True)
@@ -343,21 +383,6 @@ def _hints(problem: PumpingProblem, plan: Reference) -> dict[str, float]:
         for t, variable in enumerate(of_group[: problem.data.case.scheduled])
         if all(abs(t - empty) > LEFT_FREE for empty in emptiest)
     }
-
-
-def group_flows(problem: PumpingProblem, values: dict[str, float]) -> tuple[tuple[float, ...], ...]:
-    """The outflow that the program plans for each group and step [m³]."""
-    data = problem.data
-    flows = []
-    for g, of_group in enumerate(data.steps):
-        planned = []
-        for t, step in enumerate(of_group):
-            on, fast = values[problem.on[g][t].name], values[problem.fast[g][t].name]
-            off_dam3 = values[problem.volume[t - 1].name] - data.reference_dam3[t] if t else 0.0
-            flow = step.flow_low * on + (step.flow_high - step.flow_low) * fast + step.flow_slope * off_dam3
-            planned.append(flow * DAM3)
-        flows.append(tuple(planned))
-    return tuple(flows)
 
 
 def true_cost(data: PumpingData, frequency_hz: Sequence[Sequence[float]], trajectory: StationTrajectory) -> float:
