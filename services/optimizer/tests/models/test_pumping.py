@@ -1,9 +1,11 @@
 """The pumping model: its golden text, a case by hand, all plans of a tiny case, and rules that hold whatever the start."""
 
 import os
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -145,3 +147,78 @@ def test_whatever_the_start_runs_rests_and_speeds_are_kept(
     idle = [breach.step for breach in broken if breach.rule == "minimum_pumps_on"]
     may_start = min(0 if was.on else RULES.minimum_rest_steps - was.steps for was in before)
     assert all(step < may_start for step in idle), "a pump may run, and none does"
+
+
+# ---------------------------------------------------------------- soft terms, one by one
+
+
+def test_energy_beyond_its_target_is_paid_by_the_mwh() -> None:
+    weights = StationWeights(specific_energy_eur_per_mwh=500.0, specific_energy_mwh_per_dam3=0.11)
+    case = case_of((50.0,) * 8, volume_m3=30_000.0)
+    first, cheap = solved(case, weights), solved(case)
+    dear = solve_station(STATION, RULES, case, weights, QUICK, first.frequency_hz)
+    assert dear.trajectory is not None
+    excess = [
+        max(0.0, mw / 4 - 0.11 * m3s * 0.9)
+        for mw, m3s in zip(dear.trajectory.power_mw, dear.trajectory.outflow_m3s, strict=True)
+    ]
+    assert dear.terms["specific_energy"] == pytest.approx(500 * sum(excess), rel=0.05, abs=0.5)
+    assert "specific_energy" not in cheap.terms
+
+
+def test_a_pump_that_ran_most_rests_where_wear_has_a_price() -> None:
+    case = replace(case_of((50.0,) * 6, inflow_m3=300.0), hours_run=(100.0, 100.0, 10.0))
+    schedule = solved(case, StationWeights(wear_eur=20.0))
+    first = RULES.minimum_run_steps
+    assert all(asked_hz[0] == asked_hz[1] == 0.0 for asked_hz in schedule.frequency_hz[first:])
+    assert all(asked_hz[2] > 0 for asked_hz in schedule.frequency_hz[first:])
+
+
+def test_the_level_stays_above_its_floor_where_that_has_a_price() -> None:
+    case = case_of((-40.0,) * 8, volume_m3=20_000.0)
+    low, kept = solved(case), solved(case, StationWeights(floor_eur=100.0, floor_level_m=2.5))
+    assert low.trajectory is not None
+    assert kept.trajectory is not None
+    assert min(low.trajectory.level_m) < 2.4
+    assert min(kept.trajectory.level_m) >= 2.5 - 0.02
+
+
+def test_a_wanted_volume_is_reached() -> None:
+    case = case_of((200.0,) * 8, volume_m3=20_000.0, inflow_m3=600.0)
+    wanted = solved(replace(case, wanted=(5, 16_000.0)))
+    assert wanted.trajectory is not None
+    assert wanted.trajectory.volume_m3[5] <= 16_050.0
+    free = solved(case)
+    assert free.trajectory is not None
+    assert free.trajectory.volume_m3[5] > 17_000.0
+
+
+def test_a_change_of_the_outflow_has_its_price() -> None:
+    case = case_of((100.0, 5.0) * 6, volume_m3=30_000.0)
+    rough, smooth = solved(case), solved(case, StationWeights(smooth_eur=50.0))
+    steps = []
+    for schedule in (rough, smooth):
+        assert schedule.trajectory is not None
+        steps.append(sum(abs(b - a) for a, b in pairwise(schedule.trajectory.outflow_m3s)))
+    assert steps[1] < 0.5 * steps[0]
+
+
+def test_no_plan_that_empties_a_tiny_case_is_cheaper() -> None:
+    """The bounds on what can be reached cut no plan off: of all 64 at full speed the cheapest that empties costs no less."""
+    case = case_of((80.0, 10.0, 40.0), volume_m3=1500.0, inflow_m3=500.0, dry_days=(range(3),))
+    weights = StationWeights(empty_reserve_m3=0.0)
+    schedule = solved(case, weights)
+    assert not schedule.broken
+    costs = []
+    for on in product(product((0.0, 50.0), repeat=3), repeat=3):
+        ran = simulate_station(
+            STATION, initial_volume_m3=1500.0, frequency_hz=on, inflow_m3=case.inflow_m3, step_s=STEP_S
+        )
+        if not breaches(RULES, on, ran, case.before, case.dry_days) and min(ran.volume_m3) >= 200.0:
+            energy = sum(p * mw / 4 for p, mw in zip(case.price_eur_per_mwh, ran.power_mw, strict=True))
+            shown = [(50.0, 0.0, 0.0), *on]
+            starts = sum(b > 0 and not a for x, y in pairwise(shown) for a, b in zip(x, y, strict=True))
+            costs.append(energy + 0.02 * starts + 0.01 * ran.volume_m3[-1])
+    assert costs
+    assert schedule.cost_eur is not None
+    assert schedule.cost_eur <= min(costs) + 0.01 * abs(min(costs))

@@ -7,7 +7,15 @@ import pytest
 
 from headworks.common.messages import Basis, Forecast, ForecastStep, Quality, Sample
 from headworks.optimizer.inputs import Assembled, InputUse, Unknown
-from headworks.optimizer.station.case import LastPlan, PumpState, StationInputs, StationStep, Strategy, StrategyPeriod
+from headworks.optimizer.station.case import (
+    LastPlan,
+    PlannedFlush,
+    PumpState,
+    StationInputs,
+    StationStep,
+    Strategy,
+    StrategyPeriod,
+)
 from headworks.optimizer.station.inputs import Known, PastPlan, assemble, by_step, station_grid
 from headworks.optimizer.station.skill import PastForecast
 from headworks.optimizer.station.strategies import StrategyDocument
@@ -308,6 +316,10 @@ def test_a_solve_begins_with_the_newest_plan_while_some_of_it_is_ahead(station_s
     plans = [plan("blominmaki-2", START - STEP, 2, P2_2=49.0), plan("blominmaki-1", START - 2 * STEP)]
     last = made(station_site, replace(known(), plans=plans)).case.last_plan
     assert last == LastPlan(start=START - STEP, frequency_hz=((0.0,) * 5 + (49.0,) + (0.0,) * 2,) * 2)
+    window = PlannedFlush(start=START - STEP, end=START + 7 * STEP)
+    flushed = made(station_site, replace(known(), plans=[replace(plans[0], flush_window=window)])).case.last_plan
+    assert flushed is not None
+    assert flushed.flush_window == window
     over = [plan("blominmaki-2", START - 2 * STEP, 2)]
     assert made(station_site, replace(known(), plans=over)).case.last_plan is None
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, StationInputs
 from headworks.optimizer.station.forecasting import InflowForecast
@@ -14,7 +16,7 @@ from headworks.optimizer.station.planning import dry_days, plan_problem, solve_i
 from headworks.optimizer.station.schedule import or_the_last, solve_station
 from headworks.optimizer.values import Status
 from headworks.waterway.station import simulate_station
-from headworks.waterway.station_rules import Breach, breaches
+from headworks.waterway.station_rules import Before, Breach, breaches
 from headworks.waterway.station_site import StationSite
 
 MIDNIGHT = datetime(2024, 11, 19, 22, 0, tzinfo=UTC)
@@ -154,3 +156,54 @@ def test_no_rule_is_broken_on_a_dry_day_with_the_whole_model(raw_site: dict[str,
         step_s=900.0,
     )
     assert breaches(problem.rules, frequency_hz, trajectory, problem.case.before, problem.case.dry_days[:1]) == []
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    states=st.lists(st.tuples(st.booleans(), st.integers(1, 20)), min_size=8, max_size=8),
+    level_m=st.floats(0.3, 8.2),
+    flows=st.lists(st.floats(0.2, 4.5), min_size=6, max_size=6),
+    emptied_h_ago=st.none() | st.floats(0, 40),
+)
+def test_whatever_the_start_and_inflow_a_plan_keeps_the_rules_or_says_which_cannot_hold(
+    raw_site: dict[str, Any],
+    states: list[tuple[bool, int]],
+    level_m: float,
+    flows: list[float],
+    emptied_h_ago: float | None,
+) -> None:
+    """What the answer says is what an independent replay finds; and what never must give way never does."""
+    quick = raw_site["schedule"] | {"horizon": "6 h", "time_limit": "4 s"}
+    site = StationSite.model_validate(raw_site | {"schedule": quick})
+    station = site.pumping_station.station
+    given_inputs = inputs(site, flow_m3s=1.0, level_m=level_m)
+    pumps = tuple(
+        pump.model_copy(update={"on": on, "steps": n}) for pump, (on, n) in zip(given_inputs.pumps, states, strict=True)
+    )
+    given_inputs = given_inputs.model_copy(
+        update={
+            "pumps": pumps,
+            "outside_inflow": OutsideInflow(
+                source="test", issued_at=MIDNIGHT, flow_m3s=tuple(flow for flow in flows for _ in range(4))
+            ),
+            "emptied_at": None if emptied_h_ago is None else MIDNIGHT - timedelta(hours=emptied_h_ago),
+        }
+    )
+    solution = solve_inputs(site, given_inputs)
+    if not solution.publishable:
+        assert solution.reason == "the runs that must go on take more water than there is"
+        assert any(on and n < 8 for on, n in states), "nothing must go on, and yet there is no plan"
+        return
+    asked = [tuple(step.frequency_hz.values()) for step in solution.steps]
+    ran = simulate_station(
+        station,
+        initial_volume_m3=station.tunnel.volume_at(level_m),
+        frequency_hz=asked,
+        inflow_m3=[step.inflow_m3s * 900 for step in solution.steps],
+        step_s=900.0,
+    )
+    before = tuple(Before(on, n) for on, n in states)
+    found = {(b.rule, b.step) for b in breaches(site.pumping_station.limits(900.0), asked, ran, before)}
+    said = {(r.rule, round((r.at - MIDNIGHT) / STEP)) for r in solution.relaxations}
+    assert {pair for pair in said if pair[0] != "emptying"} == found
+    assert not {rule for rule, _ in found} & {"minimum_run", "minimum_rest", "frequency"}

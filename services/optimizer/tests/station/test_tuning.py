@@ -117,6 +117,8 @@ def test_the_strategy_of_the_period_counts_and_the_last_stated_wins(station_site
     assert kept.strategy is Strategy.KEEP_BUFFER
     assert kept.maximum_level_m == pytest.approx(tuned(station_site).maximum_level_m - 1.0)
     assert "strategy keep_buffer: storm warning" in kept.reasons
+    minimal = tuned(station_site, strategies=(period(Strategy.MINIMAL, 0, 1),))
+    assert (tuned(station_site).smooth_eur_per_dam3, minimal.smooth_eur_per_dam3) == (0.0, 2.0)
 
 
 def test_an_emptying_grows_urgent_from_20_to_24_hours(planning: PlanningSection) -> None:

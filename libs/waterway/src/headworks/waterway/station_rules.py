@@ -54,13 +54,17 @@ def breaches(
     before: Sequence[Before],
     dry_days: Sequence[range] = (),
     names: Sequence[str] = (),
+    outflow_m3s: Sequence[float] = (),
 ) -> list[Breach]:
-    """Every breach, by rule and time. `dry_days` are the steps of each dry day; pumps without `names` are told by their place."""
+    """Every breach, by rule and time. `dry_days` are the steps of each dry day; pumps without `names` are told by their place.
+
+    `outflow_m3s` is the outflow's limit of each step, where it is not the rules' own.
+    """
     return [
         *_levels(rules, trajectory),
         *_speeds(rules, frequency_hz),
         *_churning(frequency_hz, trajectory, names),
-        *_outflows(rules, trajectory),
+        *_outflows(outflow_m3s or (rules.maximum_outflow_m3s,) * len(trajectory.outflow_m3s), trajectory),
         *_stretches(rules, frequency_hz, before, names),
         *_days(rules, trajectory, dry_days),
     ]
@@ -99,10 +103,10 @@ def _churning(
                 )
 
 
-def _outflows(rules: StationRules, trajectory: StationTrajectory) -> Iterator[Breach]:
-    for t, outflow_m3s in enumerate(trajectory.outflow_m3s):
-        if outflow_m3s > rules.maximum_outflow_m3s + TOLERANCE:
-            text = f"{outflow_m3s * 3600:.0f} m³/h is above {rules.maximum_outflow_m3s * 3600:.0f} m³/h"
+def _outflows(limits_m3s: Sequence[float], trajectory: StationTrajectory) -> Iterator[Breach]:
+    for t, (limit_m3s, outflow_m3s) in enumerate(zip(limits_m3s, trajectory.outflow_m3s, strict=True)):
+        if outflow_m3s > limit_m3s + TOLERANCE:
+            text = f"{outflow_m3s * 3600:.0f} m³/h is above {limit_m3s * 3600:.0f} m³/h"
             yield Breach("maximum_outflow", t, text)
 
 

@@ -7,9 +7,11 @@ Data        flow and energy of a group's pump at least and full speed, and their
 Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them at full speed, in parts; start_gt, stop_gt;
             volume_t [dam³]; above_margin_t, above_maximum_level_t, below_floor_t, below_lowest_t, above_outflow_t [dam³] and
             idle_t [pumps], what gives way, each at its price; rise_t, fall_t [dam³] of the outflow;
-            empty_s (binary), the step that ends empty, and kept_d, a dry day that is not emptied
+            excess_t [MWh] beyond the target of specific energy; empty_s (binary), the step that ends empty, and kept_d, a
+            dry day that is not emptied; window_s (binary), the flush that begins with s, and unflushed
 Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, floor, lowest,
-            wanted, smooth, emptied, emptied_by
+            wanted, smooth, specific_energy; emptied, emptied_by, flushed, flush_on, flush_fast, flush_from
+            (pumping_flush.py)
 
 Minimum runs and rests are the aggregated inequalities: the starts of the last n steps are among those on, the stops of the
 last n among those off. For pumps alike these are exact, with no product of variables and no big number.
@@ -18,7 +20,7 @@ last n among those off. For pumps alike these are exact, with no product of vari
 import pulp
 
 from headworks.optimizer.models.pumping_data import DAM3, PumpingData
-from headworks.optimizer.models.pumping_flush import add_emptying
+from headworks.optimizer.models.pumping_flush import add_emptying, add_flush_window, flushing
 from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, PumpingProblem, Terms, flow, flow_slope, row
 
 LAST = 1000.0
@@ -34,11 +36,13 @@ def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
     _add_minimum_runs(problem)
     _add_speed(problem)
     _add_pumps_on(problem)
+    add_flush_window(problem)
     _add_outflow(problem)
     _add_levels(problem)
     _add_wanted_volume(problem)
     _add_smoothness(problem)
     add_emptying(problem)
+    _add_specific_energy(problem)
     _add_energy(problem)
     problem.lp.setObjective(pulp.lpSum(problem.terms.values()))
     return problem
@@ -70,6 +74,7 @@ def _variables(data: PumpingData, name: str) -> PumpingProblem:
         stop=columns("stop", pulp.LpContinuous),
         volume=[lp.add_variable(f"volume_{t:03d}", 0) for t in steps],
         empty=[],
+        window={},
         terms={},
     )
 
@@ -150,6 +155,7 @@ def _add_outflow(problem: PumpingProblem) -> None:
     for t in range(data.horizon):
         terms, slope, right = flow(problem, t), flow_slope(data, t), data.outflow_dam3[t]
         terms[above[t]] = -1.0
+        terms |= dict.fromkeys(flushing(problem, t), right - data.most_out_dam3(t))
         if t:
             terms[problem.volume[t - 1]] = slope
             right += slope * data.reference_dam3[t]
@@ -198,6 +204,30 @@ def _add_smoothness(problem: PumpingProblem) -> None:
         row(problem, f"smooth_{t:03d}", {**terms, rise: -1.0, fall: 1.0}, EQ, 0.0)
         costs[rise] = costs[fall] = data.weights.smooth_eur
     problem.terms["smoothness"] = pulp.LpAffineExpression(costs)
+
+
+def _add_specific_energy(problem: PumpingProblem) -> None:
+    """specific_energy_t: energy_t ≤ target·flow_t + excess_t, the excess at a price."""
+    data, weights = problem.data, problem.data.weights
+    if weights.specific_energy_eur_per_mwh <= 0:
+        return
+    costs: Terms = {}
+    target = weights.specific_energy_mwh_per_dam3
+    for t in range(data.case.scheduled):
+        excess = problem.lp.add_variable(f"excess_{t:03d}", 0)
+        terms: Terms = {excess: -1.0}
+        for variable, flow_dam3 in flow(problem, t).items():
+            terms[variable] = -target * flow_dam3
+        for g, of_group in enumerate(data.steps):
+            step = of_group[t]
+            terms[problem.on[g][t]] += step.energy_low
+            terms[problem.fast[g][t]] += step.energy_high - step.energy_low
+        slope = sum(of_group[t].energy_slope - target * of_group[t].flow_slope for of_group in data.steps)
+        if t:
+            terms[problem.volume[t - 1]] = slope
+        row(problem, f"specific_energy_{t:03d}", terms, LE, slope * data.reference_dam3[t] if t else 0.0)
+        costs[excess] = weights.specific_energy_eur_per_mwh
+    problem.terms["specific_energy"] = pulp.LpAffineExpression(costs)
 
 
 def _add_energy(problem: PumpingProblem) -> None:

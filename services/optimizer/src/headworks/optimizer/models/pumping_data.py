@@ -20,6 +20,25 @@ LEAST_STEP_UP_M3 = 50.0
 
 
 @dataclass(frozen=True, slots=True)
+class FlushWindow:
+    """A window of all pumps at speed that is asked: where it may begin, each with what that costs beside its energy [EUR].
+
+    A window under way began before the first step: at a negative one. It needs the volume to begin with, and while it lasts
+    the plant takes more.
+    """
+
+    begins: tuple[tuple[int, float], ...]
+    steps: int
+    least_hz: float
+    least_volume_m3: float
+    maximum_outflow_m3s: float
+
+    def may_cover(self, t: int) -> bool:
+        """Whether some window holds step t."""
+        return any(s <= t < s + self.steps for s, _ in self.begins)
+
+
+@dataclass(frozen=True, slots=True)
 class StationCase:
     """One horizon: the steps of the schedule, then a tail of longer ones without integers, so that the end is not blind.
 
@@ -27,7 +46,7 @@ class StationCase:
 
     `dry_days` are the steps of each dry day that must still see the tunnel empty; `water_value_eur_per_m3` is what a
     cubic metre left at the end costs later; `hours_run` of each pump, where running hours shall even out;
-    `wanted` is a step and the volume [m³] that its end shall not exceed.
+    `wanted` is a step and the volume [m³] that its end shall not exceed; `flush` a window of all pumps that is asked.
     """
 
     initial_volume_m3: float
@@ -39,6 +58,7 @@ class StationCase:
     water_value_eur_per_m3: float = 0.0
     hours_run: tuple[float, ...] = ()
     wanted: tuple[int, float] | None = None
+    flush: FlushWindow | None = None
     tail_steps: int = 0
     tail_step_s: float = 3600.0
 
@@ -58,9 +78,12 @@ class StationWeights:
 
     `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
     `not_emptied` for a dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the
-    last one's; `energy` for each MWh beside its price, so that it counts when that is low; `wear` for each step of a pump
-    that has run twice the others' mean, and for one below the mean nothing. The plan keeps a reserve below the outflow's limit
-    and empties by a reserve more than it must, for its flow is linear and nature's is not; it never goes below the lowest volume.
+    last one's; `energy` for each MWh beside its price, so that it counts when that is low; `specific_energy` for each MWh
+    beyond what the step's outflow would take at its target; `not_flushed` for a window that is asked and not planned; `wear` for
+    each step of a pump that has run twice the others' mean, and for one below the mean nothing.
+
+    The plan keeps a reserve below the outflow's limit and empties by a reserve more than it must, for its flow is linear and
+    nature's is not; it never goes below the lowest volume.
     """
 
     margin_eur: float = 0.0
@@ -70,6 +93,9 @@ class StationWeights:
     start_eur: float = 0.02
     smooth_eur: float = 0.0
     energy_eur_per_mwh: float = 0.0
+    specific_energy_eur_per_mwh: float = 0.0
+    specific_energy_mwh_per_dam3: float = 0.0
+    not_flushed_eur: float = 0.0
     wear_eur: float = 0.0
     margin_level_m: float = 7.0
     floor_level_m: float = 0.0
@@ -99,7 +125,7 @@ class Reference:
 @dataclass(frozen=True, slots=True)
 class GroupStep:
     """A group's pump at one step: flow [dam³] and energy [MWh] at least and full speed, and the group's change of both
-    with the volume [per dam³]."""
+    with the volume [per dam³]; `flush_share` is how far from least to full speed a flush asks."""
 
     flow_low: float
     flow_high: float
@@ -107,6 +133,7 @@ class GroupStep:
     energy_high: float
     flow_slope: float
     energy_slope: float
+    flush_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +160,10 @@ class PumpingData:
     def horizon(self) -> int:
         """How many steps, the tail's included."""
         return len(self.case.inflow_m3)
+
+    def most_out_dam3(self, t: int) -> float:
+        """The most that the plant takes in step t, in a flush where one may be."""
+        return self.taken_dam3[t + 1] - self.taken_dam3[t]
 
     def most_dam3(self, t: int) -> float:
         """The volume at the end of step t if no pump ran: no plan has more."""
@@ -217,8 +248,17 @@ def prepare_station(
         entered_dam3=tuple(
             accumulate((volume / DAM3 for volume in case.inflow_m3), initial=case.initial_volume_m3 / DAM3)
         ),
-        taken_dam3=tuple(accumulate(outflow_dam3, initial=0.0)),
+        taken_dam3=tuple(
+            accumulate((_most_taken_dam3(case, t, limit) for t, limit in enumerate(outflow_dam3)), initial=0.0)
+        ),
     )
+
+
+def _most_taken_dam3(case: StationCase, t: int, limit_dam3: float) -> float:
+    """The most that the plant takes in step t; more where a flush may be."""
+    if case.flush is None or not case.flush.may_cover(t):
+        return limit_dam3
+    return max(limit_dam3, case.flush.maximum_outflow_m3s * case.length_s(t) / DAM3)
 
 
 def _wear_eur(group: Group, case: StationCase, weights: StationWeights) -> float:
@@ -242,7 +282,17 @@ def _group_step(
     ]
     # The step's own start is known, not planned: nothing changes with it.
     flow_slope, energy_slope = slopes if t else (0.0, 0.0)
-    return GroupStep(*here, flow_slope=flow_slope, energy_slope=energy_slope)
+    share = 0.0 if case.flush is None else _flush_share(station, rules, pump, volume_m3, case.flush.least_hz)
+    return GroupStep(*here, flow_slope=flow_slope, energy_slope=energy_slope, flush_share=share)
+
+
+def _flush_share(station: Station, rules: StationRules, pump: Pump, volume_m3: float, asked_hz: float) -> float:
+    """How far a speed's flow lies from that of the least to that of full speed, 0 to 1."""
+    lift_m = station.outlet_m - _level(station.tunnel, volume_m3)
+    low, asked, high = (
+        operate(pump, hz, lift_m).flow_m3s for hz in (slowest_hz(rules, pump, lift_m), asked_hz, rules.maximum_hz)
+    )
+    return min(1.0, max(0.0, (asked - low) / (high - low))) if high > low else 1.0
 
 
 def _at(

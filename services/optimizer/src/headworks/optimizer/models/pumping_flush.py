@@ -1,8 +1,11 @@
 """The rows that flush the tunnel: emptied once on each dry day, and, where it is asked, a window with all pumps at speed."""
 
+from collections.abc import Mapping
+
 import pulp
 
-from headworks.optimizer.models.pumping_problem import EQ, LE, PumpingProblem, Terms, row
+from headworks.optimizer.models.pumping_data import DAM3
+from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, PumpingProblem, Terms, row
 
 
 def add_emptying(problem: PumpingProblem) -> None:
@@ -29,3 +32,48 @@ def add_emptying(problem: PumpingProblem) -> None:
         problem.empty.append(empty)
         costs[kept] = data.weights.not_emptied_eur
     problem.terms["emptying"] = pulp.LpAffineExpression(costs)
+
+
+def add_flush_window(problem: PumpingProblem) -> None:
+    """flushed: one window begins, or none does at a price; flush_on_gt, flush_fast_gt: within it all pumps run, and as fast as
+    is asked; flush_from_s: there is water enough to begin.
+    """
+    data, asked = problem.data, problem.data.case.flush
+    if asked is None:
+        return
+    missed = problem.lp.add_variable("unflushed", 0, 1)
+    costs: Terms = {missed: data.weights.not_flushed_eur}
+    for s, price in asked.begins:
+        name = f"{s:03d}" if s >= 0 else f"before_{-s:03d}"
+        problem.window[s] = problem.lp.add_variable(f"window_{name}", 0, 1, pulp.LpInteger)
+        costs[problem.window[s]] = price
+        if s > 0:
+            terms: Terms = {problem.volume[s - 1]: 1.0, problem.window[s]: -asked.least_volume_m3 / DAM3}
+            row(problem, f"flush_from_{name}", terms, GE, 0.0)
+    row(problem, "flushed", {**dict.fromkeys(problem.window.values(), 1.0), missed: 1.0}, EQ, 1.0)
+    for t in range(data.case.scheduled):
+        _add_all_pumps(problem, t, flushing(problem, t))
+    problem.terms["flush"] = pulp.LpAffineExpression(costs)
+
+
+def _add_all_pumps(problem: PumpingProblem, t: int, windows: Columns) -> None:
+    for g, group in enumerate(problem.data.groups) if windows else ():
+        pumps = len(group.members)
+        on: Terms = {problem.on[g][t]: 1.0, **dict.fromkeys(windows, -float(pumps))}
+        row(problem, f"flush_on_{group.name}_{t:03d}", on, GE, 0.0)
+        share = pumps * problem.data.steps[g][t].flush_share
+        fast: Terms = {problem.fast[g][t]: 1.0, **dict.fromkeys(windows, -share)}
+        row(problem, f"flush_fast_{group.name}_{t:03d}", fast, GE, 0.0)
+
+
+def flushing(problem: PumpingProblem, t: int) -> Columns:
+    """The windows that hold step t: at most one of them is planned."""
+    asked = problem.data.case.flush
+    return [] if asked is None else [window for s, window in problem.window.items() if s <= t < s + asked.steps]
+
+
+def flush_of(problem: PumpingProblem, values: Mapping[str, float]) -> range:
+    """The steps of the window that is planned; none of them where none is."""
+    asked = problem.data.case.flush
+    planned = [s for s, window in problem.window.items() if values[window.name] > 0.5]
+    return range(planned[0], planned[0] + asked.steps) if asked is not None and planned else range(0)

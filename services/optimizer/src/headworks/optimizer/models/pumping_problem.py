@@ -24,6 +24,7 @@ class PumpingProblem:
     stop: tuple[Columns, ...]
     volume: Columns
     empty: list[dict[int, pulp.LpVariable]]
+    window: dict[int, pulp.LpVariable]
     terms: dict[str, pulp.LpAffineExpression]
 
 

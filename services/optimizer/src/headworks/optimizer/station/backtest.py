@@ -196,7 +196,9 @@ def _last_plan(site: StationSite, state: State) -> LastPlan | None:
     names = [pump.resource for pump in site.pumping_station.pumps]
     steps = state.plan.steps
     return LastPlan(
-        start=steps[0].start, frequency_hz=tuple(tuple(step.frequency_hz[name] for name in names) for step in steps)
+        start=steps[0].start,
+        frequency_hz=tuple(tuple(step.frequency_hz[name] for name in names) for step in steps),
+        flush_window=state.plan.flush_window,
     )
 
 

@@ -24,11 +24,19 @@ class PumpState(Value):
     )
 
 
+class PlannedFlush(Value):
+    """All pumps at speed over [start, end)."""
+
+    start: Instant
+    end: Instant
+
+
 class LastPlan(Value):
     """The plan before this one: the frequencies [Hz] of each step from `start`, shape (steps, pumps). A solve begins with it."""
 
     start: Instant
     frequency_hz: tuple[tuple[float, ...], ...]
+    flush_window: PlannedFlush | None = None
 
 
 class OutsideInflow(Value):
@@ -50,11 +58,12 @@ class Strategy(StrEnum):
 
 
 class StrategyPeriod(Value):
-    """One strategy over [start, end), and why."""
+    """One strategy over [start, end), and why; with a flush window, all pumps shall run at speed once within it."""
 
     start: Instant
     end: Instant
     strategy: Strategy
+    flush_window: bool = False
     reason: str = Field(default="", max_length=300)
 
     @model_validator(mode="after")
@@ -187,6 +196,9 @@ class StationSolution(Answer):
     inflow_source: str = ""
     prices_known_until: Instant | None = None
     emptied_at: tuple[Instant, ...] = Field(default=(), description="when the schedule empties the tunnel")
+    flush_window: PlannedFlush | None = Field(
+        default=None, description="planned, under way, or done; where one is asked"
+    )
     tuning: Tuning | None = None
     timing: StationTiming | None = None
     next_action: str = ""

@@ -63,7 +63,10 @@ def first_plan(
 
 
 def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
-    """The case in longer steps; the tail's stay as they are. A run or rest under way that must go on holds for the first one."""
+    """The case in longer steps; the tail's stay as they are. A run or rest under way that must go on holds for the first one.
+
+    A flush window is left to the program: it fits no longer step.
+    """
     steps, least = range(0, case.scheduled, joined), (rules.minimum_rest_steps, rules.minimum_run_steps)
     inflow, price = case.inflow_m3, case.price_eur_per_mwh
 
@@ -80,6 +83,7 @@ def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
         price_eur_per_mwh=(*(sum(price[t : t + joined]) / joined for t in steps), *price[case.scheduled :]),
         step_s=case.step_s * joined,
         dry_days=tuple(range(place(day.start), max(place(day.start) + 1, place(day.stop))) for day in case.dry_days),
+        flush=None,
         wanted=None if case.wanted is None else (after(case.wanted[0] + 1) - 1, case.wanted[1]),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from headworks.optimizer.models.pumping_data import DAM3, Group, PumpingData, slowest_hz
+from headworks.optimizer.models.pumping_data import DAM3, Group, PumpingData, StationCase, slowest_hz
 from headworks.waterway.pumps import Pump, frequency_for, operate
 from headworks.waterway.station import Station
 from headworks.waterway.station_rules import Before, StationRules
@@ -18,6 +18,8 @@ class Wish:
     on: tuple[tuple[float, ...], ...]
     flow_m3: tuple[tuple[float, ...], ...]
     volume_m3: tuple[float, ...]
+    flush: range = range(0)
+    """The steps of a flush: all pumps at its speed or more, and the plant takes what it then does."""
 
 
 def follow(station: Station, data: PumpingData, wish: Wish) -> tuple[tuple[float, ...], ...]:
@@ -28,18 +30,27 @@ def follow(station: Station, data: PumpingData, wish: Wish) -> tuple[tuple[float
     """
     case, tunnel = data.case, station.tunnel
     now, volume_m3 = list(case.before), case.initial_volume_m3
-    most_m3s = data.rules.maximum_outflow_m3s
+    limits_m3s = outflow_limits(data.rules, case, wish.flush)
     schedule = []
     for t in range(case.scheduled):
         lift_m = station.outlet_m - tunnel.level_at(min(tunnel.full_m3, max(0.0, volume_m3)))
         there_m3 = volume_m3 + case.inflow_m3[t]
         wanted_m3 = min(there_m3 - wish.volume_m3[t], there_m3 - data.lowest_dam3 * DAM3)
         planned_hz = _planned_hz(station, data, wish, t, now, lift_m)
-        asked_hz, out_m3s = _shifted(station, data.rules, planned_hz, min(wanted_m3 / case.step_s, most_m3s), lift_m)
+        least_hz = case.flush.least_hz if case.flush is not None and t in wish.flush else data.rules.minimum_hz
+        rules = replace(data.rules, minimum_hz=least_hz)
+        asked_hz, out_m3s = _shifted(station, rules, planned_hz, min(wanted_m3 / case.step_s, limits_m3s[t]), lift_m)
         now = [_after(was, hz > 0) for was, hz in zip(now, asked_hz, strict=True)]
         volume_m3 = there_m3 - out_m3s * case.step_s
         schedule.append(asked_hz)
     return tuple(schedule)
+
+
+def outflow_limits(rules: StationRules, case: StationCase, flush: range) -> tuple[float, ...]:
+    """The outflow's limit in each step of the schedule [m³/s]: another one in a flush."""
+    usual_m3s = rules.maximum_outflow_m3s
+    flush_m3s = usual_m3s if case.flush is None else max(usual_m3s, case.flush.maximum_outflow_m3s)
+    return tuple(flush_m3s if t in flush else usual_m3s for t in range(case.scheduled))
 
 
 def _planned_hz(

@@ -3,8 +3,8 @@
 The same code plans for the running service, for `headworks solve` and in every step of a back-test.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headworks.optimizer.models.pumping_data import StationCase, StationWeights
@@ -16,6 +16,7 @@ from headworks.optimizer.station.case import (
     StationTiming,
     Tuning,
 )
+from headworks.optimizer.station.flush import Ahead, FlushAsked, flush_asked, last_steps, planned_flush
 from headworks.optimizer.station.forecasting import (
     InflowForecast,
     band_about,
@@ -56,6 +57,7 @@ class Planned:
     weights: StationWeights
     options: StationOptions
     last_hz: tuple[tuple[float, ...], ...]
+    flush: FlushAsked
     forecast: InflowForecast
     tuning: Tuning
 
@@ -66,7 +68,14 @@ def solve_inputs(site: StationSite, inputs: StationInputs, on_progress: Progress
     if isinstance(problem, str):
         return StationSolution(status=Status.FAILED, reason=problem)
     schedule = solve_station(
-        problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.last_hz, on_progress
+        problem.station,
+        problem.rules,
+        problem.case,
+        problem.weights,
+        problem.options,
+        problem.last_hz,
+        on_progress,
+        last_steps(inputs, problem.flush),
     )
     return solution_of(site, inputs, problem, schedule)
 
@@ -88,6 +97,14 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         return f"level_m={inputs.level_m} is above the tunnel's {station.tunnel.pieces[-1].to_m} m"
     tuning = tune(planning, rules, station.tunnel, inputs, forecast)
     case = _case(site, planning, station, inputs, forecast, scheduled)
+    ahead = Ahead(
+        forecast.flow_m3s[:scheduled],
+        case.price_eur_per_mwh[:scheduled],
+        _dry_steps(site, inputs, forecast)[:scheduled],
+    )
+    flush = flush_asked(planning.flush.window, station.tunnel, site.zone, inputs, ahead)
+    case = replace(case, flush=flush.window)
+    tuning = tuning.model_copy(update={"reasons": (*tuning.reasons, *flush.reasons)})
     weights = _weights(planning, inputs, tuning, case)
     section = site.section("schedule")
     options = StationOptions(
@@ -98,7 +115,7 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         agree_m3=planning.solve.agree,
         alike_m=planning.solve.alike,
     )
-    return Planned(station, rules, case, weights, options, _since(inputs), forecast, tuning)
+    return Planned(station, rules, case, weights, options, _since(inputs), flush, forecast, tuning)
 
 
 def _since(inputs: StationInputs) -> tuple[tuple[float, ...], ...]:
@@ -162,21 +179,33 @@ def _wanted(inputs: StationInputs, steps: int, place: Callable[[int], int]) -> t
 
 def dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> tuple[range, ...]:
     """The steps of each local day that ends within the horizon, is expected to be dry, and has not seen the tunnel empty."""
+    return tuple(day for day, done in _dry_days(site, inputs, forecast) if not done)
+
+
+def _dry_steps(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> list[bool]:
+    """Whether each step lies in a day that is expected to be dry, emptied or not; of a day that ends later it is not known."""
+    dry = [False] * len(forecast.flow_m3s)
+    for day, _ in _dry_days(site, inputs, forecast):
+        for t in (*day, day.stop):
+            dry[t] = True
+    return dry
+
+
+def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> Iterator[tuple[range, bool]]:
+    """Each day that is expected to be dry, and whether it has seen the tunnel empty."""
     grid = TimeGrid(inputs.start, timedelta(seconds=inputs.step_s), len(forecast.flow_m3s))
-    found = []
     day = local_date(inputs.start, site.zone)
     while (end := local_midnight(day + timedelta(days=1), site.zone)) <= grid.end:
         begin = local_midnight(day, site.zone)
         # The step that ends at midnight is left out: its end is tomorrow's in some records.
         first, stop = max(0, round((begin - grid.start) / grid.step)), round((end - grid.start) / grid.step) - 1
         done = inputs.emptied_at is not None and begin <= inputs.emptied_at < end
-        if stop > first and not done:
+        if stop > first:
             came_m3 = _came_m3(inputs, begin)
             comes_m3 = sum(forecast.flow_m3s[first:stop]) * inputs.step_s
             if came_m3 + comes_m3 <= site.pumping_station.rules.dry_day_inflow:
-                found.append(range(first, stop))
+                yield range(first, stop), done
         day += timedelta(days=1)
-    return tuple(found)
 
 
 def _came_m3(inputs: StationInputs, since: datetime) -> float:
@@ -209,6 +238,9 @@ def _weights(planning: PlanningSection, inputs: StationInputs, tuning: Tuning, c
         start_eur=prices.start * strategy.start_factor * less,
         smooth_eur=tuning.smooth_eur_per_dam3 * less,
         energy_eur_per_mwh=prices.energy,
+        specific_energy_eur_per_mwh=prices.specific_energy * less,
+        specific_energy_mwh_per_dam3=planning.specific_energy_target,
+        not_flushed_eur=planning.flush.window.not_flushed * less,
         wear_eur=prices.wear * less,
         margin_level_m=tuning.maximum_level_m,
         floor_level_m=tuning.minimum_level_m,
@@ -260,6 +292,7 @@ def solution_of(
             "emptied_at": tuple(
                 inputs.start + (t + 1) * step for t, level_m in enumerate(trajectory.level_m) if level_m <= emptied_m
             ),
+            "flush_window": planned_flush(schedule.flush, inputs, problem.flush),
             "next_action": _next_action(site, schedule.frequency_hz, problem.case.before),
         }
     )

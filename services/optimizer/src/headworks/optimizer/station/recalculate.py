@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from headworks.optimizer.station.case import StationInputs, StationRelaxation, StationStep
-from headworks.optimizer.station.schedule import starts_of
+from headworks.optimizer.station.costing import starts_of
 from headworks.optimizer.values import Value
 from headworks.waterway.station import StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, breaches

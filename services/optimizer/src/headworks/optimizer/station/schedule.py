@@ -8,10 +8,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import pairwise
 
 from headworks.optimizer import solver
-from headworks.optimizer.models.pumping import LAST, WANTED, build_pumping
+from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import (
     DAM3,
     Group,
@@ -23,11 +22,13 @@ from headworks.optimizer.models.pumping_data import (
     group_pumps,
     prepare_station,
 )
+from headworks.optimizer.models.pumping_flush import flush_of
 from headworks.optimizer.models.pumping_problem import PumpingProblem, counts, group_flows
 from headworks.optimizer.station.coarse import first_plan
-from headworks.optimizer.station.following import Wish, follow
+from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
+from headworks.optimizer.station.following import Wish, follow, outflow_limits
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
-from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
+from headworks.waterway.station_rules import Breach, StationRules, breaches
 
 SHORTEST_ROUND = 0.1
 """With less than this share of the time left, the best schedule so far is the answer."""
@@ -35,8 +36,6 @@ CUTS = 1
 """The program is tight already: cuts beyond a few take most of the time for nothing."""
 LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
-DRY_EUR_PER_M3 = 100.0
-"""What a plan that pumps more than there is loses in the comparison of rounds: more than any energy."""
 
 
 class StationStatus(StrEnum):
@@ -85,6 +84,7 @@ class StationSchedule:
     reference: Reference | None
     terms: dict[str, float] = field(default_factory=dict)
     starts: int = 0
+    flush: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class _Round:
     disagreement_m3: float
     timed_out: bool
     terms: dict[str, float]
+    flush: range
 
 
 def solve_station(
@@ -109,8 +110,10 @@ def solve_station(
     options: StationOptions,
     last_hz: Sequence[Sequence[float]] = (),
     on_progress: solver.Progress | None = None,
+    last_flush: range = range(0),
 ) -> StationSchedule:
-    """The cheapest schedule found for a case. `last_hz` is what is left of the last plan, from the case's start on.
+    """The cheapest schedule found for a case. `last_hz` is what is left of the last plan, from the case's start on, and
+    `last_flush` the steps of its flush, which may have begun before.
 
     Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
     """
@@ -150,12 +153,13 @@ def solve_station(
         rounds=rounds,
         first_plan_s=watch.first_plan_s,
         total_s=watch.passed_s,
-        broken=_broken(station, rules, case, best.frequency_hz, best.trajectory),
+        broken=_broken(station, rules, case, best.frequency_hz, best.trajectory, best.flush),
         reference=best.reference,
         terms=best.terms,
         starts=starts_of(best.frequency_hz, case.before),
+        flush=best.flush,
     )
-    return or_the_last(station, rules, case, found, last_hz) if found.broken else found
+    return or_the_last(station, rules, case, found, last_hz, last_flush) if found.broken else found
 
 
 class _Watch:
@@ -202,13 +206,14 @@ def or_the_last(
     case: StationCase,
     found: StationSchedule,
     last_hz: Sequence[Sequence[float]],
+    last_flush: range = range(0),
 ) -> StationSchedule:
     """What was found, or the last plan gone on with where that breaks fewer rules: a solve that ran out of time loses nothing."""
     continued = _continued(station, case, last_hz)
     if continued is None:
         return found
     frequency_hz, trajectory = continued
-    broken = _broken(station, rules, case, frequency_hz, trajectory)
+    broken = _broken(station, rules, case, frequency_hz, trajectory, last_flush)
     if len(broken) >= len(found.broken):
         return found
     return replace(
@@ -224,6 +229,7 @@ def or_the_last(
         reference=None,
         terms={},
         starts=starts_of(frequency_hz, case.before),
+        flush=last_flush,
     )
 
 
@@ -251,37 +257,16 @@ def _broken(
     case: StationCase,
     frequency_hz: Sequence[Sequence[float]],
     trajectory: StationTrajectory,
+    flush: range,
 ) -> tuple[Breach, ...]:
-    names = [pump.name for pump in station.pumps]
-    return tuple(breaches(rules, frequency_hz, trajectory, case.before, _scheduled_days(case), names))
-
-
-def starts_of(frequency_hz: Sequence[Sequence[float]], before: Sequence[Before]) -> int:
-    """How many pumps a schedule starts."""
-    starts, were = 0, [was.on for was in before]
-    for asked_hz in frequency_hz:
-        running = [hz > 0 for hz in asked_hz]
-        starts += sum(now and not was for now, was in zip(running, were, strict=True))
-        were = running
-    return starts
+    names, limits_m3s = [pump.name for pump in station.pumps], outflow_limits(rules, case, flush)
+    return tuple(breaches(rules, frequency_hz, trajectory, case.before, scheduled_days(case), names, limits_m3s))
 
 
 def _missed(rules: StationRules, case: StationCase, trajectory: StationTrajectory) -> bool:
     """Whether a dry day is not emptied: near the empty tunnel a few m³ decide, and another round may find them."""
-    lowest_m = [min(trajectory.level_m[t] for t in day) for day in _scheduled_days(case)]
+    lowest_m = [min(trajectory.level_m[t] for t in day) for day in scheduled_days(case)]
     return any(level_m > rules.emptied_level_m for level_m in lowest_m)
-
-
-def _scheduled_days(case: StationCase) -> list[range]:
-    """The dry days that the schedule itself can judge: those that end in it."""
-    return [day for day in case.dry_days if day.stop <= case.scheduled]
-
-
-def energy_cost(case: StationCase, trajectory: StationTrajectory) -> float:
-    """What the energy of a simulated schedule costs [EUR]."""
-    hours = case.step_s / 3600
-    prices = case.price_eur_per_mwh[: case.scheduled]
-    return sum(p * power * hours for p, power in zip(prices, trajectory.power_mw, strict=True))
 
 
 def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSchedule:
@@ -324,7 +309,8 @@ def _round(
     fast = counts(problem.fast, found.values)
     planned_m3 = tuple(found.values[variable.name] * DAM3 for variable in problem.volume)
     scheduled = data.case.scheduled
-    frequency_hz = follow(station, data, Wish(on, group_flows(problem, found.values), planned_m3))
+    flush = flush_of(problem, found.values)
+    frequency_hz = follow(station, data, Wish(on, group_flows(problem, found.values), planned_m3, flush))
     trajectory = simulate_station(
         station,
         initial_volume_m3=data.case.initial_volume_m3,
@@ -336,7 +322,7 @@ def _round(
     return _Round(
         frequency_hz=frequency_hz,
         trajectory=trajectory,
-        cost_eur=true_cost(data, frequency_hz, trajectory) + tail_cost(problem, found.values),
+        cost_eur=true_cost(data, frequency_hz, trajectory, flush) + tail_cost(problem, found.values),
         gap=found.gap,
         reference=Reference((data.case.initial_volume_m3, *ends_m3[:-1]), on, fast),
         disagreement_m3=max(abs(a - b) for a, b in zip(planned_m3, ends_m3, strict=True)),
@@ -345,6 +331,7 @@ def _round(
             name: term.constant + sum(c * found.values[v.name] for v, c in term.items())
             for name, term in problem.terms.items()
         },
+        flush=flush,
     )
 
 
@@ -383,39 +370,3 @@ def _hints(problem: PumpingProblem, plan: Reference) -> dict[str, float]:
         for t, variable in enumerate(of_group[: problem.data.case.scheduled])
         if all(abs(t - empty) > LEFT_FREE for empty in emptiest)
     }
-
-
-def true_cost(data: PumpingData, frequency_hz: Sequence[Sequence[float]], trajectory: StationTrajectory) -> float:
-    """What a simulated schedule costs by the model's own terms [EUR], to compare rounds."""
-    weights, case = data.weights, data.case
-    volumes = [volume / DAM3 for volume in trajectory.volume_m3]
-    outflows = [flow * case.step_s / DAM3 for flow in trajectory.outflow_m3s]
-    over = sum(max(0.0, v - data.maximum_dam3) for v in volumes) * weights.violation_eur
-    most_dam3 = data.rules.maximum_outflow_m3s * case.step_s / DAM3
-    over += sum(max(0.0, flow - most_dam3) for flow in outflows) * LAST * weights.violation_eur
-    margin = sum(max(0.0, v - data.margin_dam3) for v in volumes) * weights.margin_eur
-    smooth = sum(abs(b - a) for a, b in pairwise(outflows)) * weights.smooth_eur
-    empty_dam3 = data.emptied_dam3 + weights.empty_reserve_m3 / DAM3
-    kept = sum(min(volumes[t] for t in day) > empty_dam3 for day in _scheduled_days(case)) * weights.not_emptied_eur
-    starts = starts_of(frequency_hz, case.before)
-    left = 0.0 if case.tail_steps else case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
-    if case.wanted is not None and case.wanted[0] < case.scheduled:
-        over += max(0.0, volumes[case.wanted[0]] - case.wanted[1] / DAM3) * WANTED * weights.violation_eur
-    short = sum(trajectory.short_m3) * DRY_EUR_PER_M3
-    return energy_cost(case, trajectory) + over + margin + smooth + kept + starts * weights.start_eur + left + short
-
-
-def tail_cost(problem: PumpingProblem, values: dict[str, float]) -> float:
-    """What the program expects of the time after the schedule [EUR]: energy, what is left at the end, and days not emptied."""
-    data, case = problem.data, problem.data.case
-    if not case.tail_steps:
-        return 0.0
-    cost = case.water_value_eur_per_m3 * values[problem.volume[-1].name] * DAM3
-    for t in range(case.scheduled, data.horizon):
-        off_dam3 = values[problem.volume[t - 1].name] - data.reference_dam3[t]
-        for g, of_group in enumerate(data.steps):
-            step, on, fast = of_group[t], values[problem.on[g][t].name], values[problem.fast[g][t].name]
-            energy = step.energy_low * on + (step.energy_high - step.energy_low) * fast + step.energy_slope * off_dam3
-            cost += case.price_eur_per_mwh[t] * energy
-    late = [d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled]
-    return cost + sum(values[f"kept_{d}"] for d in late) * data.weights.not_emptied_eur

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from headworks.optimizer.station.schedule import starts_of
+from headworks.optimizer.station.costing import starts_of
 from headworks.waterway.station import StationTrajectory
 from headworks.waterway.station_rules import Before, StationRules, breaches
 

@@ -1,5 +1,6 @@
 """The `planning` section of a station's site file: how to forecast, how to tune to the moment, what the soft terms cost."""
 
+from datetime import time
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -51,6 +52,7 @@ class PricesSection(Section):
     start: Price
     change_of_outflow: Price
     energy: Price
+    specific_energy: Price = Field(description="EUR/MWh beyond what a step's outflow would take at the target")
     wear: Price
 
 
@@ -107,9 +109,21 @@ class StrategySection(Section):
 
     cost_factor: Factor = 1.0
     safety_factor: Factor = 1.0
-    smooth_factor: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    change_of_outflow: Price = Field(default=0.0, description="EUR/dam³, beside the site's own")
     start_factor: Annotated[float, Field(ge=0, le=1000)] = 1.0
     lowers_maximum: q.Metres = 0.0
+
+
+class FlushWindowSection(Section):
+    """A flush as a window of all pumps, where a strategy document asks for one: what the plant takes, and when it is best."""
+
+    length: q.Seconds = Field(gt=0)
+    speed: q.Hertz
+    level_above: q.Metres = Field(description="the level to begin at: below it there is nothing to drain")
+    maximum_outflow: q.CubicMetresPerSecond
+    preferred: tuple[time, time] = Field(description="local hours, from and to")
+    not_preferred: Price = Field(description="EUR for each preference that is not met")
+    not_flushed: Price = Field(description="EUR for a window that is asked and not planned")
 
 
 class FlushSection(Section):
@@ -117,6 +131,7 @@ class FlushSection(Section):
 
     urgent_from: q.Seconds
     urgent_at: q.Seconds
+    window: FlushWindowSection
 
 
 class PlanningSection(Section):
@@ -125,6 +140,7 @@ class PlanningSection(Section):
     forecast: ForecastSection
     solve: SolveSection
     margin_level: q.Metres
+    specific_energy_target: Annotated[float, Field(ge=0, description="kWh/m³")]
     prices: PricesSection
     outflow_reserve: Share
     lowest_volume: q.CubicMetres

@@ -61,7 +61,7 @@ def tune(
         safety_factor=asked.safety_factor
         * planning.risk.safety_factors[risk.value]
         * (trouble.safety_factor if trouble else 1.0),
-        smooth_eur_per_dam3=planning.prices.change_of_outflow * asked.smooth_factor,
+        smooth_eur_per_dam3=planning.prices.change_of_outflow + asked.change_of_outflow,
         reasons=(*reasons, *why, *named),
     )
 

@@ -1,0 +1,119 @@
+"""What a simulated schedule costs by the model's own terms, on the true curves: to compare rounds, and to tell."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from headworks.optimizer.models.pumping import LAST, WANTED
+from headworks.optimizer.models.pumping_data import DAM3, PumpingData, StationCase
+from headworks.optimizer.models.pumping_problem import PumpingProblem
+from headworks.optimizer.station.following import outflow_limits
+from headworks.waterway.station import StationTrajectory
+from headworks.waterway.station_rules import Before
+
+DRY_EUR_PER_M3 = 100.0
+"""What a plan that pumps more than there is loses in the comparison of rounds: more than any energy."""
+
+
+def true_cost(
+    data: PumpingData,
+    frequency_hz: Sequence[Sequence[float]],
+    trajectory: StationTrajectory,
+    flush: range = range(0),
+) -> float:
+    """All terms of the schedule together [EUR]; `flush` are the steps of its window."""
+    case, weights = data.case, data.weights
+    energy = energy_cost(case, trajectory) + weights.energy_eur_per_mwh * trajectory.energy_mwh(case.step_s)
+    left = 0.0 if case.tail_steps else case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
+    starts = starts_of(frequency_hz, case.before) * weights.start_eur
+    short = sum(trajectory.short_m3) * DRY_EUR_PER_M3
+    return (
+        energy
+        + left
+        + starts
+        + short
+        + sum(_levels(data, trajectory))
+        + sum(_flows(data, trajectory, flush))
+        + sum(_pumps(data, frequency_hz))
+        + _flushed(data, flush)
+    )
+
+
+def _levels(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]:
+    """What lies beyond a level, and dry days that are not emptied."""
+    case, weights = data.case, data.weights
+    volumes = [volume / DAM3 for volume in trajectory.volume_m3]
+    for volume in volumes:
+        yield max(0.0, volume - data.maximum_dam3) * weights.violation_eur
+        yield max(0.0, volume - data.margin_dam3) * weights.margin_eur
+        yield max(0.0, data.floor_dam3 - volume) * weights.floor_eur
+        yield max(0.0, data.lowest_dam3 - volume) * LAST * weights.violation_eur
+    if case.wanted is not None and case.wanted[0] < case.scheduled:
+        yield max(0.0, volumes[case.wanted[0]] - case.wanted[1] / DAM3) * WANTED * weights.violation_eur
+    empty_dam3 = data.emptied_dam3 + weights.empty_reserve_m3 / DAM3
+    for day in scheduled_days(case):
+        yield weights.not_emptied_eur if min(volumes[t] for t in day) > empty_dam3 else 0.0
+
+
+def _flows(data: PumpingData, trajectory: StationTrajectory, flush: range) -> Iterator[float]:
+    """Outflow beyond its limit, its changes, and energy beyond the target."""
+    case, weights = data.case, data.weights
+    outflows = [flow * case.step_s / DAM3 for flow in trajectory.outflow_m3s]
+    limits = [limit * case.step_s / DAM3 for limit in outflow_limits(data.rules, case, flush)]
+    for flow, limit, power_mw in zip(outflows, limits, trajectory.power_mw, strict=True):
+        yield max(0.0, flow - limit) * LAST * weights.violation_eur
+        excess_mwh = power_mw * case.step_s / 3600 - weights.specific_energy_mwh_per_dam3 * flow
+        yield max(0.0, excess_mwh) * weights.specific_energy_eur_per_mwh
+    for before, after in pairwise(outflows):
+        yield abs(after - before) * weights.smooth_eur
+
+
+def _pumps(data: PumpingData, frequency_hz: Sequence[Sequence[float]]) -> Iterator[float]:
+    """Wear of those that ran most, and pumps too few."""
+    weights, least = data.weights, data.rules.minimum_pumps_on
+    for asked_hz in frequency_hz:
+        yield max(0, least - sum(hz > 0 for hz in asked_hz)) * LAST * weights.violation_eur
+        for group, wear_eur in zip(data.groups, data.wear_eur, strict=True):
+            yield wear_eur * sum(asked_hz[place] > 0 for place in group.members)
+
+
+def _flushed(data: PumpingData, flush: range) -> float:
+    asked = data.case.flush
+    return 0.0 if asked is None else dict(asked.begins).get(flush.start, 0.0) if flush else data.weights.not_flushed_eur
+
+
+def starts_of(frequency_hz: Sequence[Sequence[float]], before: Sequence[Before]) -> int:
+    """How many pumps a schedule starts."""
+    starts, were = 0, [was.on for was in before]
+    for asked_hz in frequency_hz:
+        running = [hz > 0 for hz in asked_hz]
+        starts += sum(now and not was for now, was in zip(running, were, strict=True))
+        were = running
+    return starts
+
+
+def scheduled_days(case: StationCase) -> list[range]:
+    """The dry days that the schedule itself can judge: those that end in it."""
+    return [day for day in case.dry_days if day.stop <= case.scheduled]
+
+
+def energy_cost(case: StationCase, trajectory: StationTrajectory) -> float:
+    """What the energy of a simulated schedule costs [EUR]."""
+    hours = case.step_s / 3600
+    prices = case.price_eur_per_mwh[: case.scheduled]
+    return sum(p * power * hours for p, power in zip(prices, trajectory.power_mw, strict=True))
+
+
+def tail_cost(problem: PumpingProblem, values: dict[str, float]) -> float:
+    """What the program expects of the time after the schedule [EUR]: energy, what is left at the end, and days not emptied."""
+    data, case = problem.data, problem.data.case
+    if not case.tail_steps:
+        return 0.0
+    cost = case.water_value_eur_per_m3 * values[problem.volume[-1].name] * DAM3
+    for t in range(case.scheduled, data.horizon):
+        off_dam3 = values[problem.volume[t - 1].name] - data.reference_dam3[t]
+        for g, of_group in enumerate(data.steps):
+            step, on, fast = of_group[t], values[problem.on[g][t].name], values[problem.fast[g][t].name]
+            energy = step.energy_low * on + (step.energy_high - step.energy_low) * fast + step.energy_slope * off_dam3
+            cost += case.price_eur_per_mwh[t] * energy
+    late = [d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled]
+    return cost + sum(values[f"kept_{d}"] for d in late) * data.weights.not_emptied_eur
