@@ -203,6 +203,33 @@ def test_a_change_of_the_outflow_has_its_price() -> None:
     assert steps[1] < 0.5 * steps[0]
 
 
+def test_an_outflow_far_from_the_mean_inflow_has_its_price() -> None:
+    case = case_of((100.0, 100.0, 100.0, 5.0, 5.0, 5.0) * 2, volume_m3=20_000.0)
+    free, even = solved(case), solved(case, StationWeights(uneven_eur=50.0, even_within_m3s=0.3))
+    spreads = []
+    for schedule in (free, even):
+        assert schedule.trajectory is not None
+        spreads.append(max(abs(flow - 1.0) for flow in schedule.trajectory.outflow_m3s))
+    assert spreads[0] > 0.8
+    assert spreads[1] < 0.75 * spreads[0]
+
+
+def test_cancelled_in_a_later_round_nothing_is_planned() -> None:
+    """A person who cancels wants no plan, not even the one that was there."""
+    gaps: list[float] = []
+
+    def cancel(gap: float | None) -> bool:
+        if gap is not None:
+            gaps.append(gap)
+        return bool(gaps) and gap is None
+
+    case = case_of((100.0, 5.0) * 6, volume_m3=30_000.0)
+    schedule = solve_station(STATION, RULES, case, StationWeights(), replace(QUICK, agree_m3=0.0), (), cancel)
+    assert gaps
+    assert schedule.status is StationStatus.CANCELLED
+    assert schedule.frequency_hz == ()
+
+
 def test_no_plan_that_empties_a_tiny_case_is_cheaper() -> None:
     """The bounds on what can be reached cut no plan off: of all 64 at full speed the cheapest that empties costs no less."""
     case = case_of((80.0, 10.0, 40.0), volume_m3=1500.0, inflow_m3=500.0, dry_days=(range(3),))

@@ -10,7 +10,8 @@ Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them a
             excess_t [MWh] beyond the target of specific energy; empty_s (binary), the step that ends empty, and kept_d, a
             dry day that is not emptied; window_s (binary), the flush that begins with s, and unflushed
 Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, floor, lowest,
-            wanted, smooth, specific_energy; emptied, emptied_by, flushed, flush_on, flush_fast, flush_from
+            wanted, smooth, less_even, more_even, specific_energy;
+            emptied, emptied_by, flushed, flush_on, flush_fast, flush_from
             (pumping_flush.py)
 
 Minimum runs and rests are the aggregated inequalities: the starts of the last n steps are among those on, the stops of the
@@ -41,6 +42,7 @@ def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
     _add_levels(problem)
     _add_wanted_volume(problem)
     _add_smoothness(problem)
+    _add_evenness(problem)
     add_emptying(problem)
     _add_specific_energy(problem)
     _add_energy(problem)
@@ -204,6 +206,21 @@ def _add_smoothness(problem: PumpingProblem) -> None:
         row(problem, f"smooth_{t:03d}", {**terms, rise: -1.0, fall: 1.0}, EQ, 0.0)
         costs[rise] = costs[fall] = data.weights.smooth_eur
     problem.terms["smoothness"] = pulp.LpAffineExpression(costs)
+
+
+def _add_evenness(problem: PumpingProblem) -> None:
+    """less_even_t, more_even_t: even − uneven_t ≤ flow_t ≤ even + uneven_t, about the mean inflow, beyond it at a price."""
+    data = problem.data
+    if data.weights.uneven_eur <= 0:
+        return
+    costs: Terms = {}
+    for t in range(data.case.scheduled):
+        uneven = problem.lp.add_variable(f"uneven_{t:03d}", 0)
+        least_dam3, most_dam3 = data.even_dam3(t)
+        row(problem, f"less_even_{t:03d}", {**flow(problem, t), uneven: 1.0}, GE, least_dam3)
+        row(problem, f"more_even_{t:03d}", {**flow(problem, t), uneven: -1.0}, LE, most_dam3)
+        costs[uneven] = data.weights.uneven_eur
+    problem.terms["evenness"] = pulp.LpAffineExpression(costs)
 
 
 def _add_specific_energy(problem: PumpingProblem) -> None:

@@ -78,9 +78,10 @@ class StationWeights:
 
     `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
     `not_emptied` for a dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the
-    last one's; `energy` for each MWh beside its price, so that it counts when that is low; `specific_energy` for each MWh
-    beyond what the step's outflow would take at its target; `not_flushed` for a window that is asked and not planned; `wear` for
-    each step of a pump that has run twice the others' mean, and for one below the mean nothing.
+    last one's; `uneven` for each dam³ by which it lies further from the schedule's mean inflow than `even_within`; `energy` for
+    each MWh beside its price, so that it counts when that is low; `specific_energy` for each MWh beyond what the step's outflow
+    would take at its target; `not_flushed` for a window that is asked and not planned; `wear` for each step of a pump that has
+    run twice the others' mean, and for one below the mean nothing.
 
     The plan keeps a reserve below the outflow's limit and empties by a reserve more than it must, for its flow is linear and
     nature's is not; it never goes below the lowest volume.
@@ -92,6 +93,8 @@ class StationWeights:
     not_emptied_eur: float = 1000.0
     start_eur: float = 0.02
     smooth_eur: float = 0.0
+    uneven_eur: float = 0.0
+    even_within_m3s: float = 0.0
     energy_eur_per_mwh: float = 0.0
     specific_energy_eur_per_mwh: float = 0.0
     specific_energy_mwh_per_dam3: float = 0.0
@@ -155,6 +158,14 @@ class PumpingData:
     outflow_dam3: tuple[float, ...]
     entered_dam3: tuple[float, ...]
     taken_dam3: tuple[float, ...]
+
+    def even_dam3(self, t: int) -> tuple[float, float]:
+        """The outflow of step t that counts as even: about the schedule's mean inflow, as far as the plant takes it."""
+        case, within_m3s = self.case, self.weights.even_within_m3s
+        mean_m3s = sum(case.inflow_m3[: case.scheduled]) / (case.scheduled * case.step_s)
+        middle_m3s = min(mean_m3s, self.rules.maximum_outflow_m3s)
+        length = case.length_s(t) / DAM3
+        return max(0.0, middle_m3s - within_m3s) * length, (middle_m3s + within_m3s) * length
 
     @property
     def horizon(self) -> int:

@@ -55,11 +55,13 @@ def _levels(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]
 
 
 def _flows(data: PumpingData, trajectory: StationTrajectory, flush: range) -> Iterator[float]:
-    """Outflow beyond its limit, its changes, and energy beyond the target."""
+    """Outflow beyond its limit or uneven, its changes, and energy beyond the target."""
     case, weights = data.case, data.weights
     outflows = [flow * case.step_s / DAM3 for flow in trajectory.outflow_m3s]
     limits = [limit * case.step_s / DAM3 for limit in outflow_limits(data.rules, case, flush)]
+    least, most = data.even_dam3(0)
     for flow, limit, power_mw in zip(outflows, limits, trajectory.power_mw, strict=True):
+        yield max(0.0, least - flow, flow - most) * weights.uneven_eur
         yield max(0.0, flow - limit) * LAST * weights.violation_eur
         excess_mwh = power_mw * case.step_s / 3600 - weights.specific_energy_mwh_per_dam3 * flow
         yield max(0.0, excess_mwh) * weights.specific_energy_eur_per_mwh

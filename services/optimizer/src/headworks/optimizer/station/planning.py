@@ -237,6 +237,8 @@ def _weights(planning: PlanningSection, inputs: StationInputs, tuning: Tuning, c
         not_emptied_eur=prices.not_emptied * urgent * less,
         start_eur=prices.start * strategy.start_factor * less,
         smooth_eur=tuning.smooth_eur_per_dam3 * less,
+        uneven_eur=prices.uneven_outflow * less,
+        even_within_m3s=planning.even_within,
         energy_eur_per_mwh=prices.energy,
         specific_energy_eur_per_mwh=prices.specific_energy * less,
         specific_energy_mwh_per_dam3=planning.specific_energy_target,

@@ -117,31 +117,10 @@ def solve_station(
 
     Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
     """
-    watch, groups = _Watch(on_progress), group_pumps(station.pumps, options.alike_m)
-    begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
-    reference = reference_of(station, rules, case, groups, begun_hz)
-    about = reference or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
-    begin_with = reference
-    best: _Round | None = None
-    rounds = 0
-    while rounds < options.rounds:
-        left_s = options.time_limit_s - watch.passed_s
-        if best is not None and left_s < SHORTEST_ROUND * options.time_limit_s:
-            break
-        data = prepare_station(station, rules, case, weights, groups, about)
-        outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, watch)
-        rounds += 1
-        if not isinstance(outcome, _Round):
-            if best is None:
-                return _nothing(outcome, rounds, watch.passed_s)
-            break
-        watch.saw_a_plan()
-        if best is None or outcome.cost_eur < best.cost_eur:
-            best = outcome
-        about = begin_with = outcome.reference
-        if outcome.disagreement_m3 <= options.agree_m3 and not _missed(rules, case, outcome.trajectory):
-            break
-    assert best is not None
+    watch = _Watch(on_progress)
+    best, rounds = _best_round(station, rules, case, weights, options, last_hz, watch)
+    if not isinstance(best, _Round):
+        return _nothing(best, rounds, watch.passed_s)
     found = StationSchedule(
         status=StationStatus.TIMED_OUT if best.timed_out else StationStatus.SOLVED,
         reason="",
@@ -160,6 +139,40 @@ def solve_station(
         flush=best.flush,
     )
     return or_the_last(station, rules, case, found, last_hz, last_flush) if found.broken else found
+
+
+def _best_round(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    weights: StationWeights,
+    options: StationOptions,
+    last_hz: Sequence[Sequence[float]],
+    watch: "_Watch",
+) -> tuple[_Round | solver.Result, int]:
+    """The round that costs least, or why there is none; and how many there were."""
+    groups = group_pumps(station.pumps, options.alike_m)
+    begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
+    begin_with = reference_of(station, rules, case, groups, begun_hz)
+    about = begin_with or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
+    best: _Round | None = None
+    for number in range(1, options.rounds + 1):
+        left_s = options.time_limit_s - watch.passed_s
+        if best is not None and left_s < SHORTEST_ROUND * options.time_limit_s:
+            return best, number - 1
+        data = prepare_station(station, rules, case, weights, groups, about)
+        outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, watch)
+        if not isinstance(outcome, _Round):
+            cancelled = isinstance(outcome, solver.TimedOut) and outcome.cancelled
+            return (outcome if best is None or cancelled else best), number
+        watch.saw_a_plan()
+        if best is None or outcome.cost_eur < best.cost_eur:
+            best = outcome
+        about = begin_with = outcome.reference
+        if outcome.disagreement_m3 <= options.agree_m3 and not _missed(rules, case, outcome.trajectory):
+            return best, number
+    assert best is not None, "a site file asks for one round at least"
+    return best, options.rounds
 
 
 class _Watch:

@@ -51,6 +51,7 @@ class PricesSection(Section):
     not_emptied: Price
     start: Price
     change_of_outflow: Price
+    uneven_outflow: Price = Field(description="EUR/dam³ further from the mean inflow than even_within")
     energy: Price
     specific_energy: Price = Field(description="EUR/MWh beyond what a step's outflow would take at the target")
     wear: Price
@@ -140,6 +141,7 @@ class PlanningSection(Section):
     forecast: ForecastSection
     solve: SolveSection
     margin_level: q.Metres
+    even_within: q.CubicMetresPerSecond
     specific_energy_target: Annotated[float, Field(ge=0, description="kWh/m³")]
     prices: PricesSection
     outflow_reserve: Share
