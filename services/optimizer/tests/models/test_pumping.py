@@ -18,7 +18,8 @@ from headworks.optimizer.models.pumping_data import (
     group_pumps,
     prepare_station,
 )
-from headworks.optimizer.station.schedule import StationOptions, StationSchedule, StationStatus, solve_station
+from headworks.optimizer.station.answered import StationSchedule, StationStatus
+from headworks.optimizer.station.schedule import StationOptions, solve_station
 from headworks.waterway.pumps import Parabola, Pump, PumpType
 from headworks.waterway.station import Station, simulate_station
 from headworks.waterway.station_rules import Before, StationRules, breaches

@@ -32,7 +32,7 @@ def planned(site: StationSite, example: str, **changes: Any) -> Planned:
 
 
 def first(problem: Planned) -> tuple[tuple[float, ...], ...]:
-    return first_plan(problem.station, problem.rules, problem.case, problem.weights, 20_000.0)
+    return first_plan(problem.station, problem.rules, problem.case, problem.weights, 20_000.0, 5.0)
 
 
 @pytest.mark.parametrize("example", list(EXAMPLES))
@@ -96,13 +96,13 @@ def test_a_case_in_longer_steps_by_hand() -> None:
     assert (long.inflow_m3, long.price_eur_per_mwh) == ((6.0, 15.0, 40.0), (20.0, 50.0, 70.0))
     assert (long.step_s, long.scheduled) == (2700.0, 2)
     assert [(was.on, was.steps) for was in long.before] == [(True, 1), (True, 0), (False, 0)]
-    assert (long.dry_days, long.wanted) == ((range(1), range(1, 3)), (1, 500.0))
+    assert (long.dry_days, long.wanted) == ((range(1), range(2, 3)), (1, 500.0))
 
 
 def test_a_horizon_that_long_steps_do_not_fill_has_none(station_site: StationSite) -> None:
     problem = planned(station_site, "dry-day")
     case = StationCase(1000.0, problem.case.before, (900.0,) * 9, (50.0,) * 9, 900.0)
-    assert first_plan(problem.station, problem.rules, case, StationWeights(), 20_000.0) == ()
+    assert first_plan(problem.station, problem.rules, case, StationWeights(), 20_000.0, 5.0) == ()
 
 
 def test_cancelled_it_has_no_plan(station_site: StationSite) -> None:
@@ -113,5 +113,5 @@ def test_cancelled_it_has_no_plan(station_site: StationSite) -> None:
         asked.append(gap)
         return True
 
-    assert first_plan(problem.station, problem.rules, problem.case, problem.weights, 20_000.0, cancel) == ()
+    assert first_plan(problem.station, problem.rules, problem.case, problem.weights, 20_000.0, 5.0, cancel) == ()
     assert asked

@@ -23,6 +23,7 @@ from headworks.waterway.station_site import StationSite
 
 SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
 DAY = timedelta(hours=24)
+ALL_RUN = tuple(pump.model_copy(update={"on": True, "steps": 3}) for pump in EXAMPLES["dry-day"]().pumps)
 DRY, STEADY = (True,) * 96, (1.0,) * 96
 
 
@@ -148,7 +149,7 @@ def test_a_window_of_the_last_plan_is_kept_while_it_lasts_and_done_after(
     def after(steps: int) -> FlushAsked:
         window = PlannedFlush(start=START - steps * STEP, end=START - steps * STEP + timedelta(hours=2))
         last = LastPlan(start=START - 20 * STEP, frequency_hz=((49.0,) * 8,) * 40, flush_window=window)
-        given = inputs(begin=START - timedelta(hours=12), last_plan=last)
+        given = inputs(begin=START - timedelta(hours=12), last_plan=last, pumps=ALL_RUN)
         found = asked(station_site, section, given)
         done = found.window is None
         assert planned_flush(range(0) if done else last_steps(given, found), given, found) == window
@@ -157,6 +158,37 @@ def test_a_window_of_the_last_plan_is_kept_while_it_lasts_and_done_after(
     assert begins(after(3)) == [-3]
     assert begins(after(8)) == []
     assert "was done" in after(8).reasons[0]
+
+
+def test_a_window_that_the_pumps_did_not_begin_is_planned_anew(
+    station_site: StationSite, section: FlushWindowSection
+) -> None:
+    window = PlannedFlush(start=START - 3 * STEP, end=START + 5 * STEP)
+    last = LastPlan(start=START - 20 * STEP, frequency_hz=((49.0,) * 8,) * 40, flush_window=window)
+    given = inputs(begin=START - timedelta(hours=12), last_plan=last)
+    assert len(begins(asked(station_site, section, given))) == 89
+    assert last_steps(given, asked(station_site, section, given)) == range(0)
+
+
+def test_a_window_that_the_water_does_not_last_for_is_cut_short_and_not_begun_again(station_site: StationSite) -> None:
+    window = PlannedFlush(start=START - 3 * STEP, end=START + 5 * STEP)
+    last = LastPlan(start=START - 20 * STEP, frequency_hz=((49.0,) * 8,) * 40, flush_window=window)
+    rested = tuple(pump.model_copy(update={"steps": 9}) for pump in ALL_RUN)
+    given = inputs(begin=START - timedelta(hours=12), last_plan=last, pumps=rested, level_m=1.2)
+    solution = solve_inputs(station_site, given)
+    assert solution.publishable
+    assert solution.flush_window == PlannedFlush(start=window.start, end=START)
+
+
+def test_when_one_period_is_done_the_next_is_asked(station_site: StationSite, section: FlushWindowSection) -> None:
+    window = PlannedFlush(start=START - 12 * STEP, end=START - 4 * STEP)
+    last = LastPlan(start=START - 20 * STEP, frequency_hz=((49.0,) * 8,) * 40, flush_window=window)
+    done, then = (
+        StrategyPeriod(start=START + a * STEP, end=START + b * STEP, strategy=Strategy.BALANCED, flush_window=True)
+        for a, b in ((-40, 8), (20, 30))
+    )
+    given = inputs(last_plan=last).model_copy(update={"strategies": (done, then)})
+    assert begins(asked(station_site, section, given)) == [20, 21, 22]
 
 
 def test_a_window_of_another_period_does_not_count(station_site: StationSite, section: FlushWindowSection) -> None:

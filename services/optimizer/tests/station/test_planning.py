@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, StationInputs
+from headworks.optimizer.station.continuing import or_the_last
 from headworks.optimizer.station.forecasting import InflowForecast
 from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
-from headworks.optimizer.station.schedule import or_the_last, solve_station
+from headworks.optimizer.station.schedule import solve_station
 from headworks.optimizer.values import Status
 from headworks.waterway.station import simulate_station
 from headworks.waterway.station_rules import Before, Breach, breaches

@@ -20,12 +20,10 @@ last n among those off. For pumps alike these are exact, with no product of vari
 
 import pulp
 
-from headworks.optimizer.models.pumping_data import DAM3, PumpingData
+from headworks.optimizer.models.pumping_data import DAM3, LAST, PumpingData
 from headworks.optimizer.models.pumping_flush import add_emptying, add_flush_window, flushing
 from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, PumpingProblem, Terms, flow, flow_slope, row
 
-LAST = 1000.0
-"""What gives way last costs so many times a level above its maximum: more than that would over a whole schedule."""
 WANTED = 4.0
 
 

@@ -14,6 +14,8 @@ from headworks.waterway.station_rules import Before, StationRules
 from headworks.waterway.tunnel import TunnelVolume
 
 DAM3 = 1000.0
+LAST = 1000.0
+"""What gives way last costs so many times a level above its maximum: more than that would over a whole schedule."""
 STEP_UP = 0.01
 """By how much of itself the reference volume is moved to see how flow and energy change with it."""
 LEAST_STEP_UP_M3 = 50.0
@@ -84,7 +86,7 @@ class StationWeights:
     run twice the others' mean, and for one below the mean nothing.
 
     The plan keeps a reserve below the outflow's limit and empties by a reserve more than it must, for its flow is linear and
-    nature's is not; it never goes below the lowest volume.
+    nature's is not; going below the lowest volume is among what gives way last.
     """
 
     margin_eur: float = 0.0

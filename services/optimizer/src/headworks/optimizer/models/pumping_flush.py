@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pulp
 
-from headworks.optimizer.models.pumping_data import DAM3
+from headworks.optimizer.models.pumping_data import DAM3, LAST
 from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, PumpingProblem, Terms, row
 
 
@@ -42,7 +42,8 @@ def add_flush_window(problem: PumpingProblem) -> None:
     if asked is None:
         return
     missed = problem.lp.add_variable("unflushed", 0, 1)
-    costs: Terms = {missed: data.weights.not_flushed_eur}
+    under_way = any(s < 0 for s, _ in asked.begins)
+    costs: Terms = {missed: LAST * data.weights.violation_eur if under_way else data.weights.not_flushed_eur}
     for s, price in asked.begins:
         name = f"{s:03d}" if s >= 0 else f"before_{-s:03d}"
         problem.window[s] = problem.lp.add_variable(f"window_{name}", 0, 1, pulp.LpInteger)

@@ -128,7 +128,11 @@ def _periods(file: Path | None, site: StationSite) -> tuple[StrategyPeriod, ...]
     """What an outside planner asks; without a file what the site file says. Raises ValueError naming the field."""
     if file is None:
         return default_document(site).periods
-    return periods_of(yaml.safe_load(file.read_text(encoding="utf-8")), file.name)
+    try:
+        raw: object = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"--strategies {file.name}: no YAML: {error}") from error
+    return periods_of(raw, file.name)
 
 
 def _asked(

@@ -27,8 +27,9 @@ ALIKE_M = 1000.0
 """All pumps of a make are alike here."""
 ROUNDS = 2
 """The first is linear about a guess of the level, the second about what the first leads to."""
-TIME_LIMIT_S = 2.0
 MIP_GAP = 0.02
+LONGEST_S = 1.0
+"""For each round; it mostly takes a tenth."""
 
 
 def first_plan(
@@ -37,6 +38,7 @@ def first_plan(
     case: StationCase,
     weights: StationWeights,
     first_volume_m3: float,
+    time_limit_s: float,
     on_progress: solver.Progress | None = None,
 ) -> tuple[tuple[float, ...], ...]:
     """Frequencies by step and pump to begin with; none where no such plan is found."""
@@ -50,7 +52,7 @@ def first_plan(
     wish: Wish | None = None
     for _ in range(ROUNDS):
         problem = build_pumping(prepare_station(station, long_rules, long_case, long_weights, groups, about))
-        result = solver.solve_with_highs(problem.lp, solver.SolverOptions(TIME_LIMIT_S, MIP_GAP), on_progress)
+        result = solver.solve_with_highs(problem.lp, solver.SolverOptions(time_limit_s, MIP_GAP), on_progress)
         found = result.best if isinstance(result, solver.TimedOut) else result
         if not isinstance(found, solver.Solved):
             break
@@ -82,19 +84,20 @@ def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
         inflow_m3=(*(sum(inflow[t : t + joined]) for t in steps), *inflow[case.scheduled :]),
         price_eur_per_mwh=(*(sum(price[t : t + joined]) / joined for t in steps), *price[case.scheduled :]),
         step_s=case.step_s * joined,
-        dry_days=tuple(range(place(day.start), max(place(day.start) + 1, place(day.stop))) for day in case.dry_days),
+        dry_days=tuple(day for day in (range(after(d.start), place(d.stop)) for d in case.dry_days) if day),
         flush=None,
         wanted=None if case.wanted is None else (after(case.wanted[0] + 1) - 1, case.wanted[1]),
     )
 
 
 def _of_longer(weights: StationWeights, joined: int) -> StationWeights:
-    """What is paid for each step, paid for the longer ones."""
+    """What is paid for each step, paid for the longer ones; a change between two of them is of so much more water."""
     return replace(
         weights,
         margin_eur=weights.margin_eur * joined,
         floor_eur=weights.floor_eur * joined,
         violation_eur=weights.violation_eur * joined,
+        smooth_eur=weights.smooth_eur / joined,
         wear_eur=weights.wear_eur * joined,
     )
 

@@ -1,10 +1,10 @@
 """What a simulated schedule costs by the model's own terms, on the true curves: to compare rounds, and to tell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from headworks.optimizer.models.pumping import LAST, WANTED
-from headworks.optimizer.models.pumping_data import DAM3, PumpingData, StationCase
+from headworks.optimizer.models.pumping import WANTED
+from headworks.optimizer.models.pumping_data import DAM3, LAST, PumpingData, StationCase
 from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.following import outflow_limits
 from headworks.waterway.station import StationTrajectory
@@ -105,8 +105,12 @@ def energy_cost(case: StationCase, trajectory: StationTrajectory) -> float:
     return sum(p * power * hours for p, power in zip(prices, trajectory.power_mw, strict=True))
 
 
-def tail_cost(problem: PumpingProblem, values: dict[str, float]) -> float:
-    """What the program expects of the time after the schedule [EUR]: energy, what is left at the end, and days not emptied."""
+GIVEN = ("above_margin", "above_maximum_level", "below_floor", "below_lowest", "above_outflow", "idle")
+"""The terms of what gives way: one variable a step, in order."""
+
+
+def tail_cost(problem: PumpingProblem, values: Mapping[str, float]) -> float:
+    """What the program expects of the time after the schedule [EUR]: energy, what gives way, what is left, days not emptied."""
     data, case = problem.data, problem.data.case
     if not case.tail_steps:
         return 0.0
@@ -116,6 +120,11 @@ def tail_cost(problem: PumpingProblem, values: dict[str, float]) -> float:
         for g, of_group in enumerate(data.steps):
             step, on, fast = of_group[t], values[problem.on[g][t].name], values[problem.fast[g][t].name]
             energy = step.energy_low * on + (step.energy_high - step.energy_low) * fast + step.energy_slope * off_dam3
-            cost += case.price_eur_per_mwh[t] * energy
+            cost += (case.price_eur_per_mwh[t] + data.weights.energy_eur_per_mwh) * energy
+    for kind in GIVEN:
+        by_step = list(problem.terms[kind].items()) if kind in problem.terms else []
+        cost += sum(price * values[given.name] for given, price in by_step[case.scheduled :])
+    if case.wanted is not None and case.wanted[0] >= case.scheduled:
+        cost += sum(price * values[variable.name] for variable, price in problem.terms["too_much"].items())
     late = [d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled]
     return cost + sum(values[f"kept_{d}"] for d in late) * data.weights.not_emptied_eur

@@ -12,7 +12,7 @@ from statistics import fmean, pstdev
 from zoneinfo import ZoneInfo
 
 from headworks.optimizer.models.pumping_data import FlushWindow
-from headworks.optimizer.station.case import PlannedFlush, StationInputs
+from headworks.optimizer.station.case import PlannedFlush, StationInputs, StrategyPeriod
 from headworks.optimizer.station.settings import FlushWindowSection
 from headworks.waterway.tunnel import TunnelVolume
 
@@ -42,16 +42,32 @@ def flush_asked(
     section: FlushWindowSection, tunnel: TunnelVolume, zone: ZoneInfo, inputs: StationInputs, ahead: Ahead
 ) -> FlushAsked:
     """What the periods ask for now."""
-    step, end = timedelta(seconds=inputs.step_s), inputs.start + len(ahead.dry) * timedelta(seconds=inputs.step_s)
-    period = next((p for p in inputs.strategies if p.flush_window and inputs.start < p.end and p.start < end), None)
-    if period is None:
-        return FlushAsked()
+    end = inputs.start + len(ahead.dry) * timedelta(seconds=inputs.step_s)
+    found = FlushAsked()
+    for period in inputs.strategies:
+        if period.flush_window and inputs.start < period.end and period.start < end:
+            found = _of_period(section, tunnel, zone, inputs, ahead, period)
+            if found.window is not None:
+                break
+    return found
+
+
+def _of_period(
+    section: FlushWindowSection,
+    tunnel: TunnelVolume,
+    zone: ZoneInfo,
+    inputs: StationInputs,
+    ahead: Ahead,
+    period: StrategyPeriod,
+) -> FlushAsked:
+    """What one period asks for: what is under way is gone through with while all pumps run, and what is over was done."""
+    step = timedelta(seconds=inputs.step_s)
     last = inputs.last_plan.flush_window if inputs.last_plan is not None else None
     last = last if last is not None and period.start <= last.start < period.end else None
     if last is not None and last.end <= inputs.start:
         return FlushAsked(last=last, reasons=(f"the flush asked was done from {last.start:%d %b %H:%M}Z",))
     count = round(timedelta(seconds=section.length) / step)
-    if last is not None and last.start < inputs.start:
+    if last is not None and last.start < inputs.start and all(pump.on for pump in inputs.pumps):
         begins = [(round((last.start - inputs.start) / step), 0.0)]
         reason = f"the flush of {last.start:%d %b %H:%M}Z is under way"
     else:
@@ -101,10 +117,11 @@ def _within(at: time, hours: tuple[time, time]) -> bool:
 
 
 def planned_flush(steps: range, inputs: StationInputs, asked: FlushAsked) -> PlannedFlush | None:
-    """The window of a schedule, or the one that was done."""
+    """The window of a schedule, or the one that was done, or cut short where there was too little water to go on."""
     if not steps:
-        done = asked.last is not None and asked.last.end <= inputs.start
-        return asked.last if done else None
+        if asked.last is None or asked.last.start >= inputs.start:
+            return None
+        return PlannedFlush(start=asked.last.start, end=min(asked.last.end, inputs.start))
     step = timedelta(seconds=inputs.step_s)
     return PlannedFlush(start=inputs.start + steps.start * step, end=inputs.start + steps.stop * step)
 
@@ -113,6 +130,6 @@ def last_steps(inputs: StationInputs, asked: FlushAsked) -> range:
     """The steps of the last plan's window, where it holds on."""
     if asked.window is None or asked.last is None:
         return range(0)
-    step = timedelta(seconds=inputs.step_s)
-    begin = round((asked.last.start - inputs.start) / step)
-    return range(begin, begin + asked.window.steps)
+    begin = round((asked.last.start - inputs.start) / timedelta(seconds=inputs.step_s))
+    may_begin = any(s == begin for s, _ in asked.window.begins)
+    return range(begin, begin + asked.window.steps) if may_begin else range(0)

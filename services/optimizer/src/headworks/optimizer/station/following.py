@@ -81,7 +81,7 @@ def _shifted(
             operate(p, hz, lift_m).flow_m3s for p, hz in zip(station.pumps, asked_hz, strict=True)
         )
 
-    low_hz, high_hz = rules.minimum_hz - rules.maximum_hz, rules.maximum_hz - rules.minimum_hz
+    low_hz, high_hz = -rules.maximum_hz, rules.maximum_hz
     if at(low_hz)[1] >= wanted_m3s:
         return at(low_hz)
     if at(high_hz)[1] <= wanted_m3s:

@@ -126,7 +126,7 @@ class StationKind:
             wrong.append(FieldProblem(field="setpoint_mw", value=len(edited.setpoint_mw), expected=expected))
         if wrong or edited.frequency_hz is None:
             raise Problem(422, "The request is not valid", errors=wrong)
-        return recalculated(self.site, case, answer.steps, edited.frequency_hz)
+        return recalculated(self.site, case, answer.steps, edited.frequency_hz, answer.flush_window)
 
     def lp_text(self, case: StationInputs, _form: Form) -> str:
         """Of the first round. Raises Problem."""

@@ -1,11 +1,12 @@
-"""A station's program as one can read it: the first round's, linear about the last plan or about a volume that stays."""
+"""A station's program as one can read it: the first round's, linear about the last plan, or about the first plan that is made."""
 
 from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
 from headworks.optimizer.station.case import StationInputs
+from headworks.optimizer.station.coarse import LONGEST_S, first_plan
+from headworks.optimizer.station.continuing import reference_of
 from headworks.optimizer.station.planning import plan_problem
-from headworks.optimizer.station.schedule import reference_of
 from headworks.waterway.station_site import StationSite
 
 
@@ -21,7 +22,11 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
     case, options = planned.case, planned.options
     groups = group_pumps(planned.station.pumps, options.alike_m)
     volume_m3 = max(case.initial_volume_m3, options.first_volume_m3)
-    last = reference_of(planned.station, planned.rules, case, groups, planned.last_hz)
-    about = last or flat_reference(case, groups, volume_m3)
+    begun_hz = planned.last_hz or first_plan(
+        planned.station, planned.rules, case, planned.weights, options.first_volume_m3, LONGEST_S
+    )
+    about = reference_of(planned.station, planned.rules, case, groups, begun_hz) or flat_reference(
+        case, groups, volume_m3
+    )
     data = prepare_station(planned.station, planned.rules, case, planned.weights, groups, about)
     return solver.write_lp(build_pumping(data).lp)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headworks.optimizer.models.pumping_data import StationCase, StationWeights
+from headworks.optimizer.station.answered import StationSchedule, StationStatus
 from headworks.optimizer.station.case import (
     StationInputs,
     StationRelaxation,
@@ -24,12 +25,7 @@ from headworks.optimizer.station.forecasting import (
     forecast_prices,
     record_of,
 )
-from headworks.optimizer.station.schedule import (
-    StationOptions,
-    StationSchedule,
-    StationStatus,
-    solve_station,
-)
+from headworks.optimizer.station.schedule import StationOptions, solve_station
 from headworks.optimizer.station.settings import PlanningSection, planning_of
 from headworks.optimizer.station.tuning import tune, urgency
 from headworks.optimizer.values import Status

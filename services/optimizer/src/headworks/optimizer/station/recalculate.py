@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from headworks.optimizer.station.case import StationInputs, StationRelaxation, StationStep
+from headworks.optimizer.station.case import PlannedFlush, StationInputs, StationRelaxation, StationStep
 from headworks.optimizer.station.costing import starts_of
+from headworks.optimizer.station.settings import planning_of
 from headworks.optimizer.values import Value
 from headworks.waterway.station import StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, breaches
@@ -26,10 +27,12 @@ def recalculated(
     inputs: StationInputs,
     planned: Sequence[StationStep],
     edited_hz: Mapping[str, Sequence[float]],
+    flush: PlannedFlush | None = None,
 ) -> RecalculatedSchedule:
     """Simulate a run's steps with edited frequencies by resource; pumps that are not edited run as planned.
 
-    `planned` are the run's steps: their inflow and prices hold; the days that they empty must be emptied still.
+    `planned` are the run's steps: their inflow and prices hold; the days that they empty must be emptied still. In its
+    `flush` the plant takes more.
     """
     station, resources = site.pumping_station.station, [pump.resource for pump in site.pumping_station.pumps]
     frequency_hz = [
@@ -47,7 +50,8 @@ def recalculated(
     before = [Before(state[name].on, state[name].steps) for name in resources]
     rules = site.pumping_station.limits(inputs.step_s)
     names = [pump.name for pump in site.pumping_station.pumps]
-    broken = breaches(rules, frequency_hz, trajectory, before, _emptied_days(site, planned), names)
+    limits_m3s = [_outflow_limit(site, step, flush) for step in planned]
+    broken = breaches(rules, frequency_hz, trajectory, before, _emptied_days(site, planned), names, limits_m3s)
     steps = _steps(resources, planned, frequency_hz, trajectory, inputs.step_s)
     return RecalculatedSchedule(
         steps=steps,
@@ -58,6 +62,14 @@ def recalculated(
             StationRelaxation(rule=breach.rule, at=planned[breach.step].start, text=breach.text) for breach in broken
         ),
     )
+
+
+def _outflow_limit(site: StationSite, step: StationStep, flush: PlannedFlush | None) -> float:
+    """What the plant takes in a step [m³/s]: more in the run's flush."""
+    usual_m3s = site.pumping_station.rules.maximum_outflow
+    if flush is None or not flush.start <= step.start < flush.end:
+        return usual_m3s
+    return max(usual_m3s, planning_of(site).flush.window.maximum_outflow)
 
 
 def _emptied_days(site: StationSite, planned: Sequence[StationStep]) -> list[range]:

@@ -6,14 +6,12 @@ round's simulated volumes; the first-order terms let it see what a fuller tunnel
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import (
     DAM3,
-    Group,
     PumpingData,
     Reference,
     StationCase,
@@ -24,11 +22,13 @@ from headworks.optimizer.models.pumping_data import (
 )
 from headworks.optimizer.models.pumping_flush import flush_of
 from headworks.optimizer.models.pumping_problem import PumpingProblem, counts, group_flows
-from headworks.optimizer.station.coarse import first_plan
+from headworks.optimizer.station.answered import StationSchedule, StationStatus
+from headworks.optimizer.station.coarse import LONGEST_S, first_plan
+from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_the_last, reference_of
 from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
-from headworks.optimizer.station.following import Wish, follow, outflow_limits
+from headworks.optimizer.station.following import Wish, follow
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
-from headworks.waterway.station_rules import Breach, StationRules, breaches
+from headworks.waterway.station_rules import StationRules
 
 SHORTEST_ROUND = 0.1
 """With less than this share of the time left, the best schedule so far is the answer."""
@@ -36,16 +36,6 @@ CUTS = 1
 """The program is tight already: cuts beyond a few take most of the time for nothing."""
 LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
-
-
-class StationStatus(StrEnum):
-    """How the solve ended."""
-
-    SOLVED = "SOLVED"
-    TIMED_OUT = "TIMED_OUT"
-    INFEASIBLE = "INFEASIBLE"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +51,6 @@ class StationOptions:
     agree_m3: float = 100.0
     alike_m: float = 0.0
     first_volume_m3: float = 20_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class StationSchedule:
-    """Frequencies by step and pump (0: off), what they lead to, what it costs [EUR], and which rules break.
-
-    `gap` is of the last round's program; `reference` starts the next solve. Without a schedule the status says why.
-    """
-
-    status: StationStatus
-    reason: str
-    frequency_hz: tuple[tuple[float, ...], ...]
-    trajectory: StationTrajectory | None
-    cost_eur: float | None
-    energy_cost_eur: float | None
-    gap: float | None
-    rounds: int
-    first_plan_s: float | None
-    total_s: float
-    broken: tuple[Breach, ...]
-    reference: Reference | None
-    terms: dict[str, float] = field(default_factory=dict)
-    starts: int = 0
-    flush: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +84,12 @@ def solve_station(
     Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
     """
     watch = _Watch(on_progress)
-    best, rounds = _best_round(station, rules, case, weights, options, last_hz, watch)
+    begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
+    best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
     if not isinstance(best, _Round):
-        return _nothing(best, rounds, watch.passed_s)
+        nothing = _nothing(best, rounds, watch.passed_s)
+        late = nothing.status is StationStatus.TIMED_OUT
+        return begun_with(station, rules, case, nothing, begun_hz, last_flush) if late else nothing
     found = StationSchedule(
         status=StationStatus.TIMED_OUT if best.timed_out else StationStatus.SOLVED,
         reason="",
@@ -132,7 +101,7 @@ def solve_station(
         rounds=rounds,
         first_plan_s=watch.first_plan_s,
         total_s=watch.passed_s,
-        broken=_broken(station, rules, case, best.frequency_hz, best.trajectory, best.flush),
+        broken=broken_rules(station, rules, case, best.frequency_hz, best.trajectory, best.flush),
         reference=best.reference,
         terms=best.terms,
         starts=starts_of(best.frequency_hz, case.before),
@@ -147,18 +116,18 @@ def _best_round(
     case: StationCase,
     weights: StationWeights,
     options: StationOptions,
-    last_hz: Sequence[Sequence[float]],
+    begun_hz: Sequence[Sequence[float]],
     watch: "_Watch",
 ) -> tuple[_Round | solver.Result, int]:
     """The round that costs least, or why there is none; and how many there were."""
     groups = group_pumps(station.pumps, options.alike_m)
-    begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
     begin_with = reference_of(station, rules, case, groups, begun_hz)
     about = begin_with or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
     best: _Round | None = None
     for number in range(1, options.rounds + 1):
-        left_s = options.time_limit_s - watch.passed_s
-        if best is not None and left_s < SHORTEST_ROUND * options.time_limit_s:
+        shortest_s = SHORTEST_ROUND * options.time_limit_s
+        left_s = max(shortest_s, options.time_limit_s - watch.passed_s)
+        if best is not None and left_s <= shortest_s:
             return best, number - 1
         data = prepare_station(station, rules, case, weights, groups, about)
         outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, watch)
@@ -207,73 +176,12 @@ def _first_plan(
     watch: _Watch,
 ) -> Sequence[Sequence[float]]:
     """Where no last plan is known, one to begin with; none where there is none."""
-    frequency_hz = first_plan(station, rules, case, weights, options.first_volume_m3, watch.cancels)
-    if frequency_hz:
+    limit_s = min(LONGEST_S, SHORTEST_ROUND * options.time_limit_s)
+    frequency_hz = first_plan(station, rules, case, weights, options.first_volume_m3, limit_s, watch.cancels)
+    continued = continue_plan(station, case, frequency_hz)
+    if continued is not None and not {b.rule for b in broken_rules(station, rules, case, *continued)} - {"emptying"}:
         watch.saw_a_plan()
     return frequency_hz
-
-
-def or_the_last(
-    station: Station,
-    rules: StationRules,
-    case: StationCase,
-    found: StationSchedule,
-    last_hz: Sequence[Sequence[float]],
-    last_flush: range = range(0),
-) -> StationSchedule:
-    """What was found, or the last plan gone on with where that breaks fewer rules: a solve that ran out of time loses nothing."""
-    continued = _continued(station, case, last_hz)
-    if continued is None:
-        return found
-    frequency_hz, trajectory = continued
-    broken = _broken(station, rules, case, frequency_hz, trajectory, last_flush)
-    if len(broken) >= len(found.broken):
-        return found
-    return replace(
-        found,
-        status=StationStatus.SOLVED,
-        reason=f"the last plan is gone on with: what was found breaks {len(found.broken)} rules, it {len(broken)}",
-        frequency_hz=frequency_hz,
-        trajectory=trajectory,
-        cost_eur=None,
-        energy_cost_eur=energy_cost(case, trajectory),
-        gap=None,
-        broken=broken,
-        reference=None,
-        terms={},
-        starts=starts_of(frequency_hz, case.before),
-        flush=last_flush,
-    )
-
-
-def _continued(
-    station: Station, case: StationCase, last_hz: Sequence[Sequence[float]]
-) -> tuple[tuple[tuple[float, ...], ...], StationTrajectory] | None:
-    """A plan's frequencies over the schedule, the last ones held to its end, and what they lead to; None without a plan."""
-    if not last_hz:
-        return None
-    held = [last_hz[-1]] * max(0, case.scheduled - len(last_hz))
-    frequency_hz = tuple(tuple(asked_hz) for asked_hz in (*last_hz[: case.scheduled], *held))
-    trajectory = simulate_station(
-        station,
-        initial_volume_m3=case.initial_volume_m3,
-        frequency_hz=frequency_hz,
-        inflow_m3=case.inflow_m3[: case.scheduled],
-        step_s=case.step_s,
-    )
-    return frequency_hz, trajectory
-
-
-def _broken(
-    station: Station,
-    rules: StationRules,
-    case: StationCase,
-    frequency_hz: Sequence[Sequence[float]],
-    trajectory: StationTrajectory,
-    flush: range,
-) -> tuple[Breach, ...]:
-    names, limits_m3s = [pump.name for pump in station.pumps], outflow_limits(rules, case, flush)
-    return tuple(breaches(rules, frequency_hz, trajectory, case.before, scheduled_days(case), names, limits_m3s))
 
 
 def _missed(rules: StationRules, case: StationCase, trajectory: StationTrajectory) -> bool:
@@ -345,31 +253,6 @@ def _round(
             for name, term in problem.terms.items()
         },
         flush=flush,
-    )
-
-
-def reference_of(
-    station: Station,
-    rules: StationRules,
-    case: StationCase,
-    groups: Sequence[Group],
-    last_hz: Sequence[Sequence[float]],
-) -> Reference | None:
-    """What a plan's frequencies lead to in a case, as a reference; after its end its last step is held. None without a plan."""
-    continued = _continued(station, case, last_hz)
-    if continued is None:
-        return None
-    asked_hz, trajectory = continued
-    after = case.tail_steps
-    span_hz = max(1e-9, rules.maximum_hz - rules.minimum_hz)
-
-    def fast(hz: float) -> float:
-        return min(1.0, max(0.0, (hz - rules.minimum_hz) / span_hz)) if hz > 0 else 0.0
-
-    return Reference(
-        (case.initial_volume_m3, *trajectory.volume_m3, *(trajectory.volume_m3[-1],) * after)[: case.scheduled + after],
-        tuple((*(float(sum(s[p] > 0 for p in group.members)) for s in asked_hz), *(0.0,) * after) for group in groups),
-        tuple((*(sum(fast(s[p]) for p in group.members) for s in asked_hz), *(0.0,) * after) for group in groups),
     )
 
 

@@ -1,0 +1,113 @@
+"""The last plan, or the first, gone on with: what it leads to, what it breaks, and how the program begins with it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from headworks.optimizer.models.pumping_data import Group, Reference, StationCase
+from headworks.optimizer.station.answered import StationSchedule, StationStatus
+from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of
+from headworks.optimizer.station.following import outflow_limits
+from headworks.waterway.station import Station, StationTrajectory, simulate_station
+from headworks.waterway.station_rules import Breach, StationRules, breaches
+
+
+def or_the_last(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    found: StationSchedule,
+    last_hz: Sequence[Sequence[float]],
+    last_flush: range = range(0),
+) -> StationSchedule:
+    """What was found, or the last plan gone on with where that breaks fewer rules: a solve that ran out of time loses nothing."""
+    last = begun_with(station, rules, case, found, last_hz, last_flush)
+    if len(last.broken) >= len(found.broken):
+        return found
+    reason = f"the last plan is gone on with: what was found breaks {len(found.broken)} rules, it {len(last.broken)}"
+    return replace(last, reason=reason)
+
+
+def begun_with(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    found: StationSchedule,
+    begun_hz: Sequence[Sequence[float]],
+    flush: range = range(0),
+) -> StationSchedule:
+    """The plan that the solve began with, as its answer; what was found where there is none."""
+    continued = continue_plan(station, case, begun_hz)
+    if continued is None:
+        return found
+    frequency_hz, trajectory = continued
+    return replace(
+        found,
+        status=StationStatus.SOLVED,
+        reason="nothing better was found in time than what the solve began with",
+        frequency_hz=frequency_hz,
+        trajectory=trajectory,
+        cost_eur=None,
+        energy_cost_eur=energy_cost(case, trajectory),
+        gap=None,
+        broken=broken_rules(station, rules, case, frequency_hz, trajectory, flush),
+        reference=None,
+        terms={},
+        starts=starts_of(frequency_hz, case.before),
+        flush=flush,
+    )
+
+
+def continue_plan(
+    station: Station, case: StationCase, last_hz: Sequence[Sequence[float]]
+) -> tuple[tuple[tuple[float, ...], ...], StationTrajectory] | None:
+    """A plan's frequencies over the schedule, the last ones held to its end, and what they lead to; None without a plan."""
+    if not last_hz:
+        return None
+    held = [last_hz[-1]] * max(0, case.scheduled - len(last_hz))
+    frequency_hz = tuple(tuple(asked_hz) for asked_hz in (*last_hz[: case.scheduled], *held))
+    trajectory = simulate_station(
+        station,
+        initial_volume_m3=case.initial_volume_m3,
+        frequency_hz=frequency_hz,
+        inflow_m3=case.inflow_m3[: case.scheduled],
+        step_s=case.step_s,
+    )
+    return frequency_hz, trajectory
+
+
+def broken_rules(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    frequency_hz: Sequence[Sequence[float]],
+    trajectory: StationTrajectory,
+    flush: range = range(0),
+) -> tuple[Breach, ...]:
+    """What a simulated plan breaks; `flush` are the steps of its window."""
+    names, limits_m3s = [pump.name for pump in station.pumps], outflow_limits(rules, case, flush)
+    return tuple(breaches(rules, frequency_hz, trajectory, case.before, scheduled_days(case), names, limits_m3s))
+
+
+def reference_of(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    groups: Sequence[Group],
+    last_hz: Sequence[Sequence[float]],
+) -> Reference | None:
+    """What a plan's frequencies lead to in a case, as a reference; after its end its last step is held. None without a plan."""
+    continued = continue_plan(station, case, last_hz)
+    if continued is None:
+        return None
+    asked_hz, trajectory = continued
+    after = case.tail_steps
+    span_hz = max(1e-9, rules.maximum_hz - rules.minimum_hz)
+
+    def fast(hz: float) -> float:
+        return min(1.0, max(0.0, (hz - rules.minimum_hz) / span_hz)) if hz > 0 else 0.0
+
+    return Reference(
+        (case.initial_volume_m3, *trajectory.volume_m3, *(trajectory.volume_m3[-1],) * after)[: case.scheduled + after],
+        tuple((*(float(sum(s[p] > 0 for p in group.members)) for s in asked_hz), *(0.0,) * after) for group in groups),
+        tuple((*(sum(fast(s[p]) for p in group.members) for s in asked_hz), *(0.0,) * after) for group in groups),
+    )
