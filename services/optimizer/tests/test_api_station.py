@@ -149,7 +149,10 @@ async def test_before_anybody_asks_the_site_files_strategies_are_in_force(call: 
 
 
 async def test_a_planners_strategies_are_kept_and_a_run_follows(call: Call, store: RunStore) -> None:
-    asked = [period("19:00:00", "21:00:00"), period("21:00:00", "23:00:00", "minimal")]
+    asked: list[dict[str, object]] = [
+        {**period("19:00:00", "21:00:00"), "flush_window": True},
+        {**period("21:00:00", "23:00:00", "minimal"), "flush_window": False},
+    ]
     answer = await call("PUT", "/sites/blominmaki/strategies", json=asked)
     assert answer.status_code == 202, answer.text
     document = answer.json()["document"]
