@@ -38,7 +38,7 @@ class Variant:
 CHANGES = (
     "planning.prices.uneven_outflow=20",
     "planning.prices.change_of_outflow=1",
-    "planning.even_within=1200 m**3/hour",
+    "planning.even_within=900 m**3/hour",
 )
 SMOOTH = tuple(word for change in CHANGES for word in ("--change", change))
 WIDE = ("--change", "pumping_station.rules.maximum_outflow=16000 m**3/hour")
