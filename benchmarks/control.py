@@ -145,7 +145,7 @@ async def change(client: httpx.AsyncClient, watcher: Watcher, number: int) -> Sa
         while not watcher.done.intersection(reply.plan_ids):
             await news(watcher)
     [(verified_s, setpoint)] = [watcher.verified[plan_id] for plan_id in reply.plan_ids if plan_id in watcher.verified]
-    await asyncio.sleep(1 + random.random())
+    await asyncio.sleep(1 + random.random())  # not in step with the gateway's tick, which would flatter the times
     return Sample(replied_s - sent_s, (setpoint.at - reply.at).total_seconds(), verified_s - replied_s)
 
 

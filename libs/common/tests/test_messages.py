@@ -41,4 +41,4 @@ def test_a_message_has_no_nan_and_no_unknown_key_and_stays_as_it_is() -> None:
         with pytest.raises(ValidationError):
             AwardInterval.model_validate(good | wrong)
     with pytest.raises(ValidationError, match="frozen"):
-        interval.power_mw = 41.0  # type: ignore[misc]
+        interval.power_mw = 41.0  # type: ignore[misc]  # that it is refused is what is shown

@@ -56,7 +56,7 @@ def ago(seconds: float) -> datetime:
 
 def test_limits_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        LIMITS.low_low = 0  # type: ignore[misc]
+        LIMITS.low_low = 0  # type: ignore[misc]  # that it is refused is what is shown
 
 
 @pytest.mark.parametrize(

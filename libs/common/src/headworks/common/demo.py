@@ -124,7 +124,7 @@ def _follow(stack: Stack, started: float, seconds: float | None) -> None:
                     if there and (name, i) not in told:
                         told.add((name, i))
                         console.print(f"[green]{text}, {time.monotonic() - started:.0f} s after the start[/]")
-            time.sleep(1)
+            time.sleep(1)  # people read along
 
 
 def _look(stack: Stack, client: httpx.Client, site: AnySite) -> Look | None:

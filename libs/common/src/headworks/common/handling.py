@@ -85,7 +85,7 @@ async def until_it_can(handler: Handler[M], message: M, delivery: Delivery, tran
     while True:
         try:
             return await handler(message, replace(delivery, attempt=delivery.attempt + tries))
-        except Exception as error:
+        except Exception as error:  # what is not passing is raised again
             if not (isinstance(error, (TryLater, OSError)) or transient(error)):
                 raise
             tries += 1

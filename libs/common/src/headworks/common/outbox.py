@@ -76,7 +76,7 @@ class Outbox:
             except BusUnavailable as error:
                 log.warning("outbox waits for the bus", error=str(error))
                 sent = 0
-            except Exception as error:
+            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
                 if not is_away(error):
                     raise
                 log.warning("outbox waits for the database", error=repr(error))

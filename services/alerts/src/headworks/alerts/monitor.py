@@ -123,7 +123,7 @@ class Monitor:
             self._wake.clear()
             try:
                 await self.evaluate()
-            except Exception as error:
+            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
                 if not is_away(error):
                     raise
                 log.warning("alarms wait for the database", site=self.site.site, error=repr(error))

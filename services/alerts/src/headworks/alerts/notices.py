@@ -82,7 +82,7 @@ class NoticeDesk:
         while True:
             try:
                 worked = await self.send_next()
-            except Exception as error:
+            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
                 if not is_away(error):
                     raise
                 log.warning("notices wait for the database", error=repr(error))

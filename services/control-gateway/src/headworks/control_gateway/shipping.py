@@ -37,7 +37,7 @@ class Shipper:
             try:
                 while await self._ship_batch():
                     self.outbox.wake()
-            except Exception as error:
+            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
                 if not is_away(error):
                     raise
                 log.warning("journal waits for the database", error=repr(error))

@@ -92,7 +92,7 @@ def wait_until(
         if time.monotonic() > deadline:
             stop(process)
             raise ServerFault(f"{process.args!r} did not answer within {timeout_s} s: {tail(log_file)}")
-        time.sleep(0.01)
+        time.sleep(0.01)  # a server starting tells nobody when it is ready
 
 
 def answers(port: int) -> bool:
