@@ -139,8 +139,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def store(database: Database) -> PlanStore:
-    return PlanStore(database)
+async def store(database: Database, actuators: dict[tuple[str, str], Actuator]) -> PlanStore:
+    made = PlanStore(database)
+    await made.register(actuators.values(), NOW)
+    return made
 
 
 @pytest.fixture

@@ -36,11 +36,13 @@ CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[PlanStore]:
+async def store(database_url: str, sites_folder: Path) -> AsyncIterator[PlanStore]:
     folder = dict(migration_folders())["plans"]
     await asyncio.to_thread(upgrade, database_url, "plans", folder)
     database = Database(database_url)
-    yield PlanStore(database)
+    made = PlanStore(database)
+    await made.register(actuators_of(read_sites(sites_folder)).values(), NOW)
+    yield made
     await database.close()
 
 

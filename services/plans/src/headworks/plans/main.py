@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+import stamina
 from fastapi import FastAPI
 
 from headworks.common.bus import Bus
@@ -26,6 +27,9 @@ async def main() -> None:
     database = Database(settings.database_url)
     async with await Bus.connect(settings.nats_url, "plans", settings.nats_seed_file) as bus:
         store = PlanStore(database)
+        async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
+            with attempt:
+                await store.register(actuators.values(), clock.now())
         desk = SubmissionDesk(store, actuators, clock)
 
         async def consume() -> None:

@@ -6,7 +6,7 @@ publisher impossible.
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select, text
@@ -25,6 +25,8 @@ from headworks.common.messages import (
 )
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
+from headworks.plans.actuator_table import register
+from headworks.plans.actuators import Actuator
 from headworks.plans.rows import KINDS, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
 from headworks.plans.versions import Origin, end_plans, find, lock, replace
@@ -36,6 +38,11 @@ class PlanStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outbox = Outbox(outbox)
+
+    async def register(self, actuators: Iterable[Actuator], now: datetime) -> None:
+        """Make these the actuators that may be planned for; those known before and not among them are retired."""
+        async with self._database.transaction() as connection:
+            await register(connection, actuators, now)
 
     async def known_reply(self, submission: PlanSubmission) -> PlanReply | None:
         """The reply that this submission had before, or a refusal when its id was used for other content."""

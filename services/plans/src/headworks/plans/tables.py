@@ -5,7 +5,9 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -26,6 +28,23 @@ SCHEMA = "plans"
 metadata: MetaData = metadata_of(SCHEMA)
 plan_ids = Sequence("plan_id_seq", metadata=metadata)
 """One sequence for both tables: a plan_id names one plan."""
+
+RESOURCE_TYPES = "resource_type in ('PUMP', 'VALVE', 'BLOWER', 'COMPRESSOR', 'GATE', 'TURBINE')"
+actuators = Table(
+    "actuators",
+    metadata,
+    Column("station_id", String(50), primary_key=True),
+    Column("resource_id", String(50), primary_key=True),
+    Column("resource_type", String(20), nullable=False),
+    Column("target_type", String(20)),
+    Column("unit", String(20)),
+    Column("minimum", Double),
+    Column("maximum", Double),
+    Column("can_stop", Boolean, nullable=False, server_default=text("false")),
+    Column("retired_at", DateTime(timezone=True)),
+    CheckConstraint(RESOURCE_TYPES, name="resource_type"),
+)
+"""Who may be planned for, by the site files. One that they name no more is retired; plans go on to refer to it."""
 
 STATUSES = "plan_status in ('ACTIVE', 'SUPERSEDED', 'CANCELLED')"
 
@@ -60,6 +79,11 @@ def _plan_table(name: str, resource_column: str, *targets: Column[object]) -> Ta
         Column("interval_end", DateTime(timezone=True), nullable=False),
         *targets,
         *_version_columns(name),
+        ForeignKeyConstraint(
+            ["station_id", resource_column],
+            [actuators.c.station_id, actuators.c.resource_id],
+            name=f"fk_{name}_actuators",
+        ),
         CheckConstraint(STATUSES, name="status"),
         CheckConstraint("interval_end > interval_start", name="interval"),
         ExcludeConstraint(
@@ -96,11 +120,7 @@ optimization_plans = _plan_table(
     Column("resource_type", String(20), nullable=False),
     Column("optimization_targets", JSONB, nullable=False),
 )
-optimization_plans.append_constraint(
-    CheckConstraint(
-        "resource_type in ('PUMP', 'VALVE', 'BLOWER', 'COMPRESSOR', 'GATE', 'TURBINE')", name="resource_type"
-    )
-)
+optimization_plans.append_constraint(CheckConstraint(RESOURCE_TYPES, name="resource_type"))
 
 submissions = Table(
     "submissions",
