@@ -44,6 +44,11 @@ def test_level_and_volume_are_each_others_inverse(level_m: float) -> None:
     assert TUNNEL.level_at(TUNNEL.volume_at(level_m)) == pytest.approx(level_m, abs=1e-6)
 
 
+@given(st.floats(0, 14.1))
+def test_what_is_counted_on_at_a_level_has_that_level(level_m: float) -> None:
+    assert TUNNEL.level_at(TUNNEL.water_at(level_m)) == pytest.approx(level_m, abs=1e-6)
+
+
 @given(st.floats(0, 14.0), st.floats(0.001, 0.1))
 def test_volume_rises_with_level(level_m: float, step_m: float) -> None:
     assert TUNNEL.volume_at(level_m + step_m) >= TUNNEL.volume_at(level_m)

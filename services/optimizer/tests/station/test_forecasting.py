@@ -33,12 +33,24 @@ def record(days: float, storm_at: int | None = None, until: int | None = None) -
     return flows[:until]
 
 
-def test_persistence_holds_the_last_hour() -> None:
+def test_persistence_begins_at_the_last_value_and_holds_the_last_hour() -> None:
     known = record_of([1.0, 1.0, 2.0, 2.0, 4.0, 4.0], STEP_S)
     assert known is not None
-    forecast = forecast_inflow(known, 5, InflowMethod.PERSISTENCE)
-    assert forecast.flow_m3s == pytest.approx((3.0,) * 5)
+    forecast = forecast_inflow(known, 40, InflowMethod.PERSISTENCE)
+    assert forecast.flow_m3s[0] == pytest.approx(3 + math.exp(-0.25))
+    assert forecast.flow_m3s[3] == pytest.approx(3 + math.exp(-1))
+    assert forecast.flow_m3s[-1] == pytest.approx(3.0, abs=1e-4)
     assert forecast.source == "persistence"
+
+
+def test_the_daily_pattern_begins_where_the_inflow_stands() -> None:
+    """A dip that the usual day does not know is not over within a step; near the empty tunnel that water would be missed."""
+    known = record_of([2.0] * DAY + [2.0, 1.0], STEP_S)
+    assert known is not None
+    forecast = forecast_inflow(known, 96, InflowMethod.DAILY_PATTERN)
+    assert forecast.source.startswith("daily_pattern")
+    assert 1.0 < forecast.flow_m3s[0] < 1.4
+    assert forecast.flow_m3s[16] > 1.7
 
 
 def test_a_usual_day_comes_again() -> None:

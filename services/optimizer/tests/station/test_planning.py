@@ -55,6 +55,13 @@ def inputs(site: StationSite, *, flow_m3s: float, level_m: float = 2.4, **change
     return StationInputs.model_validate(asked | changes)
 
 
+def test_a_plan_begins_with_the_water_that_its_level_has(station_site: StationSite) -> None:
+    """Also within the sump, where the table has all of it at any level: a plan that counts on 350 m³ pumps what is not there."""
+    problem = plan_problem(station_site, inputs(station_site, flow_m3s=1.4, level_m=0.2))
+    assert not isinstance(problem, str)
+    assert problem.case.initial_volume_m3 == pytest.approx(175)
+
+
 def test_a_dry_day_is_flushed_in_the_cheap_night_and_keeps_every_rule(station_site: StationSite) -> None:
     asked = inputs(station_site, flow_m3s=1.4)
     solution = solve_inputs(station_site, asked)

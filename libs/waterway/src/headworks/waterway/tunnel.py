@@ -1,7 +1,7 @@
 """A tunnel that stores water: level to volume both ways, by pieces of parabolas and lines that meet, and the surface.
 
-Below the lowest piece the level says nothing of the volume: the table gives the sump's whole volume there. The other way round
-a volume within the sump has a level in proportion, down to nothing at the floor; the sump's shape is not known.
+Below the lowest piece the level says nothing of the volume: the table gives the sump's whole volume there. What a plan or a
+simulation counts on there is in proportion to the level, down to nothing at the floor; the sump's shape is not known.
 """
 
 import math
@@ -89,6 +89,14 @@ class TunnelVolume:
         if level_m <= self.lowest_m:
             return self.sump_m3
         return self._piece_to(level_m).volume_at(level_m)
+
+    def water_at(self, level_m: float) -> float:
+        """Volume [m³] to count on at a level: the table's, and within the sump in proportion, as `level_at` has it.
+
+        Raises OutOfRange.
+        """
+        volume_m3 = self.volume_at(level_m)
+        return volume_m3 if level_m >= self.lowest_m else volume_m3 * level_m / self.lowest_m
 
     def level_at(self, volume_m3: float) -> float:
         """Level [m]; within the sump in proportion to its volume. Raises OutOfRange."""

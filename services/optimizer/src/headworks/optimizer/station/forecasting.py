@@ -1,7 +1,8 @@
 """What will flow in, and what power will cost: forecasts from the recent record alone, each with the errors it would have made.
 
 Inflow    persistence: the mean of the last hour, held;  daily pattern: the usual day of the record, moved to the present
-          level;  storm-aware: a regression for each lead on the present excess over the usual day and on its trend
+          level;  storm-aware: a regression for each lead on the present excess over the usual day and on its trend.
+          The first two begin at the last value and come to their own within the hour
 Quantiles the method is applied to the record as it was then; the relative errors it made at each lead give the band
 Prices    beyond the known ones: the mean of the last days at the same time of day, recent days counting more
 """
@@ -124,13 +125,16 @@ def _least_steps(method: InflowMethod, a_day: int) -> int:
 
 def _apply(method: InflowMethod, record: Record, steps: int) -> Array:
     flow, hour = record.flow_m3s, max(1, round(HOUR_S / record.step_s))
+    fading = np.exp(-np.arange(1, steps + 1) / hour)
     if method is InflowMethod.PERSISTENCE:
-        return np.full(steps, flow[-hour:].mean())
+        mean = flow[-hour:].mean()
+        held: Array = mean + (flow[-1] - mean) * fading
+        return held
     pattern = _pattern(flow, record.steps_a_day)
     ahead = pattern[np.arange(1, steps + 1) % record.steps_a_day]
     if method is InflowMethod.DAILY_PATTERN:
         recent = flow[-4 * hour :].mean() / max(1e-9, pattern[np.arange(1 - min(4 * hour, flow.size), 1)].mean())
-        usual: Array = np.maximum(0.0, ahead * recent)
+        usual: Array = np.maximum(0.0, ahead * recent + (flow[-1] - pattern[0] * recent) * fading)
         return usual
     return _storm_aware(record, pattern, ahead)
 

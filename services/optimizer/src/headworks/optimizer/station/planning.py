@@ -151,7 +151,7 @@ def _case(
         return t if t <= scheduled else scheduled + (t - scheduled) // joined
 
     return StationCase(
-        initial_volume_m3=station.tunnel.volume_at(inputs.level_m),
+        initial_volume_m3=station.tunnel.water_at(inputs.level_m),
         before=tuple(Before(pump.on, pump.steps) for pump in inputs.pumps),
         inflow_m3=(*inflow_m3[:scheduled], *(sum(inflow_m3[t : t + joined]) for t in beyond)),
         price_eur_per_mwh=(*prices[:scheduled], *(sum(prices[t : t + joined]) / joined for t in beyond)),

@@ -41,7 +41,7 @@ def recalculated(
     ]
     trajectory = simulate_station(
         station,
-        initial_volume_m3=station.tunnel.volume_at(inputs.level_m),
+        initial_volume_m3=station.tunnel.water_at(inputs.level_m),
         frequency_hz=frequency_hz,
         inflow_m3=[step.inflow_m3s * inputs.step_s for step in planned],
         step_s=inputs.step_s,
