@@ -158,6 +158,10 @@ async def test_two_publishers_may_plan_and_the_higher_priority_is_in_force(
     assert current is not None
     assert current.publisher == "acme"
     assert len(await store.active("abay", NOW)) == 2
+    [span] = await store.effective("abay", None, NOW - HOUR, NOW + 0.5 * HOUR)
+    assert (span.start, span.end, span.plan.publisher) == (NOW, NOW + 0.5 * HOUR, "acme")
+    assert [plan.submission_id for plan in span.beaten] == ["s2"]
+    assert await store.effective("abay", "OXPH", NOW + HOUR, NOW + 2 * HOUR) == []
 
 
 async def test_writers_at_once_leave_neither_hole_nor_overlap(store: PlanStore, desk: SubmissionDesk) -> None:

@@ -27,6 +27,7 @@ from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
 from headworks.plans.actuator_table import register
 from headworks.plans.actuators import Actuator
+from headworks.plans.effective import EffectiveSpan, effective_spans
 from headworks.plans.rows import KINDS, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
 from headworks.plans.versions import Origin, end_plans, find, lock, replace
@@ -198,6 +199,19 @@ class PlanStore:
         """The plan in force: of those active at the instant the highest priority, then the newest version."""
         holding = [p for p in await self.active(site, at, resource) if p.interval_start <= at]
         return max(holding, key=lambda p: (p.plan_priority, p.plan_id), default=None)
+
+    async def effective(self, site: str, resource: str | None, start: datetime, end: datetime) -> list[EffectiveSpan]:
+        """Who leads when within [start, end) as known now, of one actuator or all of a site; the losers beside."""
+        plans: list[Plan] = []
+        async with self._database.transaction() as connection:
+            for kind in KINDS:
+                t = kind.table
+                query = select(t).where(t.c.station_id == site, text("plan_status = 'ACTIVE'"))
+                query = query.where(t.c.interval_end > start, t.c.interval_start < end)
+                if resource is not None:
+                    query = query.where(t.c[kind.resource] == resource)
+                plans += [plan_of(kind, row) for row in (await connection.execute(query)).mappings()]
+        return effective_spans(plans, start, end)
 
     async def history(self, site: str, resource: str, limit: int, before_plan_id: int | None) -> list[Plan]:
         """All versions of a resource, newest first."""
