@@ -123,6 +123,16 @@ def test_a_flood_is_pumped_and_what_is_above_the_limit_is_named() -> None:
     assert all(sum(hz > 0 for hz in asked_hz) == 3 for asked_hz in schedule.frequency_hz[3:])
 
 
+def test_a_hard_maximum_is_kept_or_there_is_no_plan() -> None:
+    hard = StationWeights(hard_maximum=True)
+    kept = solved(case_of((50.0, 50.0, 1.0, 1.0), volume_m3=132_000.0, inflow_m3=1200.0), hard)
+    assert kept.trajectory is not None
+    assert max(kept.trajectory.level_m) <= RULES.maximum_level_m
+    flooded = solve_station(STATION, RULES, case_of((50.0,) * 8, volume_m3=133_000.0, inflow_m3=4000.0), hard, QUICK)
+    assert flooded.status is StationStatus.INFEASIBLE
+    assert "no pumping keeps the level below its maximum" in flooded.reason
+
+
 def test_what_cannot_hold_is_said_when_it_cannot() -> None:
     stopped = tuple(Before(on=False, steps=1) for _ in STATION.pumps)
     schedule = solved(case_of((50.0,) * 8, before=stopped))

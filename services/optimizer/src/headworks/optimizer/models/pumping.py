@@ -163,7 +163,10 @@ def _add_outflow(problem: PumpingProblem) -> None:
 
 
 def _add_levels(problem: PumpingProblem) -> None:
-    """margin_t, maximum_level_t: volume_t ≤ limit + what is above; floor_t, lowest_t: volume_t ≥ limit − what is below."""
+    """margin_t, maximum_level_t: volume_t ≤ limit + what is above; floor_t, lowest_t: volume_t ≥ limit − what is below.
+
+    Where the maximum is hard nothing may be above it.
+    """
     data, weights = problem.data, problem.data.weights
     for kind, limit_dam3, price, sign in (
         ("margin", data.margin_dam3, weights.margin_eur, 1.0),
@@ -173,9 +176,12 @@ def _add_levels(problem: PumpingProblem) -> None:
     ):
         if price <= 0:
             continue
-        given = _give(problem, f"{'above' if sign > 0 else 'below'}_{kind}", price)
+        gives_way = not (weights.hard_maximum and kind == "maximum_level")
+        given = _give(problem, f"{'above' if sign > 0 else 'below'}_{kind}", price) if gives_way else []
         for t in range(data.horizon):
-            terms: Terms = {problem.volume[t]: sign, given[t]: -1.0}
+            terms: Terms = {problem.volume[t]: sign}
+            if given:
+                terms[given[t]] = -1.0
             row(problem, f"{kind}_{t:03d}", terms, LE, sign * limit_dam3)
 
 

@@ -86,7 +86,8 @@ class StationWeights:
     run twice the others' mean, and for one below the mean nothing.
 
     The plan keeps a reserve below the outflow's limit and empties by a reserve more than it must, for its flow is linear and
-    nature's is not; going below the lowest volume is among what gives way last.
+    nature's is not; going below the lowest volume is among what gives way last. With `hard_maximum` the maximum level does not
+    give way at all, and there may be no plan.
     """
 
     margin_eur: float = 0.0
@@ -107,6 +108,7 @@ class StationWeights:
     outflow_reserve: float = 0.003
     lowest_volume_m3: float = 200.0
     empty_reserve_m3: float = 75.0
+    hard_maximum: bool = False
 
 
 @dataclass(frozen=True, slots=True)

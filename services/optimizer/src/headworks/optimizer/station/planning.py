@@ -245,6 +245,7 @@ def _weights(planning: PlanningSection, inputs: StationInputs, tuning: Tuning, c
         outflow_reserve=planning.outflow_reserve,
         lowest_volume_m3=planning.lowest_volume,
         empty_reserve_m3=planning.empty_reserve,
+        hard_maximum=planning.maximum_level == "hard",
     )
 
 

@@ -87,7 +87,7 @@ def solve_station(
     begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
     best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
     if not isinstance(best, _Round):
-        nothing = _nothing(best, rounds, watch.passed_s)
+        nothing = _nothing(best, rounds, watch.passed_s, hard_maximum=weights.hard_maximum)
         late = nothing.status is StationStatus.TIMED_OUT
         return begun_with(station, rules, case, nothing, begun_hz, last_flush) if late else nothing
     found = StationSchedule(
@@ -190,13 +190,14 @@ def _missed(rules: StationRules, case: StationCase, trajectory: StationTrajector
     return any(level_m > rules.emptied_level_m for level_m in lowest_m)
 
 
-def _nothing(result: solver.Result, rounds: int, total_s: float) -> StationSchedule:
+def _nothing(result: solver.Result, rounds: int, total_s: float, *, hard_maximum: bool) -> StationSchedule:
     match result:
         case solver.Infeasible():
-            status, reason = (
-                StationStatus.INFEASIBLE,
-                "the runs that must go on take more water than there is",
+            dry = "the runs that must go on take more water than there is"
+            flooded = (
+                ", or no pumping keeps the level below its maximum, which is hard: maximum_level: soft says by how much"
             )
+            status, reason = StationStatus.INFEASIBLE, dry + flooded * hard_maximum
         case solver.TimedOut(cancelled=True):
             status, reason = StationStatus.CANCELLED, "cancelled"
         case solver.TimedOut():

@@ -1,7 +1,7 @@
 """The `planning` section of a station's site file: how to forecast, how to tune to the moment, what the soft terms cost."""
 
 from datetime import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -141,6 +141,7 @@ class PlanningSection(Section):
     forecast: ForecastSection
     solve: SolveSection
     margin_level: q.Metres
+    maximum_level: Literal["soft", "hard"] = "soft"
     even_within: q.CubicMetresPerSecond
     specific_energy_target: Annotated[float, Field(ge=0, description="kWh/m³")]
     prices: PricesSection
