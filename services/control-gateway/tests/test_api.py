@@ -16,6 +16,7 @@ from headworks.common.messages import Outcome
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.settings import ServiceSettings
 from headworks.control_gateway.api import create_api
+from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
@@ -65,7 +66,7 @@ async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock:
         loop = ControlLoop(
             "abay", (actuator,), {"oxph-plc": plc}, plans, SwitchBoard(folder, "abay"), journal, clock, tick_s=1
         )
-        app = create_api({"abay": loop}, Shipper(journal, database), clock)
+        app = create_api({"abay": loop}, Shipper(journal, database), Auditor(journal, clock))
         app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
             caller = Caller(client, folder)
@@ -150,6 +151,29 @@ async def test_a_full_disk_stops_no_e_stop_but_every_order_that_lets_writes_go_o
     assert (await call("POST", CLEAR, Role.ENGINEER, {"reason": "x"})).status_code == 503
     state = (await call("GET", "/sites/abay/state")).json()
     assert (state["e_stop"], state["mode"]) == (True, "auto")
+
+
+def noted(folder: Path) -> list[dict[str, object]]:
+    """What the audit holds of requests."""
+    links = Journal(folder).unshipped_links(1000)[0]
+    return [link.body for link in links if link.kind == "audit"]
+
+
+async def test_refused_access_and_bad_requests_are_noted(call: Caller) -> None:
+    before = len(noted(call.folder))
+    await call("POST", CLEAR, Role.OPERATOR, {"reason": "x"})
+    await call("POST", STOP, Role.OPERATOR, {"reason": ""})
+    found = [(e["category"], e["event_type"], e["actor"], e["subject"]) for e in noted(call.folder)[before:]]
+    assert found == [
+        ("access_control", "access_refused", "ann", CLEAR),
+        ("request_error", "request_refused", "ann", STOP),
+    ]
+
+
+async def test_a_flood_of_refused_requests_does_not_fill_the_disk(call: Caller) -> None:
+    for _ in range(60):
+        assert (await call("POST", STOP, role=None, json={"reason": "x"})).status_code == 401
+    assert 10 <= len(noted(call.folder)) <= 25
 
 
 async def test_the_journal_says_that_the_database_is_away(call: Caller) -> None:

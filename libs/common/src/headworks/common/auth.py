@@ -185,6 +185,7 @@ async def authenticated(
     if caller is None:
         detail = "Send Authorization: Bearer <token> or X-API-Key: <key>, valid now"
         raise Problem(401, "Not signed in", detail, headers={"WWW-Authenticate": "Bearer"})
+    request.state.caller = caller.name
     return caller
 
 

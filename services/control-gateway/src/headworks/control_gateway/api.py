@@ -9,11 +9,11 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from headworks.common.auth import Caller, Engineer, Operator, Role, Viewer
-from headworks.common.clock import Clock
 from headworks.common.database import DATABASE_AWAY
 from headworks.common.messages import ControlMode, ControlState, Setpoint
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
+from headworks.control_gateway.audit import Auditor, RefusedRequests
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.shipping import Shipper
 
@@ -40,9 +40,11 @@ class Reason(BaseModel):
     reason: Text
 
 
-def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, clock: Clock) -> FastAPI:
+def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, auditor: Auditor) -> FastAPI:
     """The API over the control loops, by site."""
     app = create_app("control gateway", "The last metre: safety decision, write, read-back, journal.")
+    app.middleware("http")(RefusedRequests(auditor))
+    clock = auditor.clock
 
     def loop_of(site: str) -> ControlLoop:
         if site not in loops:

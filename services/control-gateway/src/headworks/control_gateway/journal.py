@@ -1,35 +1,45 @@
 """The gateway's record: a local file first, synced before a write reaches the plant, then PostgreSQL and the bus.
 
-So control goes on, and nothing is lost, with the database and the bus down.
+So control goes on, and nothing is lost, with the database and the bus down. Decisions and the audit's events stand in one chain
+of hashes, in the order in which they happened.
 """
 
 import asyncio
 import contextlib
 import os
+import re
+import secrets
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from headworks.common.audit import AuditEvent, Head, Link, read_link
 from headworks.common.messages import Setpoint
 from headworks.control_gateway.files import replace_durably, sync_folder
 
 log = structlog.get_logger(__name__)
 ROTATE_BYTES = 64 << 20
 """A file of this size that is shipped whole is set aside (one is kept), so that the journal never fills the disk."""
+SETPOINT, AUDIT = "setpoint", "audit"
+KINDS: dict[str, type[BaseModel]] = {SETPOINT: Setpoint, AUDIT: AuditEvent}
+"""What each kind of link holds."""
+FILE, BEFORE, MARK = "journal.jsonl", "journal-before.jsonl", "journal.shipped"
 
 
 class Journal:
-    """An append-only file of setpoint decisions, one JSON line each, and how far it has been shipped."""
+    """An append-only file of chained entries, one JSON line each, and how far it has been shipped."""
 
-    def __init__(self, folder: Path, rotate_bytes: int = ROTATE_BYTES) -> None:
+    def __init__(self, folder: Path, rotate_bytes: int = ROTATE_BYTES, *, gateway: str = "control-gateway") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._path, self._mark = folder / "journal.jsonl", folder / "journal.shipped"
-        self._rotate_bytes = rotate_bytes
+        self._path, self._mark = folder / FILE, folder / MARK
+        self._rotate_bytes, self.gateway = rotate_bytes, gateway
         self._path.touch(mode=0o600)
         sync_folder(folder)
+        _chain_what_is_not(self._path, self._mark, _new_chain(gateway))
         self._size = self._path.read_bytes().rfind(b"\n") + 1
         """Where the last whole line ends: what lies beyond is torn, by a crash or a full disk, and its write was never made."""
+        self._head = head_of(folder) or _new_chain(gateway)
         self._shipped = self._read_mark()
         self.writable = True
         """Whether the last entry was taken."""
@@ -45,7 +55,15 @@ class Journal:
 
     def append(self, entry: Setpoint) -> bool:
         """Record a decision for good; False when the disk refuses."""
-        line = entry.model_dump_json().encode() + b"\n"
+        return self._append(SETPOINT, entry)
+
+    def note(self, event: AuditEvent) -> bool:
+        """Record an event of the audit for good; False when the disk refuses."""
+        return self._append(AUDIT, event)
+
+    def _append(self, kind: str, entry: BaseModel) -> bool:
+        link = self._head.link(kind, entry.model_dump(mode="json"))
+        line = link.line().encode() + b"\n"
         try:
             with self._path.open("r+b", buffering=0) as file:
                 file.truncate(self._size)
@@ -61,24 +79,31 @@ class Journal:
                     log.exception("the journal cannot be written: no setpoint is", file=self._path.name)
             return False
         self._size += len(line)
+        self._head = self._head.after(link)
         self.writable = True
         self.appended.set()
         return True
 
-    def unshipped(self, most: int = 100) -> tuple[list[Setpoint], int]:
-        """The next entries to ship, and the position after them. A line that is no entry is told of and passed over."""
-        entries: list[Setpoint] = []
+    def unshipped_links(self, most: int = 100) -> tuple[list[Link], int]:
+        """The next links to ship, and the position after them. A line that is none is told of and passed over."""
+        links: list[Link] = []
         position = self._shipped
         with self._path.open("rb") as file:
             file.seek(position)
-            while len(entries) < most and position < self._size:
+            while len(links) < most and position < self._size:
                 line = file.readline()
-                try:
-                    entries.append(Setpoint.model_validate_json(line))
-                except ValidationError:
-                    log.exception("a line of the journal cannot be read", file=self._path.name, position=position)
+                link = _entry(line.decode(errors="replace").rstrip("\n"))
+                if link is None:
+                    log.error("a line of the journal cannot be read", file=self._path.name, position=position)
+                else:
+                    links.append(link)
                 position += len(line)
-        return entries, position
+        return links, position
+
+    def unshipped(self, most: int = 100) -> tuple[list[Setpoint], int]:
+        """The decisions among the next links to ship, and the position after them."""
+        links, position = self.unshipped_links(most)
+        return [Setpoint.model_validate(link.body) for link in links if link.kind == SETPOINT], position
 
     def mark_shipped(self, position: int) -> None:
         """Remember that all before `position` is in the database. Raises OSError; then it is shipped again."""
@@ -86,7 +111,65 @@ class Journal:
             return
         self._shipped = position
         if position == self._size >= self._rotate_bytes:
-            self._path.replace(self._path.with_name("journal-before.jsonl"))
+            self._path.replace(self._path.with_name(BEFORE))
             self._path.touch(mode=0o600)
             self._size = self._shipped = 0
         replace_durably(self._mark, str(self._shipped))
+
+
+def whole_lines(path: Path) -> list[str]:
+    """A file's lines without one that is torn at the end; none where there is no file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return content[: content.rfind(b"\n") + 1].decode(errors="replace").split("\n")[:-1]
+
+
+def head_of(folder: Path) -> Head | None:
+    """Where the chain of a folder goes on: after its last link, past lines that are spoilt; None where there is none."""
+    for name in (FILE, BEFORE):
+        for spoilt, line in enumerate(reversed(whole_lines(folder / name))):
+            link = read_link(line)
+            if link is not None:
+                return Head(link.chain, link.sequence + spoilt, link.hash)
+    return None
+
+
+def _new_chain(gateway: str) -> Head:
+    """A chain of its own for each new file: one that begins again at 1 must not look like the one that was lost."""
+    name = re.sub(r"[^A-Za-z0-9_\-]+", "-", gateway).strip("-") or "gateway"
+    return Head(f"{name[:80]}.{secrets.token_hex(6)}")
+
+
+def _chain_what_is_not(path: Path, mark: Path, head: Head) -> None:
+    """Chain the entries of a journal of before there were chains; what is shipped again is stored once by each entry's id."""
+    old = [_setpoint(line) for line in whole_lines(path)]
+    if not old or old[0] is None:
+        return
+    lines = []
+    for entry in old:
+        if entry is not None:
+            link = head.link(SETPOINT, entry.model_dump(mode="json"))
+            head = head.after(link)
+            lines.append(link.line() + "\n")
+    mark.unlink(missing_ok=True)
+    replace_durably(path, "".join(lines))
+
+
+def _entry(line: str) -> Link | None:
+    """The link of a line that holds what the gateway writes."""
+    link = read_link(line)
+    try:
+        if link is not None:
+            KINDS[link.kind].model_validate(link.body)
+    except (KeyError, ValidationError):
+        return None
+    return link
+
+
+def _setpoint(line: str) -> Setpoint | None:
+    try:
+        return Setpoint.model_validate_json(line)
+    except ValidationError:
+        return None

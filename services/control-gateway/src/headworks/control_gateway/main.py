@@ -1,6 +1,7 @@
 """Wires the control gateway and runs it."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 import structlog
 from fastapi import FastAPI
 
+from headworks.common.audit import Category
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
@@ -17,6 +19,7 @@ from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.control_gateway.api import create_api
+from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator, actuators_of
@@ -45,8 +48,10 @@ async def main() -> None:
 
 async def _control(settings: GatewaySettings) -> None:
     clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
-    journal, database = Journal(settings.folder), Database(settings.database_url)
+    journal = Journal(settings.folder, gateway=settings.gateway_name)
+    database, auditor = Database(settings.database_url), Auditor(journal, clock)
     shipper = Shipper(journal, database)
+    _note_start(auditor, settings)
     async with (
         Bus.connect_in_background(settings.nats_url, "control_gateway", settings.nats_seed_file) as bus,
         service_client(settings, "control_gateway", settings.plans_url) as client,
@@ -69,8 +74,21 @@ async def _control(settings: GatewaySettings) -> None:
 
         # Bus and database are not asked: control and e-stop must be reachable without them.
         ready = {"control": controlling}
-        await run("control_gateway", settings, create_api(loops, shipper, clock), tasks, ready)
+        try:
+            await run("control_gateway", settings, create_api(loops, shipper, auditor), tasks, ready)
+        finally:
+            auditor.note(Category.CONTROL_SYSTEM, "stopped", settings.gateway_name)
     await database.close()
+
+
+def _note_start(auditor: Auditor, settings: GatewaySettings) -> None:
+    """Note the start, and by their hashes the site files that are in force from now on."""
+    auditor.note(Category.CONTROL_SYSTEM, "started", settings.gateway_name)
+    for file in sorted(settings.sites.glob("*.yaml")):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        auditor.note(
+            Category.CONFIGURATION, "site_file_loaded", settings.gateway_name, subject=file.stem, sha256=content
+        )
 
 
 def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus) -> dict[str, Task]:
@@ -129,8 +147,9 @@ def _station(
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
     with TemporaryDirectory() as folder:
-        shipper = Shipper(Journal(Path(folder)), Database(GatewaySettings().database_url))
-        return create_api({}, shipper, Clock())
+        journal = Journal(Path(folder))
+        shipper = Shipper(journal, Database(GatewaySettings().database_url))
+        return create_api({}, shipper, Auditor(journal, Clock()))
 
 
 if __name__ == "__main__":

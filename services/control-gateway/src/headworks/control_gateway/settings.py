@@ -1,15 +1,28 @@
 """What the gateway is told besides what all services are."""
 
+import re
+import socket
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from headworks.common.settings import ServiceSettings
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$"
+
+
+def _host_name() -> str:
+    return re.sub(r"[^A-Za-z0-9_\-]+", "-", socket.gethostname())[:50].strip("-_") or "gateway"
 
 
 class GatewaySettings(ServiceSettings):
     """Where each PLC listens, by its name in the site file: {"oxph-plc": "127.0.0.1:5020"}."""
 
+    gateway_name: Annotated[str, StringConstraints(pattern=NAME)] = Field(
+        default_factory=_host_name,
+        description="tells gateways of one site apart; it stays the same over restarts",
+    )
     plc_addresses: dict[str, str] = Field(default_factory=dict)
 
     def plc_address(self, name: str) -> tuple[str, int]:

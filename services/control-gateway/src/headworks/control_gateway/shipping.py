@@ -2,19 +2,24 @@
 
 import asyncio
 import contextlib
+from datetime import datetime
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headworks.common.audit import Link, canonical
 from headworks.common.bus import Bus, BusUnavailable
 from headworks.common.database import Database, is_away
 from headworks.common.messages import Setpoint
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import CONTROL_STATE, SETPOINT
 from headworks.common.tasks import wait_at_most
+from headworks.control_gateway.journal import SETPOINT as DECISION
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.tables import chain as chain_table
 from headworks.control_gateway.tables import journal as journal_table
 from headworks.control_gateway.tables import outbox
 
@@ -44,32 +49,37 @@ class Shipper:
             await wait_at_most(self._journal.appended, SHIP_EVERY_S)
 
     async def _ship_batch(self) -> bool:
-        """Ship what is next; False when nothing was. A crash after the commit ships again, which the id makes harmless."""
-        entries, position = self._journal.unshipped()
-        if not entries:
+        """Ship what is next; False when nothing was. A crash after the commit ships again, which the ids make harmless."""
+        links, position = self._journal.unshipped_links()
+        if not links:
             self._journal.mark_shipped(position)
             return False
         async with self._database.transaction() as connection:
-            for entry in entries:
-                row = entry.model_dump(mode="json")
-                added = await connection.execute(
-                    insert(journal_table)
-                    .values(
-                        setpoint_id=entry.setpoint_id,
-                        site=entry.site,
-                        resource=entry.resource,
-                        at=entry.at,
-                        outcome=entry.outcome.value,
-                        entry=row,
-                    )
-                    .on_conflict_do_nothing(index_elements=["setpoint_id"])
-                )
-                if added.rowcount:
-                    await self.outbox.add(
-                        connection, SETPOINT, entry, entry.setpoint_id, site=entry.site, resource=entry.resource
-                    )
+            for link in links:
+                await connection.execute(insert(chain_table).values(**_row(link)).on_conflict_do_nothing())
+                if link.kind == DECISION:
+                    await self._add_decision(connection, Setpoint.model_validate(link.body))
         self._journal.mark_shipped(position)
         return True
+
+    async def _add_decision(self, connection: AsyncConnection, entry: Setpoint) -> None:
+        """The decision for those who ask, with its message, once."""
+        added = await connection.execute(
+            insert(journal_table)
+            .values(
+                setpoint_id=entry.setpoint_id,
+                site=entry.site,
+                resource=entry.resource,
+                at=entry.at,
+                outcome=entry.outcome.value,
+                entry=entry.model_dump(mode="json"),
+            )
+            .on_conflict_do_nothing(index_elements=["setpoint_id"])
+        )
+        if added.rowcount:
+            await self.outbox.add(
+                connection, SETPOINT, entry, entry.setpoint_id, site=entry.site, resource=entry.resource
+            )
 
     async def entries(self, site: str, resource: str | None, limit: int) -> list[Setpoint]:
         """The newest shipped entries."""
@@ -80,6 +90,13 @@ class Shipper:
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).scalars().all()
         return [Setpoint.model_validate(row) for row in rows]
+
+
+def _row(link: Link) -> dict[str, object]:
+    """A link as its table holds it."""
+    row = link.model_dump(include={"chain", "sequence", "previous", "hash", "kind"})
+    at = datetime.fromisoformat(str(link.body["at"]))
+    return {**row, "body": canonical(link.body), "category": link.body.get("category"), "at": at}
 
 
 async def publish_state(loop: ControlLoop, bus: Bus) -> None:

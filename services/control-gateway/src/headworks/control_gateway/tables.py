@@ -1,6 +1,6 @@
-"""The gateway's tables: the shipped journal, the audit of orders, and the outbox."""
+"""The gateway's tables: the shipped journal, the chain it and the audit stand in, and the outbox."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, String, Table, func
+from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, String, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 
 from headworks.common.database import metadata_of
@@ -23,3 +23,18 @@ journal = Table(
 )
 Index("ix_journal_site_resource", journal.c.site, journal.c.resource, journal.c.entry_id)
 outbox = outbox_table(metadata)
+
+chain = Table(
+    "audit_chain",
+    metadata,
+    Column("chain", String(100), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("category", String(20)),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("shipped_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+Index("ix_audit_chain_category_at", chain.c.category, chain.c.at)
