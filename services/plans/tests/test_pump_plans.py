@@ -86,9 +86,9 @@ def test_off_and_every_speed_of_the_range_may_be_asked(
         (PumpTargets(suggested_speed_hz=47.79), "suggested_speed_hz", 47.79, "0 (off) or 47.8 to 50 Hz"),
         (PumpTargets(suggested_speed_hz=50.01), "suggested_speed_hz", 50.01, "0 (off) or 47.8 to 50 Hz"),
         (PumpTargets(suggested_speed_hz=-49), "suggested_speed_hz", -49, "0 (off) or 47.8 to 50 Hz"),
-        (PumpTargets(target_flow_m3h=-0.1), "target_flow_m3h", -0.1, "0 to 99999999.99"),
-        (PumpTargets(target_power_kw=1e8), "target_power_kw", 1e8, "0 to 99999999.99"),
-        (PumpTargets(target_level_m=1000), "target_level_m", 1000, "-999.99 to 999.99"),
+        (PumpTargets(target_flow_m3h=-0.1), "target_flow_m3h", -0.1, "0 to 99999999.99 m**3/hour"),
+        (PumpTargets(target_power_kw=1e8), "target_power_kw", 1e8, "0 to 99999999.99 kW"),
+        (PumpTargets(target_level_m=1000), "target_level_m", 1000, "-999.99 to 999.99 m"),
         (
             GenericTargets(target_type=TargetType.SPEED, target_value=30),
             "target_value",

@@ -208,7 +208,7 @@ class RunFinished(Message):
 
 
 class ResourceType(StrEnum):
-    """What a plan can be for."""
+    """What a plan can be for, as far as code names it. The plans service knows each type, and any further one, by a file."""
 
     PUMP = "PUMP"
     VALVE = "VALVE"
@@ -216,6 +216,10 @@ class ResourceType(StrEnum):
     COMPRESSOR = "COMPRESSOR"
     GATE = "GATE"
     TURBINE = "TURBINE"
+
+
+ResourceTypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,19}$")]
+"""The name of a resource type: one of ResourceType, or one that the plans service was given since."""
 
 
 class TargetType(StrEnum):
@@ -256,7 +260,7 @@ class PlanInterval(Message):
     """What one resource shall do over [interval_start, interval_end)."""
 
     resource: Name
-    resource_type: ResourceType
+    resource_type: ResourceTypeName
     interval_start: Instant
     interval_end: Instant
     targets: Targets
@@ -289,7 +293,7 @@ class Plan(Message):
     plan_id: int
     station_id: Name
     resource_id: Name
-    resource_type: ResourceType
+    resource_type: ResourceTypeName
     interval_start: Instant
     interval_end: Instant
     targets: Targets

@@ -1,6 +1,9 @@
-"""The actuators table, filled from the site files at the service's start. A row is retired, never deleted: plans refer to it."""
+"""The actuators table and that of their types, filled from the files at the service's start.
 
-from collections.abc import Iterable
+An actuator is retired, never deleted: plans refer to it.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import tuple_, update
@@ -8,13 +11,23 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.plans.actuators import Actuator
+from headworks.plans.resource_types import SCHEMAS
 from headworks.plans.tables import actuators as table
+from headworks.plans.tables import resource_types
+from headworks.plans.typed_targets import Schema
 
 KEY = (table.c.station_id, table.c.resource_id)
 
 
-async def register(connection: AsyncConnection, actuators: Iterable[Actuator], now: datetime) -> None:
-    """Enter these, renew those known before, and retire those that are not among them."""
+async def register(
+    connection: AsyncConnection,
+    actuators: Iterable[Actuator],
+    now: datetime,
+    schemas: Mapping[str, Schema] = SCHEMAS,
+) -> None:
+    """Enter these and all types, renew those known before, and retire those that are not among them."""
+    types = [{"resource_type": name} for name in schemas]
+    await connection.execute(insert(resource_types).on_conflict_do_nothing(), types)
     rows = [_row(actuator) for actuator in actuators]
     if rows:
         new = insert(table)
@@ -29,7 +42,7 @@ def _row(actuator: Actuator) -> dict[str, object]:
     return {
         "station_id": actuator.station,
         "resource_id": actuator.resource,
-        "resource_type": actuator.resource_type.value,
+        "resource_type": actuator.resource_type,
         "target_type": actuator.target_type.value,
         "unit": actuator.unit,
         "minimum": actuator.minimum,

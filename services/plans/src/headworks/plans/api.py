@@ -5,17 +5,29 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from headworks.common.auth import Engineer, Operator, Viewer
 from headworks.common.clock import Clock
-from headworks.common.messages import Instant, Name, Plan, PlanChange, PlanInterval, PlanReply, PlanSubmission, Targets
+from headworks.common.messages import (
+    Instant,
+    Name,
+    Plan,
+    PlanChange,
+    PlanInterval,
+    PlanReply,
+    PlanSubmission,
+    Targets,
+    TargetType,
+)
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.plans.actuators import Actuator
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.lifecycle import refusals
+from headworks.plans.resource_types import SCHEMAS
 from headworks.plans.store import PlanStore
+from headworks.plans.typed_targets import Schema
 
 Station = Annotated[Name, Query(description="the site's name")]
 Resource = Annotated[Name, Query(description="the actuator's name")]
@@ -27,6 +39,21 @@ class Reason(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(min_length=1, max_length=300)
+
+
+class ResourceTypeDescription(BaseModel):
+    """A resource type with the JSON Schema of its targets; `unit` beside a range says what it is in."""
+
+    name: str
+    description: str
+    target_units: dict[TargetType, str]
+    targets: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, schema: Schema) -> "ResourceTypeDescription":
+        """As the type's file says."""
+        units = {target_type: schema.unit_of(target_type) for target_type in schema.by_target_type}
+        return cls(name=schema.name, description=schema.description, target_units=units, targets=schema.json_schema())
 
 
 class PlanUpdate(Reason):
@@ -45,6 +72,11 @@ def create_api(
     async def list_actuators(_caller: Viewer) -> list[Actuator]:
         """Who may be planned for."""
         return list(actuators.values())
+
+    @app.get("/resource-types")
+    async def list_resource_types(_caller: Viewer) -> list[ResourceTypeDescription]:
+        """What may be planned for each type: its target types, secondary targets and constraints, with ranges and units."""
+        return [ResourceTypeDescription.of(schema) for schema in SCHEMAS.values()]
 
     @app.post("/submissions", status_code=201, responses={409: {"description": "The submission is refused"}})
     async def submit(submission: PlanSubmission, caller: Engineer) -> PlanReply:

@@ -30,12 +30,12 @@ def kind_of(targets: Targets) -> Kind:
     return PUMP if isinstance(targets, PumpTargets) else GENERIC
 
 
-def target_columns(targets: Targets, resource_type: ResourceType) -> dict[str, Any]:
+def target_columns(targets: Targets, resource_type: str) -> dict[str, Any]:
     """The target columns of a row."""
     if isinstance(targets, PumpTargets):
         return {name: getattr(targets, name) for name in PUMP_COLUMNS}
     content = targets.model_dump(mode="json", exclude={"kind"})
-    return {"resource_type": resource_type.value, "optimization_targets": content}
+    return {"resource_type": resource_type, "optimization_targets": content}
 
 
 def content_hash(targets: Targets) -> str:
@@ -48,10 +48,10 @@ def plan_of(kind: Kind, row: RowMapping) -> Plan:
     targets: Targets
     if kind is PUMP:
         targets = PumpTargets(**{name: _number(row[name]) for name in PUMP_COLUMNS})
-        resource_type = ResourceType.PUMP
+        resource_type = ResourceType.PUMP.value
     else:
         targets = GenericTargets.model_validate(row["optimization_targets"])
-        resource_type = ResourceType(row["resource_type"])
+        resource_type = row["resource_type"]
     return Plan(
         plan_id=row["plan_id"],
         station_id=row["station_id"],

@@ -6,7 +6,7 @@ publisher impossible.
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select, text
@@ -28,8 +28,10 @@ from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
 from headworks.plans.actuator_table import register
 from headworks.plans.actuators import Actuator
 from headworks.plans.effective import EffectiveSpan, effective_spans
+from headworks.plans.resource_types import SCHEMAS
 from headworks.plans.rows import KINDS, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
+from headworks.plans.typed_targets import Schema
 from headworks.plans.versions import Origin, end_plans, find, lock, replace
 
 
@@ -40,10 +42,12 @@ class PlanStore:
         self._database = database
         self.outbox = Outbox(outbox)
 
-    async def register(self, actuators: Iterable[Actuator], now: datetime) -> None:
+    async def register(
+        self, actuators: Iterable[Actuator], now: datetime, schemas: Mapping[str, Schema] = SCHEMAS
+    ) -> None:
         """Make these the actuators that may be planned for; those known before and not among them are retired."""
         async with self._database.transaction() as connection:
-            await register(connection, actuators, now)
+            await register(connection, actuators, now, schemas)
 
     async def known_reply(self, submission: PlanSubmission) -> PlanReply | None:
         """The reply that this submission had before, or a refusal when its id was used for other content."""

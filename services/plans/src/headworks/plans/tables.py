@@ -29,20 +29,20 @@ metadata: MetaData = metadata_of(SCHEMA)
 plan_ids = Sequence("plan_id_seq", metadata=metadata)
 """One sequence for both tables: a plan_id names one plan."""
 
-RESOURCE_TYPES = "resource_type in ('PUMP', 'VALVE', 'BLOWER', 'COMPRESSOR', 'GATE', 'TURBINE')"
+resource_types = Table("resource_types", metadata, Column("resource_type", String(20), primary_key=True))
+"""The types that there is a file for in `resource_types/`, entered at the service's start."""
 actuators = Table(
     "actuators",
     metadata,
     Column("station_id", String(50), primary_key=True),
     Column("resource_id", String(50), primary_key=True),
-    Column("resource_type", String(20), nullable=False),
+    Column("resource_type", String(20), ForeignKey(resource_types.c.resource_type), nullable=False),
     Column("target_type", String(20)),
     Column("unit", String(20)),
     Column("minimum", Double),
     Column("maximum", Double),
     Column("can_stop", Boolean, nullable=False, server_default=text("false")),
     Column("retired_at", DateTime(timezone=True)),
-    CheckConstraint(RESOURCE_TYPES, name="resource_type"),
 )
 """Who may be planned for, by the site files. One that they name no more is retired; plans go on to refer to it."""
 
@@ -120,7 +120,8 @@ optimization_plans = _plan_table(
     Column("resource_type", String(20), nullable=False),
     Column("optimization_targets", JSONB, nullable=False),
 )
-optimization_plans.append_constraint(CheckConstraint(RESOURCE_TYPES, name="resource_type"))
+optimization_plans.append_constraint(CheckConstraint("resource_type ~ '^[A-Z][A-Z0-9_]*$'", name="resource_type"))
+"""The form alone: the row's actuator has a known type, and with a reference here all writers would meet at one row."""
 
 submissions = Table(
     "submissions",
