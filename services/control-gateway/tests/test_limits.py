@@ -2,13 +2,16 @@
 
 import copy
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from headworks.common.messages import TargetType
 from headworks.control_gateway.limits import Actuator, actuators_of
-from headworks.control_gateway.safety import Limits
+from headworks.control_gateway.movement import MaxChange
+from headworks.control_gateway.plausibility import PlausibleLimits
+from headworks.control_gateway.safety import Limits, Range
 from headworks.control_gateway.section import control_section
 from headworks.waterway.site import Site
 
@@ -181,3 +184,51 @@ def test_a_site_without_the_section_is_named(site: Site) -> None:
     fields = {name: getattr(site, name) for name in Site.model_fields}
     with pytest.raises(ValueError, match=r"^site abay: section 'control' is missing$"):
         control_section(Site.model_construct(**fields))
+
+
+LAYERED = {
+    "actuators.OXPH.hardware": {"minimum": "0.501 MW", "maximum": "6.499 MW"},
+    "actuators.OXPH.optimiser": {"minimum": "1.001 MW", "maximum": "4.999 MW"},
+    "actuators.OXPH.max_change": {"at_most": "0.509 MW", "within": "10 min"},
+    "actuators.OXPH.plausible": {
+        "fastest": "6 MW/min",
+        "doubted_for": "30 s",
+        "frozen_after": "10 min",
+        "apart": "0.5 MW",
+        "apart_for": "15 min",
+    },
+}
+
+
+def test_layers_the_change_within_a_window_and_what_is_believed_are_read_in_counts(site: Site) -> None:
+    for path, value in LAYERED.items():
+        site = changed(site, path, value)
+    limits = read(site).limits
+    assert (limits.hardware, limits.optimiser) == (Range(51, 649), Range(101, 499))
+    assert limits.max_change == MaxChange(50, 600)
+    assert limits.plausible is not None
+    assert limits.plausible.fastest_per_s == pytest.approx(10)
+    assert replace(limits.plausible, fastest_per_s=10) == PlausibleLimits(10, 30, limits.deadband, 600, 50, 900)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("hardware", {"minimum": "0.9 MW", "maximum": "6 MW"}, "hardware=90 to 600 counts must hold the station's"),
+        (
+            "optimiser",
+            {"minimum": "1 MW", "maximum": "6 MW"},
+            "optimiser=100 to 600 counts must lie within the station's",
+        ),
+        ("hardware", {"minimum": "1 ft", "maximum": "6 MW"}, "hardware.minimum: '1 ft' is a [length]"),
+        ("max_change", {"at_most": "1 kW", "within": "1 min"}, "max_change.at_most=0 counts must be at least 1"),
+        (
+            "plausible",
+            LAYERED["actuators.OXPH.plausible"] | {"apart": "0 MW"},
+            "plausible.apart=0 counts must be above",
+        ),
+    ],
+)
+def test_layers_and_windows_that_cannot_be_are_named(site: Site, path: str, value: object, text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("site abay: control.actuators.OXPH") + r"[.:] ?" + re.escape(text)):
+        read(changed(site, f"actuators.OXPH.{path}", value))

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,8 @@ from headworks.common.testing import eventually
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.movement import MaxChange
+from headworks.control_gateway.plausibility import PlausibleLimits
 from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.switches import SwitchBoard
 
@@ -113,7 +115,7 @@ async def test_the_plan_is_reached_exactly_at_the_rate_with_each_write_recorded_
     assert gateway.outcomes() == ["intended", "verified"] * 50
     assert (state.reason, state.read_back, state.plan_id) == ("at the plan's setpoint", 2.5, 1)
     intended, verified = gateway.told()[-2:]
-    assert (intended.enforced, intended.read_back) == (2.5, None)
+    assert (intended.enforced, intended.read_back) == (2.5, 2.49)
     assert (verified.enforced, verified.read_back, verified.plan_id, verified.plan_version) == (2.5, 2.5, 1, 1)
 
 
@@ -254,9 +256,9 @@ async def test_without_a_journal_nothing_is_written_and_with_it_control_goes_on(
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (plan_of(5.81), "581 counts is outside 80 to 580"),
-        (plan_of(0.79), "79 counts is outside 80 to 580"),
-        (plan_of(0), "0 counts is outside 80 to 580"),
+        (plan_of(5.81), "581 counts is outside the station's 80 to 580"),
+        (plan_of(0.79), "79 counts is outside the station's 80 to 580"),
+        (plan_of(0), "0 counts is outside the station's 80 to 580"),
         (plan_of(3, made=NOW - timedelta(hours=27)), "the plan is older than 93600 s"),
         (plan_of(3, target_type=TargetType.SPEED), "the plan asks nothing that this actuator can do"),
         (plan_of(3, target_type=TargetType.POSITION), "the plan asks nothing that this actuator can do"),
@@ -369,3 +371,49 @@ async def test_a_loop_that_has_not_run_is_not_alive(gateway: Gateway) -> None:
     assert not gateway.loop.is_alive()
     state = gateway.loop.state().resources[0]
     assert (state.reason, state.link_up, state.read_back) == ("starting", False, None)
+
+
+def with_limits(gateway: Gateway, **changes: object) -> None:
+    """The gateway begins anew with other limits."""
+    [actuator] = gateway.actuators
+    limits = replace(actuator.limits, **changes)  # type: ignore[arg-type]  # each test changes fields of its own
+    gateway.actuators = (actuator.model_copy(update={"limits": limits}),)
+    gateway.close()
+    gateway.begin()
+
+
+async def test_within_a_window_the_setpoint_moves_no_further_over_restarts_too(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    with_limits(gateway, max_change=MaxChange(10, 600))
+    gateway.follow(plan_of(2.5))
+    state = await gateway.tick(after_s=15, times=12)
+    assert plc_server.setpoint == 210
+    assert state.reason == "the change within the window allows no step yet"
+    gateway.close()
+    gateway.begin()
+    state = await gateway.tick(after_s=15, times=24)
+    assert (plc_server.setpoint, state.reason) == (210, "the change within the window allows no step yet")
+    await gateway.tick(after_s=15, times=9)
+    assert 210 < plc_server.setpoint <= 214
+    await gateway.tick(after_s=15, times=200)
+    assert plc_server.setpoint == 250
+
+
+async def test_a_measured_value_that_jumps_is_refused_until_it_is_believed_again(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    with_limits(gateway, plausible=PlausibleLimits(2, 60, 2, 600, 50, 900))
+    gateway.follow(plan_of(2.5))
+    await gateway.tick(times=30)
+    written = len(plc_server.writes)
+    plc_server.actual = 20
+    state = await gateway.tick(times=10)
+    assert (state.refused, len(plc_server.writes)) == (True, written)
+    assert state.reason == "the measured value jumped to 20 counts, faster than the machine can change"
+    refused = [e for e in gateway.told() if e.outcome is Outcome.REFUSED]
+    assert len(refused) == 1, "it is told once"
+    plc_server.actual = plc_server.setpoint
+    state = await gateway.tick(times=90)
+    assert not state.refused
+    assert len(plc_server.writes) > written

@@ -165,7 +165,7 @@ async def test_a_speed_out_of_range_starts_nothing_and_is_told_once(gateway: Pum
     assert states["P2_2"].refused
     [entry] = [e for e in gateway.told() if e.resource == "P2_2"]
     assert (entry.outcome, entry.quantity) == (Outcome.REFUSED, Quantity.RUN)
-    assert "is outside 4780 to 5000" in entry.violations[0]
+    assert "is outside the station's 4780 to 5000" in entry.violations[0]
 
 
 async def test_without_a_plan_what_runs_is_held(gateway: PumpGateway) -> None:

@@ -215,11 +215,11 @@ def test_a_plan_is_for_its_time_and_not_too_old(asked: DuePlan) -> None:
     ("requested", "violation"),
     [
         (None, "the plan asks nothing that this actuator can do"),
-        (4779.99, "4779.99 counts is outside 4780 to 5000"),
-        (5000.01, "5000.01 counts is outside 4780 to 5000"),
-        (-1, "-1 counts is outside 4780 to 5000"),
-        (0.01, "0.01 counts is outside 4780 to 5000"),
-        (nan, "nan counts is outside 4780 to 5000"),
+        (4779.99, "4779.99 counts is outside the station's 4780 to 5000"),
+        (5000.01, "5000.01 counts is outside the station's 4780 to 5000"),
+        (-1, "-1 counts is outside the station's 4780 to 5000"),
+        (0.01, "0.01 counts is outside the station's 4780 to 5000"),
+        (nan, "nan counts is outside the station's 4780 to 5000"),
     ],
 )
 def test_a_plan_that_asks_no_allowed_speed_starts_and_stops_nothing(requested: float | None, violation: str) -> None:

@@ -1,6 +1,6 @@
 """What the plan in force asks of an actuator now, in its counts: the plan's own value, or a pump's calculator's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headworks.common.messages import GenericTargets, Plan, PumpTargets, TargetType
@@ -73,18 +73,17 @@ def due_speed(
     direct = due_plan(plan, actuator)
     if plan is None or direct is None or direct.requested == OFF or not isinstance(plan.targets, PumpTargets):
         return Due(direct)
-    targets, speeds = plan.targets, speed_range(actuator)
-    speed: float | Unknown
+    targets, speeds, calculated = plan.targets, speed_range(actuator), replace(direct, within="station")
     match actuator.setpoint_from:
         case "direct":
-            speed = direct_speed(targets.suggested_speed_hz)
+            return Due(_asked(direct, actuator, direct_speed(targets.suggested_speed_hz)))
         case "power":
             speed = power_speed(speeds, present.speed_hz, present.power_kw, targets.target_power_kw)
+            return Due(_asked(calculated, actuator, speed))
         case "level":
             assert control is not None, "the site file's reader asks for it"
-            speed, memory = _by_level(control, speeds, present, targets.target_level_m, memory, now)
-            return Due(_asked(direct, actuator, speed), memory)
-    return Due(_asked(direct, actuator, speed))
+            level_hz, memory = _by_level(control, speeds, present, targets.target_level_m, memory, now)
+            return Due(_asked(calculated, actuator, level_hz), memory)
 
 
 def fail_safe_speed(
@@ -102,7 +101,7 @@ def fail_safe_speed(
 
 def at_once(requested: float, now: datetime) -> DuePlan:
     """What an interlock or a fail-safe asks: now, and for now only."""
-    return DuePlan(requested, now, now, now + timedelta(seconds=1))
+    return DuePlan(requested, now, now, now + timedelta(seconds=1), within="station")
 
 
 def speed_range(actuator: Actuator) -> SpeedRange:
@@ -137,5 +136,5 @@ def _by_level(
 
 def _asked(plan: DuePlan, actuator: Actuator, speed: float | Unknown) -> DuePlan:
     if isinstance(speed, Unknown):
-        return DuePlan(None, plan.created_at, plan.interval_start, plan.interval_end, lacking=speed.reason)
-    return DuePlan(actuator.counts(speed), plan.created_at, plan.interval_start, plan.interval_end)
+        return replace(plan, requested=None, lacking=speed.reason)
+    return replace(plan, requested=actuator.counts(speed))

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import secrets
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -104,6 +105,20 @@ class Journal:
         """The decisions among the next links to ship, and the position after them."""
         links, position = self.unshipped_links(most)
         return [Setpoint.model_validate(link.body) for link in links if link.kind == SETPOINT], position
+
+    def since(self, begin: datetime) -> list[Setpoint]:
+        """The decisions that were recorded from `begin` on, oldest first."""
+        found: list[Setpoint] = []
+        for path in (self._path, self._path.with_name(BEFORE)):
+            for line in reversed(whole_lines(path)):
+                link = read_link(line)
+                if link is None or link.kind != SETPOINT:
+                    continue
+                entry = Setpoint.model_validate(link.body)
+                if entry.at < begin:
+                    return found[::-1]
+                found.append(entry)
+        return found[::-1]
 
     def mark_shipped(self, position: int) -> None:
         """Remember that all before `position` is in the database. Raises OSError; then it is shipped again."""

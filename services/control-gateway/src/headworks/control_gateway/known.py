@@ -7,6 +7,8 @@ from headworks.common.clock import Clock
 from headworks.common.messages import Plan
 from headworks.control_gateway.due import LevelMemory
 from headworks.control_gateway.limits import Actuator, RunPoints
+from headworks.control_gateway.movement import Held
+from headworks.control_gateway.plausibility import Watched
 from headworks.control_gateway.plc import LinkFault, Plc
 from headworks.control_gateway.pump_safety import RunDecision, RunFeedback
 from headworks.control_gateway.safety import Decision, Feedback
@@ -20,6 +22,8 @@ class Known:
     link_up: bool | None = None
     ramped_until: datetime | None = None
     ramping: bool = False
+    held: tuple[Held, ...] = ()
+    watched: Watched | None = None
     decision: Decision | None = None
     plan: Plan | None = None
     run: RunFeedback | None = None

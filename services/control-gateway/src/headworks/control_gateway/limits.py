@@ -10,8 +10,18 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from headworks.common.messages import TargetType
-from headworks.control_gateway.safety import Limits
-from headworks.control_gateway.section import ActuatorSection, ControlSection, PlcSection, PointSection, Role
+from headworks.control_gateway.movement import MaxChange
+from headworks.control_gateway.plausibility import PlausibleLimits
+from headworks.control_gateway.safety import Limits, Range
+from headworks.control_gateway.section import (
+    ActuatorSection,
+    ControlSection,
+    MaxChangeSection,
+    PlcSection,
+    PointSection,
+    RangeSection,
+    Role,
+)
 from headworks.waterway.quantities import check_unit, in_unit
 from headworks.waterway.site import Site
 
@@ -191,21 +201,51 @@ def _scale(at: str, points: Mapping[Role, PointSection], unit: str) -> float:
 def _limits(where: str, entry: ActuatorSection, scale: float) -> Limits:
     """The limits in counts, rounded to the safe side: never wider, never faster than what is written."""
 
-    def counts(field: str, text: str, unit: str, to_count: Callable[[float], int]) -> int:
-        return to_count(round(quantity(f"{where}.{field}", text, unit) / scale, 6))
+    def counts(field: str, text: str, to_count: Callable[[float], int]) -> int:
+        return to_count(round(quantity(f"{where}.{field}", text, entry.unit) / scale, 6))
+
+    def layer(name: str, written: RangeSection | None) -> Range | None:
+        if written is None:
+            return None
+        lowest = counts(f"{name}.minimum", written.minimum, math.ceil)
+        return Range(lowest, counts(f"{name}.maximum", written.maximum, math.floor))
+
+    def max_change(written: MaxChangeSection | None) -> MaxChange | None:
+        if written is None:
+            return None
+        return MaxChange(counts("max_change.at_most", written.at_most, math.floor), written.within)
 
     try:
+        deadband = counts("deadband", entry.deadband, round)
         return Limits(
-            minimum=counts("minimum", entry.minimum, entry.unit, math.ceil),
-            maximum=counts("maximum", entry.maximum, entry.unit, math.floor),
+            minimum=counts("minimum", entry.minimum, math.ceil),
+            maximum=counts("maximum", entry.maximum, math.floor),
             rate_per_s=quantity(f"{where}.max_rate", entry.max_rate, f"{entry.unit}/s") / scale,
             rate_window_s=entry.rate_window,
-            deadband=counts("deadband", entry.deadband, entry.unit, round),
+            deadband=deadband,
             plan_stale_after_s=entry.plan_stale_after,
             feedback_stale_after_s=entry.feedback_stale_after,
+            hardware=layer("hardware", entry.hardware),
+            optimiser=layer("optimiser", entry.optimiser),
+            max_change=max_change(entry.max_change),
+            plausible=_plausible(where, entry, scale, deadband),
         )
     except ValueError as error:
         raise ValueError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+
+
+def _plausible(where: str, entry: ActuatorSection, scale: float, deadband: int) -> PlausibleLimits | None:
+    written = entry.plausible
+    if written is None:
+        return None
+    return PlausibleLimits(
+        fastest_per_s=quantity(f"{where}.plausible.fastest", written.fastest, f"{entry.unit}/s") / scale,
+        doubted_for_s=written.doubted_for,
+        still=deadband,
+        frozen_after_s=written.frozen_after,
+        apart=round(quantity(f"{where}.plausible.apart", written.apart, entry.unit) / scale),
+        apart_for_s=written.apart_for,
+    )
 
 
 def quantity(where: str, text: str, unit: str) -> float:

@@ -4,12 +4,13 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from headworks.common.messages import Outcome, Plan, Quantity, Setpoint
 from headworks.control_gateway.due import target_of
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.movement import Held, with_seen
 from headworks.control_gateway.pump_safety import OFF
 
 RUN_UNIT = "on"
@@ -44,6 +45,19 @@ class Recorder:
             "read_back": actuator.value(read_back),
         }
         return self._append(actuator, plan, outcome, at, violations, reason, Quantity.SETPOINT, values)
+
+    def held_before(self, actuator: Actuator, now: datetime) -> tuple[Held, ...]:
+        """What the actuator's PLC held within the window of its greatest change, so far as it was written from here."""
+        limit = actuator.limits.max_change
+        if limit is None:
+            return ()
+        held: tuple[Held, ...] = ()
+        for entry in self.journal.since(now - timedelta(seconds=limit.within_s)):
+            if (entry.site, entry.resource, entry.quantity) == (self.site, actuator.resource, Quantity.SETPOINT):
+                values = [round(actuator.counts(v)) for v in (entry.read_back, entry.enforced) if v is not None]
+                for counts in filter(actuator.limits.station.holds, values):
+                    held = with_seen(limit, held, counts, entry.at)
+        return held
 
     def run(
         self,

@@ -51,16 +51,48 @@ class PlcSection(_Section):
     shared_points: dict[Name, PointSection] = Field(default_factory=dict)
 
 
+class RangeSection(_Section):
+    """A layer of limits."""
+
+    minimum: Text
+    maximum: Text
+
+
+class MaxChangeSection(_Section):
+    """How far a setpoint may move within a longer window than a step's."""
+
+    at_most: Text
+    within: Duration
+
+
+class PlausibleSection(_Section):
+    """What is believed of the measured value of the machine."""
+
+    fastest: Text
+    doubted_for: Duration
+    frozen_after: Duration
+    apart: Text
+    apart_for: Duration
+
+
 class ActuatorSection(_Section):
-    """What the gateway allows an actuator. A pump has a run command beside its setpoint."""
+    """What the gateway allows an actuator. A pump has a run command beside its setpoint.
+
+    `minimum` and `maximum` are the station's limits; `hardware`, the PLC's own, lie around them, `optimiser`, those of plans,
+    within. Where one of these is left out it is the same as the station's.
+    """
 
     kind: Literal["setpoint", "pump"] = "setpoint"
     plc: str
     unit: str
+    hardware: RangeSection | None = None
     minimum: Text
     maximum: Text
+    optimiser: RangeSection | None = None
     max_rate: Text
     rate_window: Duration
+    max_change: MaxChangeSection | None = None
+    plausible: PlausibleSection | None = None
     deadband: Text
     plan_stale_after: Duration
     feedback_stale_after: Duration

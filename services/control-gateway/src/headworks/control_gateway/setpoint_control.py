@@ -8,9 +8,21 @@ from headworks.common.clock import Clock
 from headworks.common.messages import Outcome
 from headworks.control_gateway.known import Known
 from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.movement import with_seen
+from headworks.control_gateway.plausibility import watched
 from headworks.control_gateway.plc import LinkFault, Plc
 from headworks.control_gateway.recording import Recorder
-from headworks.control_gateway.safety import DuePlan, FailSafe, Hold, Refused, Situation, Write, decide
+from headworks.control_gateway.safety import (
+    DuePlan,
+    FailSafe,
+    Hold,
+    Limits,
+    Refused,
+    Situation,
+    Write,
+    decide,
+    start_of,
+)
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.control_gateway.writer import Differs, Verified, write_setpoint
 
@@ -28,6 +40,7 @@ class SetpointControl:
     ) -> Known:
         """Decide, and do it. What is then known of the actuator."""
         switches, recordable = self.switches.now, self.recorder.journal.writable
+        known = with_reading(actuator.limits, known, standing=standing)
         situation = Situation(
             mode=switches.mode.value,
             e_stop=switches.e_stop,
@@ -37,6 +50,8 @@ class SetpointControl:
             ramped_until=known.ramped_until or now,
             ramping=known.ramping,
             standing=standing,
+            held=known.held,
+            watched=known.watched,
         )
         decision = decide(actuator.limits, situation, now)
         # A journal that refused is tried again each time: it must be seen to take entries before anything is written.
@@ -60,7 +75,8 @@ class SetpointControl:
     async def _write(self, actuator: Actuator, plc: Plc, known: Known, decision: Write, now: datetime) -> Known:
         """Journal the intent, write, journal what became of it. Without a journal there is no write."""
         counts, plan, record = decision.counts, known.plan, self.recorder.setpoint
-        if not record(actuator, plan, Outcome.INTENDED, now, counts=counts):
+        held = None if known.feedback is None else known.feedback.read_back
+        if not record(actuator, plan, Outcome.INTENDED, now, counts=counts, read_back=held):
             return replace(known, decision=Refused(("the journal cannot be written",)))
         result = await write_setpoint(plc, actuator, counts)
         at = self.clock.now()
@@ -79,3 +95,19 @@ class SetpointControl:
                 assert_never(result)
         feedback = known.feedback and replace(known.feedback, read_back=read_back, at=at)
         return replace(known, feedback=feedback)
+
+
+def with_reading(limits: Limits, known: Known, *, standing: bool) -> Known:
+    """What is remembered of an actuator once it is read: of a machine that stands nothing counts, for nothing turns."""
+    feedback = known.feedback
+    if standing:
+        return replace(known, held=(), watched=None)
+    start = None if feedback is None else start_of(limits, feedback)
+    if feedback is None or start is None:
+        return known
+    if limits.max_change:
+        known = replace(known, held=with_seen(limits.max_change, known.held, start, feedback.at))
+    if limits.plausible:
+        seen = watched(limits.plausible, known.watched, start, feedback.actual, feedback.at)
+        known = replace(known, watched=seen)
+    return known
