@@ -56,8 +56,8 @@ class ControlLoop:
         )
         self._wake = {actuator.plc: asyncio.Event() for actuator in self.actuators}
         self.plans.register_callback(self._on_plan)
-        now = self.clock.now()
-        self._known = {a.resource: Known(held=self._recorder.held_before(a, now)) for a in self.actuators}
+        before = self._recorder.held_before(self.actuators, self.clock.now())
+        self._known = {resource: Known(held=held) for resource, held in before.items()}
 
     def _on_plan(self, _update: PlanUpdate, _old: int | None, _new: int, _plan: Plan) -> None:
         self.wake()

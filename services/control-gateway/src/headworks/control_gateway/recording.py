@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -46,17 +46,17 @@ class Recorder:
         }
         return self._append(actuator, plan, outcome, at, violations, reason, Quantity.SETPOINT, values)
 
-    def held_before(self, actuator: Actuator, now: datetime) -> tuple[Held, ...]:
-        """What the actuator's PLC held within the window of its greatest change, so far as it was written from here."""
-        limit = actuator.limits.max_change
-        if limit is None:
-            return ()
-        held: tuple[Held, ...] = ()
-        for entry in self.journal.since(now - timedelta(seconds=limit.within_s)):
-            if (entry.site, entry.resource, entry.quantity) == (self.site, actuator.resource, Quantity.SETPOINT):
+    def held_before(self, actuators: Iterable[Actuator], now: datetime) -> dict[str, tuple[Held, ...]]:
+        """What the PLCs held of late, so far as it was written from here, of the actuators whose change has a window."""
+        bound = {a.resource: (a, a.limits.max_change) for a in actuators if a.limits.max_change}
+        held: dict[str, tuple[Held, ...]] = {}
+        longest_s = max((limit.within_s for _, limit in bound.values()), default=0.0)
+        for entry in self.journal.since(now - timedelta(seconds=longest_s)) if bound else ():
+            if (entry.site, entry.quantity) == (self.site, Quantity.SETPOINT) and entry.resource in bound:
+                actuator, limit = bound[entry.resource]
                 values = [round(actuator.counts(v)) for v in (entry.read_back, entry.enforced) if v is not None]
                 for counts in filter(actuator.limits.station.holds, values):
-                    held = with_seen(limit, held, counts, entry.at)
+                    held[entry.resource] = with_seen(limit, held.get(entry.resource, ()), counts, entry.at)
         return held
 
     def run(
