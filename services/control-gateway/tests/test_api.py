@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from gateway_rig import HandClock, PlcServer
+from gateway_rig import HandClock, PlcServer, plc_at
 
 from headworks.common.auth import Authenticator, Issuer, Role
 from headworks.common.bus import Bus
@@ -20,7 +20,6 @@ from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
-from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.shipping import Shipper
 from headworks.control_gateway.switches import SwitchBoard
 
@@ -61,7 +60,7 @@ async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock:
     folder, database = tmp_path / "state", Database(NOWHERE)
     async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as plans_client:
         plans = OptimizationPlanManager("abay", plans_client, bus, clock)
-        plc = Plc("oxph-plc", "127.0.0.1", plc_server.port, 1, 0.2)
+        plc = plc_at(plc_server.port)
         journal = Journal(folder)
         loop = ControlLoop(
             "abay", (actuator,), {"oxph-plc": plc}, plans, SwitchBoard(folder, "abay"), journal, clock, tick_s=1

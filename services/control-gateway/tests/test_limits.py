@@ -47,7 +47,8 @@ def test_the_afterbay_is_read_in_counts_of_ten_kilowatts(actuator: Actuator) -> 
     )
     assert actuator.limits.rate_per_s == pytest.approx(0.07)
     assert (actuator.plc, actuator.unit, actuator.target_type) == ("oxph-plc", "MW", TargetType.POWER)
-    assert (actuator.setpoint_address, actuator.readback_address, actuator.actual_address) == (100, 101, 100)
+    points = (actuator.setpoint.point, actuator.readback, actuator.actual)
+    assert [(p.table, p.address) for p in points] == [("holding", 100), ("holding", 101), ("input", 100)]
 
 
 def test_values_become_counts_without_what_floating_point_adds(actuator: Actuator) -> None:
@@ -148,22 +149,14 @@ POINTS = "plcs.oxph-plc.points.OXPH"
         ("tick_every", "0 s", "tick_every: 0 s must be above zero"),
         ("plcs.oxph-plc.timeout", "0 s", "plcs.oxph-plc.timeout: 0 s must be above zero"),
         ("plcs.oxph-plc.unit_id", 256, "plcs.oxph-plc.unit_id: Input should be less than or equal to 255 (got 256)"),
-        (
-            f"{POINTS}.setpoint.address",
-            65536,
-            "points.OXPH.setpoint.address: Input should be less than or equal to 65535",
-        ),
-        (f"{POINTS}.setpoint.type", "int16", "points.OXPH.setpoint.type: Input should be 'uint16' (got 'int16')"),
         (f"{POINTS}.setpoint", None, f"control.{POINTS}.setpoint is missing"),
         (f"{POINTS}.readback", None, f"control.{POINTS}.readback is missing"),
         (f"{POINTS}.setpoint.writable", False, f"{POINTS}.setpoint.writable=False must be true"),
-        (f"{POINTS}.setpoint.table", "input", f"{POINTS}.setpoint.table='input' must be 'holding'"),
-        (f"{POINTS}.readback.table", "input", f"{POINTS}.readback.table='input' must be 'holding'"),
-        (f"{POINTS}.actual.table", "holding", f"{POINTS}.actual.table='holding' must be 'input'"),
+        (f"{POINTS}.readback.writable", True, f"{POINTS}.readback.writable=True must be false"),
         (
             f"{POINTS}.readback.address",
             100,
-            f"{POINTS}.readback.address=100 must be another register than setpoint's",
+            f"{POINTS}.readback.address=100 must be another register than OXPH.setpoint's",
         ),
         (f"{POINTS}.actual.scale", "0.1 MW", f"{POINTS}.actual.scale='0.1 MW' must be the setpoint's"),
         (f"{POINTS}.setpoint.scale", "0 MW", f"{POINTS}.setpoint.scale='0 MW' must be above zero"),

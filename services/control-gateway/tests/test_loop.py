@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gateway_rig import NOW, HandClock, PlcServer, plan_of
+from gateway_rig import NOW, HandClock, PlcServer, plan_of, plc_at
 
 from headworks.common.bus import Bus
 from headworks.common.messages import ControlMode, Outcome, Plan, ResourceState, Setpoint, TargetType
@@ -21,7 +21,6 @@ from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.movement import MaxChange
 from headworks.control_gateway.plausibility import PlausibleLimits
-from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.switches import SwitchBoard
 
 
@@ -51,7 +50,7 @@ class Gateway:
         self.loop = ControlLoop(
             site="abay",
             actuators=self.actuators,
-            plcs={name: Plc(name, "127.0.0.1", port, 1, self.timeout_s) for name, port in self.ports.items()},
+            plcs={name: plc_at(port, timeout_s=self.timeout_s) for name, port in self.ports.items()},
             plans=self.plans,
             switches=SwitchBoard(self.folder, "abay"),
             journal=Journal(self.folder),

@@ -246,7 +246,7 @@ async def test_what_fails_around_control_begins_again(monkeypatch: pytest.Monkey
 
 def test_only_the_writer_writes_and_only_the_port_reaches_modbus() -> None:
     users = {path.stem: path.read_text() for path in SOURCE.glob("*.py")}
-    assert {name for name, text in users.items() if "write_holding(" in text} == {"plc", "writer"}
+    assert {name for name, text in users.items() if "plc.write(" in text} == {"writer"}
     assert {name for name, text in users.items() if "write_register" in text} == {"plc"}
     assert {name for name, text in users.items() if "write_setpoint(" in text} == {"writer", "setpoint_control"}
     assert {name for name, text in users.items() if "write_run(" in text} == {"writer", "pump_control"}

@@ -6,21 +6,25 @@ import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
-from gateway_rig import PlcServer
+from gateway_rig import PlcServer, plc_at, points_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.points import WritablePoint
 
 TIMEOUT_S = 0.2
+POINTS = points_of("abay", "oxph-plc")
+SETPOINT = POINTS.writable["OXPH.setpoint"]
 Answer = Callable[[bytes], bytes | None]
 
 
 @pytest.fixture
 async def plc(plc_server: PlcServer) -> AsyncIterator[Plc]:
-    client = Plc("plc", "127.0.0.1", plc_server.port, 1, TIMEOUT_S)
+    client = plc_at(plc_server.port, timeout_s=TIMEOUT_S)
     yield client
     client.close()
 
@@ -40,7 +44,7 @@ async def answering(answer: Answer) -> AsyncIterator[Plc]:
             await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    client = Plc("plc", "127.0.0.1", server.sockets[0].getsockname()[1], 1, TIMEOUT_S)
+    client = plc_at(server.sockets[0].getsockname()[1], timeout_s=TIMEOUT_S)
     try:
         yield client
     finally:
@@ -56,6 +60,11 @@ def reply(request: bytes, body: bytes, *, transaction: int = 0, unit: int = 1) -
     return struct.pack(">HHHB", number & 0xFFFF, 0, len(body) + 1, unit) + body
 
 
+async def read(plc: Plc, name: str = "OXPH.setpoint") -> int | LinkFault:
+    """One point in counts."""
+    return (await plc.read(plc.points.blocks(name))).counts(plc.points.points[name])
+
+
 async def within(call: Awaitable[object], limit_s: float) -> object:
     started_s = time.monotonic()
     result = await call
@@ -64,62 +73,62 @@ async def within(call: Awaitable[object], limit_s: float) -> object:
 
 
 async def test_registers_are_read_and_written(plc: Plc, plc_server: PlcServer) -> None:
-    assert await plc.read_holding(100, 2) == [200, 200]
-    assert await plc.read_input(100) == [200]
-    assert await plc.write_holding(100, 300) is None
+    snapshot = await plc.read(plc.points.blocks("OXPH.setpoint", "OXPH.readback", "OXPH.actual"))
+    assert [snapshot.counts(plc.points.points[name]) for name in snapshot.held] == [200, 200, 200]
+    assert await plc.write(SETPOINT, 300) is None
     assert plc_server.writes == [300]
-    assert await plc.read_holding(101) == [300]
+    assert await read(plc, "OXPH.readback") == 300
 
 
 async def test_a_write_goes_only_over_a_connection_that_reads_go_over(plc: Plc, plc_server: PlcServer) -> None:
-    assert await plc.write_holding(100, 300) == LinkFault("the connection was lost before the write")
-    await plc.read_holding(100)
+    assert await plc.write(SETPOINT, 300) == LinkFault("the connection was lost before the write")
+    await read(plc)
     plc.close()
-    assert await plc.write_holding(100, 300) == LinkFault("the connection was lost before the write")
+    assert await plc.write(SETPOINT, 300) == LinkFault("the connection was lost before the write")
     assert plc_server.writes == []
 
 
 async def test_a_plc_that_is_not_there_is_a_fault_and_is_found_when_it_comes() -> None:
     server = PlcServer()
-    plc = Plc("plc", "127.0.0.1", server.port, 1, TIMEOUT_S)
-    fault = await within(plc.read_holding(100), 1)
+    plc = plc_at(server.port, timeout_s=TIMEOUT_S)
+    fault = await within(read(plc), 1)
     assert isinstance(fault, LinkFault)
     assert "cannot connect" in fault.reason
     await server.start()
-    assert await plc.read_holding(100) == [200]
+    assert await read(plc) == 200
     await server.stop()
-    assert isinstance(await within(plc.read_holding(100), 1), LinkFault)
+    assert isinstance(await within(read(plc), 1), LinkFault)
     await server.start()
-    assert await plc.read_holding(100) == [200]
+    assert await read(plc) == 200
     plc.close()
     await server.stop()
 
 
 async def test_a_hung_plc_costs_a_short_time_and_a_write_is_sent_once(plc: Plc, plc_server: PlcServer) -> None:
-    await plc.read_holding(100)
+    await read(plc)
     plc_server.fault = "hang"
-    assert isinstance(await within(plc.write_holding(100, 300), 3 * TIMEOUT_S), LinkFault)
-    assert isinstance(await within(plc.read_holding(100), 3 * TIMEOUT_S), LinkFault)
+    assert isinstance(await within(plc.write(SETPOINT, 300), 3 * TIMEOUT_S), LinkFault)
+    assert isinstance(await within(read(plc), 3 * TIMEOUT_S), LinkFault)
     plc_server.fault = "none"
-    assert await plc.read_holding(100) == [200]
+    assert await read(plc) == 200
     assert plc_server.writes == []
 
 
 async def test_an_exception_reply_is_a_fault_and_the_connection_stays(plc: Plc, plc_server: PlcServer) -> None:
-    await plc.read_holding(100)
+    await read(plc)
     plc_server.fault = "exception"
-    for call in (plc.read_holding(100), plc.read_input(100), plc.write_holding(100, 300)):
+    for call in (read(plc), read(plc, "OXPH.actual"), plc.write(SETPOINT, 300)):
         fault = await call
         assert isinstance(fault, LinkFault)
         assert "exception" in fault.reason
     plc_server.fault = "none"
-    assert await plc.write_holding(100, 300) is None
+    assert await plc.write(SETPOINT, 300) is None
 
 
 @pytest.mark.parametrize("code", range(1, 12))
 async def test_every_exception_code_is_a_fault(code: int) -> None:
     async with answering(lambda request: reply(request, bytes((request[7] | 0x80, code)))) as plc:
-        assert isinstance(await plc.read_holding(100), LinkFault)
+        assert isinstance(await read(plc), LinkFault)
 
 
 def holding(*registers: int) -> bytes:
@@ -128,7 +137,7 @@ def holding(*registers: int) -> bytes:
 
 async def test_the_answering_device_of_these_tests_is_understood_when_it_answers_well() -> None:
     async with answering(lambda request: reply(request, holding(7))) as plc:
-        assert await plc.read_holding(100) == [7]
+        assert await read(plc) == 7
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,7 @@ async def test_the_answering_device_of_these_tests_is_understood_when_it_answers
 )
 async def test_a_device_that_answers_wrong_is_a_fault_in_a_short_time(answer: Answer) -> None:
     async with answering(answer) as plc:
-        assert isinstance(await within(plc.read_holding(100), 4 * TIMEOUT_S), LinkFault)
+        assert isinstance(await within(read(plc), 4 * TIMEOUT_S), LinkFault)
 
 
 async def test_a_connection_lost_in_mid_write_is_a_fault() -> None:
@@ -160,23 +169,106 @@ async def test_a_connection_lost_in_mid_write_is_a_fault() -> None:
         return None if request[7] == 6 else reply(request, holding(200))
 
     async with answering(answer) as plc:
-        assert await plc.read_holding(101) == [200]
-        assert isinstance(await plc.write_holding(100, 300), LinkFault)
-        assert await plc.read_holding(101) == [200]
+        assert await read(plc, "OXPH.readback") == 200
+        assert isinstance(await plc.write(SETPOINT, 300), LinkFault)
+        assert await read(plc, "OXPH.readback") == 200
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=st.binary(min_size=9, max_size=40), framed=st.booleans())
 async def test_garbage_is_never_more_than_a_fault(garbage: bytes, framed: bool) -> None:
     async with answering(lambda request: reply(request, garbage) if framed else garbage) as plc:
-        plc._timeout_s = 0.01
-        answer = await within(plc.read_holding(100), 1)
+        plc.points = replace(plc.points, timeout_s=0.01)
+        answer = await within(read(plc), 1)
         assert isinstance(answer, LinkFault) or (framed and garbage[:2] == bytes((3, 2)))
 
 
 async def test_calls_are_one_after_the_other(plc: Plc, plc_server: PlcServer) -> None:
-    await plc.read_holding(100)
-    calls = (plc.write_holding(100, 250), plc.read_holding(101), plc.write_holding(100, 260))
+    await read(plc)
+    calls = (plc.write(SETPOINT, 250), read(plc, "OXPH.readback"), plc.write(SETPOINT, 260))
     results: list[object] = list(await asyncio.gather(*calls))
-    assert results == [None, [250], None]
+    assert results == [None, 250, None]
     assert plc_server.writes == [250, 260]
+
+
+async def test_a_write_of_what_is_not_listed_reaches_no_wire(plc: Plc, plc_server: PlcServer) -> None:
+    await read(plc)
+    listed_elsewhere = points_of("blominmaki", "pumps-1").writable["P1_1.setpoint"]
+    forged = object.__new__(WritablePoint)  # past the constructor, as only an attacker in the process would
+    for name, value in {
+        "point": replace(SETPOINT.point, address=150),
+        "function": 6,
+        "lowest": 0,
+        "highest": 9,
+    }.items():
+        object.__setattr__(forged, name, value)
+    object.__setattr__(forged, "read_back", None)
+    other_unit = object.__new__(WritablePoint)
+    for name in ("function", "lowest", "highest", "read_back"):
+        object.__setattr__(other_unit, name, getattr(SETPOINT, name))
+    object.__setattr__(other_unit, "point", replace(SETPOINT.point, unit_id=2))
+    for not_listed in (SETPOINT.point, 100, None, "OXPH.setpoint", listed_elsewhere, forged, other_unit):
+        with pytest.raises((TypeError, AttributeError)):
+            await plc.write(not_listed, 5)  # type: ignore[arg-type]
+    assert plc_server.writes == []
+
+
+@pytest.mark.parametrize("counts", [-1, 65536])
+async def test_a_write_outside_the_points_range_reaches_no_wire(plc: Plc, plc_server: PlcServer, counts: int) -> None:
+    await read(plc)
+    with pytest.raises(ValueError, match="not written"):
+        await plc.write(SETPOINT, counts)
+    assert plc_server.writes == []
+
+
+@pytest.mark.parametrize(
+    "echo", [pytest.param((0, 101, 1, 44), id="another address"), pytest.param((0, 100, 1, 45), id="another value")]
+)
+async def test_an_answer_to_another_write_is_a_fault(echo: tuple[int, ...]) -> None:
+    def answer(request: bytes) -> bytes:
+        return reply(request, bytes((6, *echo)) if request[7] == 6 else holding(200))
+
+    async with answering(answer) as plc:
+        await read(plc)
+        fault = await plc.write(SETPOINT, 300)
+        assert isinstance(fault, LinkFault)
+        assert "the answer" in fault.reason
+
+
+async def test_a_block_that_the_plc_refuses_is_read_point_by_point_from_then_on() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def answer(request: bytes) -> bytes:
+        address, count = struct.unpack(">HH", request[8:12])
+        asked.append((address, count))
+        return reply(request, bytes((0x83, 2)) if count > 1 or address == 101 else holding(7))
+
+    async with answering(answer) as plc:
+        for expected in ([(100, 2), (100, 1), (101, 1)], [(100, 1), (101, 1)]):
+            asked.clear()
+            snapshot = await plc.read(plc.points.blocks("OXPH.setpoint", "OXPH.readback"))
+            assert asked == expected
+            assert snapshot.counts(plc.points.points["OXPH.setpoint"]) == 7
+            assert isinstance(snapshot.counts(plc.points.points["OXPH.readback"]), LinkFault)
+
+
+async def test_a_busy_plc_is_not_asked_again_point_by_point() -> None:
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        asked.append(request)
+        return reply(request, bytes((0x83, 6)))
+
+    async with answering(answer) as plc:
+        snapshot = await plc.read(plc.points.blocks("OXPH.setpoint", "OXPH.readback"))
+        assert isinstance(snapshot.counts(plc.points.points["OXPH.setpoint"]), LinkFault)
+        assert len(asked) == 1
+
+
+async def test_a_plc_that_does_not_answer_is_asked_once_a_turn(plc: Plc, plc_server: PlcServer) -> None:
+    plc_server.fault = "hang"
+    started_s = time.monotonic()
+    snapshot = await plc.read(plc.points.blocks())
+    assert time.monotonic() - started_s < 4 * TIMEOUT_S
+    assert all(isinstance(held, LinkFault) for held in snapshot.held.values())
+    assert snapshot.held.keys() == plc.points.points.keys()

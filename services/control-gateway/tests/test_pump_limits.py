@@ -41,11 +41,11 @@ def test_the_station_is_read_in_counts_of_hundredths_of_hertz(pumps: tuple[Actua
     last = pumps[-1]
     assert (last.plc, last.unit, last.scale) == ("pumps-2", "Hz", 0.01)
     assert (last.limits.minimum, last.limits.maximum) == (4780, 5000)
-    assert (last.setpoint_address, last.readback_address, last.actual_address) == (130, 131, 130)
-    assert last.run is not None
-    assert (last.run.command_address, last.run.readback_address, last.run.feedback_address) == (132, 133, 131)
-    assert (last.run.power_address, last.run.power_scale_kw) == (133, 0.1)
-    assert (last.run.in_state_address, last.run.in_state_scale_s) == (134, 60.0)
+    run = last.run
+    assert run is not None
+    points = (last.setpoint.point, last.readback, last.actual, run.command.point, *run.read)
+    assert [p.address for p in points] == [130, 131, 130, 132, 133, 131, 133, 134]
+    assert (run.power_scale_kw, run.in_state_scale_s) == (0.1, 60.0)
 
 
 def test_the_interlocks_are_read_in_millimetres(pump_limits: PumpLimits) -> None:
@@ -63,7 +63,10 @@ def test_the_interlocks_are_read_in_millimetres(pump_limits: PumpLimits) -> None
         start_takes_s=60,
         order=("P1_2", "P2_2", "P1_4", "P2_3", "P2_4", "P1_1", "P2_1", "P1_3"),
     )
-    assert pump_limits.level_addresses == {"pumps-1": 200, "pumps-2": 200}
+    assert {plc: (p.table, p.address) for plc, p in pump_limits.level_points.items()} == {
+        "pumps-1": ("input", 200),
+        "pumps-2": ("input", 200),
+    }
     assert (pump_limits.interlock_hz, pump_limits.fail_safe_level_m, pump_limits.unseen_s) == (50.0, 2.0, 1800.0)
     assert pump_limits.level_control == LevelControl(2.0, 7200.0)
     assert (pump_limits.level.metres(2345), pump_limits.level.counts(2.345)) == (2.345, 2345)
@@ -96,7 +99,7 @@ def test_a_level_may_begin_below_zero(station_site: Site) -> None:
 
 
 def test_one_plc_may_have_the_level_alone(station_site: Site) -> None:
-    assert read(changed(station_site, "plcs.pumps-2.shared_points.level", None)).level_addresses == {"pumps-1": 200}
+    assert read(changed(station_site, "plcs.pumps-2.shared_points.level", None)).level_points.keys() == {"pumps-1"}
 
 
 def test_without_the_level_calculator_nothing_is_kept_for_it(station_site: Site) -> None:
@@ -108,14 +111,14 @@ def test_a_pump_may_lack_a_power_register(station_site: Site) -> None:
     site = changed(station_site, "plcs.pumps-1.points.P1_1.power", None)
     pump = actuators_of(site, control_section(site))[0]
     assert pump.run is not None
-    assert pump.run.power_address is None
+    assert pump.run.power is None
 
 
 def test_a_plc_may_count_no_time_in_a_state(station_site: Site) -> None:
     site = changed(station_site, "plcs.pumps-1.points.P1_1.time_in_state", None)
     pump = actuators_of(site, control_section(site))[0]
     assert pump.run is not None
-    assert pump.run.in_state_address is None
+    assert pump.run.in_state is None
 
 
 def test_a_site_without_pumps_shares_nothing(site: Site) -> None:
@@ -155,16 +158,15 @@ P1_1, LEVEL = "plcs.pumps-1.points.P1_1", "plcs.pumps-1.shared_points.level"
             "pumps.level_control.gain: '2 Hz' is a 1 / [time]; it must convert to Hz/m",
         ),
         ("pumps.level_control.fail_safe_target", "2 s", "pumps.level_control.fail_safe_target: '2 s' is a [time]"),
-        (f"{LEVEL}.table", "holding", f"control.{LEVEL}.table='holding' must be 'input'"),
+        (f"{LEVEL}.type", "float32", f"control.{LEVEL}.step is missing: the interlocks count in steps"),
         (f"{LEVEL}.scale", "0 m", f"control.{LEVEL}.scale='0 m' must be above zero"),
         (f"{LEVEL}.scale", "0.01 m", "control.plcs: shared_points.level must have one scale and offset on all PLCs"),
         (f"{P1_1}.run", None, f"control.{P1_1}.run is missing"),
         (f"{P1_1}.run.writable", False, f"control.{P1_1}.run.writable=False must be true: the gateway writes it"),
         (f"{P1_1}.run_readback.address", 102, f"control.{P1_1}.run_readback.address=102 must be another register"),
-        (f"{P1_1}.run_feedback.table", "holding", f"control.{P1_1}.run_feedback.table='holding' must be 'input'"),
-        (f"{P1_1}.power.table", "holding", f"control.{P1_1}.power must be an input register with a scale"),
-        (f"{P1_1}.power.scale", None, f"control.{P1_1}.power must be an input register with a scale"),
-        (f"{P1_1}.power.offset", "1 kW", f"control.{P1_1}.power must be an input register with a scale"),
+        (f"{P1_1}.run_feedback.writable", True, f"control.{P1_1}.run_feedback.table='input' cannot be written"),
+        (f"{P1_1}.power.scale", None, f"control.{P1_1}.power must have a scale"),
+        (f"{P1_1}.power.offset", "1 kW", f"control.{P1_1}.power must have a scale"),
         (f"{P1_1}.power.scale", "1 m", f"control.{P1_1}.power.scale: '1 m' is a [length]; it must convert to kW"),
         (f"{P1_1}.colour", {}, f"control: {P1_1}.colour"),
         ("actuators.P1_1.kind", "valve", "actuators.P1_1.kind: Input should be 'setpoint' or 'pump' (got 'valve')"),

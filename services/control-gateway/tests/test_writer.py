@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from gateway_rig import PlcServer
+from gateway_rig import PlcServer, plc_at
 
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, Plc
@@ -12,8 +12,8 @@ from headworks.control_gateway.writer import Differs, Verified, write_setpoint
 
 @pytest.fixture
 async def plc(plc_server: PlcServer) -> AsyncIterator[Plc]:
-    client = Plc("plc", "127.0.0.1", plc_server.port, 1, 0.2)
-    await client.read_holding(100)
+    client = plc_at(plc_server.port)
+    await client.read(client.points.blocks("OXPH.readback"))
     yield client
     client.close()
 

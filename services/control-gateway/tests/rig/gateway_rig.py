@@ -1,8 +1,10 @@
 """What the gateway's tests share: a clock moved by hand, plans, and a PLC on a real Modbus/TCP server."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pymodbus.constants import ExcCodes
@@ -12,8 +14,25 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from headworks.common.clock import Clock
 from headworks.common.embedded.process import free_port
 from headworks.common.messages import GenericTargets, Plan, PlanStatus, PumpTargets, ResourceType, TargetType
+from headworks.common.sites import read_sites
+from headworks.control_gateway.plc import Plc
+from headworks.control_gateway.section import control_section
+from headworks.control_gateway.site_points import PlcPoints, plc_points
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+
+
+@cache
+def points_of(site: str, plc: str) -> PlcPoints:
+    """A PLC's points in the repository's site file."""
+    folder = next(p / "sites" for p in Path(__file__).resolve().parents if (p / "sites" / "abay.yaml").exists())
+    return plc_points(site, control_section(read_sites(folder)[site]))[plc]
+
+
+def plc_at(port: int, points: PlcPoints | None = None, timeout_s: float = 0.2) -> Plc:
+    """A port to a PLC on this machine; the afterbay's where no other is named."""
+    points = points_of("abay", "oxph-plc") if points is None else points
+    return Plc(replace(points, timeout_s=timeout_s), "127.0.0.1", port)
 
 
 class HandClock(Clock):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gateway_rig import NOW, HandClock
+from gateway_rig import NOW, HandClock, plc_at, points_of
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -20,7 +20,6 @@ from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
-from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.pump_limits import PumpLimits
 from headworks.control_gateway.runs import RunBook
 from headworks.control_gateway.station import Station
@@ -140,7 +139,7 @@ class PumpGateway:
             site="blominmaki",
             actuators=self.actuators,
             plcs={
-                f"pumps-{s.unit_id}": Plc(f"pumps-{s.unit_id}", "127.0.0.1", s.port, s.unit_id, self.timeout_s)
+                f"pumps-{s.unit_id}": plc_at(s.port, points_of("blominmaki", f"pumps-{s.unit_id}"), self.timeout_s)
                 for s in self.servers
             },
             plans=self.plans,

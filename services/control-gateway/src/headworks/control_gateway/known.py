@@ -1,15 +1,15 @@
-"""What the gateway remembers of an actuator between ticks, and how it is read from its PLC."""
+"""What the gateway remembers of an actuator between ticks, and what a snapshot of its PLC says of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from headworks.common.clock import Clock
 from headworks.common.messages import Plan
 from headworks.control_gateway.due import LevelMemory
 from headworks.control_gateway.limits import Actuator, RunPoints
 from headworks.control_gateway.movement import Held
 from headworks.control_gateway.plausibility import Watched
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, Snapshot
+from headworks.control_gateway.points import Point
 from headworks.control_gateway.pump_safety import RunDecision, RunFeedback
 from headworks.control_gateway.safety import Decision, Feedback
 
@@ -42,40 +42,38 @@ class Running:
     in_state_s: float | None = None
 
 
-async def read_setpoint(plc: Plc, actuator: Actuator, clock: Clock) -> Feedback | LinkFault:
+def seen_setpoint(snapshot: Snapshot, actuator: Actuator, at: datetime) -> Feedback | LinkFault:
     """What the PLC holds as its setpoint, and what the machine does."""
-    held = await plc.read_holding(actuator.readback_address)
+    held = snapshot.counts(actuator.readback)
     if isinstance(held, LinkFault):
         return held
-    actual = await plc.read_input(actuator.actual_address)
-    if isinstance(actual, LinkFault):
-        return actual
-    return Feedback(held[0], actual[0], clock.now())
+    actual = snapshot.counts(actuator.actual)
+    return actual if isinstance(actual, LinkFault) else Feedback(held, actual, at)
 
 
-async def read_running(plc: Plc, points: RunPoints) -> Running | LinkFault:
+def seen_running(snapshot: Snapshot, points: RunPoints) -> Running | LinkFault:
     """Whether the pump runs and is commanded to; a register that says neither 0 nor 1 is a fault."""
-    commanded = await plc.read_holding(points.readback_address)
+    commanded = snapshot.counts(points.readback)
     if isinstance(commanded, LinkFault):
         return commanded
-    running = await plc.read_input(points.feedback_address)
+    running = snapshot.counts(points.feedback)
     if isinstance(running, LinkFault):
         return running
-    for name, counts in (("run command", commanded[0]), ("run feedback", running[0])):
+    for name, counts in (("run command", commanded), ("run feedback", running)):
         if counts not in {0, 1}:
             return LinkFault(f"the {name} reads {counts}, which is neither 0 nor 1")
-    power_kw = await _read_measured(plc, points.power_address, points.power_scale_kw)
+    power_kw = _seen_measured(snapshot, points.power, points.power_scale_kw)
     if isinstance(power_kw, LinkFault):
         return power_kw
-    in_state_s = await _read_measured(plc, points.in_state_address, points.in_state_scale_s)
+    in_state_s = _seen_measured(snapshot, points.in_state, points.in_state_scale_s)
     if isinstance(in_state_s, LinkFault):
         return in_state_s
-    return Running(bool(running[0]), bool(commanded[0]), power_kw, in_state_s)
+    return Running(bool(running), bool(commanded), power_kw, in_state_s)
 
 
-async def _read_measured(plc: Plc, address: int | None, scale: float) -> float | LinkFault | None:
-    """A register that need not be there."""
-    if address is None:
+def _seen_measured(snapshot: Snapshot, point: Point | None, scale: float) -> float | LinkFault | None:
+    """A point that need not be there; `scale`: what one of its number is."""
+    if point is None:
         return None
-    counts = await plc.read_input(address)
-    return counts if isinstance(counts, LinkFault) else round(counts[0] * scale, 6)
+    number = snapshot.number(point)
+    return number if isinstance(number, LinkFault) else round(number * scale, 6)

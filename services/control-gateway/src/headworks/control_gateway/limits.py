@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from headworks.common.messages import TargetType
 from headworks.control_gateway.movement import MaxChange
 from headworks.control_gateway.plausibility import PlausibleLimits
+from headworks.control_gateway.points import Point, WritablePoint
 from headworks.control_gateway.safety import Limits, Range
 from headworks.control_gateway.section import (
     ActuatorSection,
@@ -21,8 +22,10 @@ from headworks.control_gateway.section import (
     PointSection,
     RangeSection,
     Role,
+    quantity,
 )
-from headworks.waterway.quantities import check_unit, in_unit
+from headworks.control_gateway.site_points import PlcPoints, plc_points
+from headworks.waterway.quantities import check_unit
 from headworks.waterway.site import Site
 
 SI_UNITS = {
@@ -34,9 +37,9 @@ SI_UNITS = {
     TargetType.POSITION: "percent",
 }
 """What each kind of target is measured in."""
-SETPOINT_ROLES: dict[Role, str] = {"setpoint": "holding", "readback": "holding", "actual": "input"}
-RUN_ROLES: dict[Role, str] = {"run": "holding", "run_readback": "holding", "run_feedback": "input"}
-"""The registers that must be there, and in which table."""
+SETPOINT_ROLES: tuple[Role, ...] = ("setpoint", "readback", "actual")
+RUN_ROLES: tuple[Role, ...] = ("run", "run_readback", "run_feedback")
+"""The points that must be there."""
 
 
 class RunPoints(BaseModel):
@@ -45,18 +48,23 @@ class RunPoints(BaseModel):
     Besides, where they are there: its power, and the PLC's own count of how long it has run or stood.
     """
 
-    model_config = ConfigDict(frozen=True)
-    command_address: int
-    readback_address: int
-    feedback_address: int
-    power_address: int | None
-    power_scale_kw: float = Field(description="kW a count")
-    in_state_address: int | None = None
-    in_state_scale_s: float = Field(default=60.0, description="s a count")
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    command: WritablePoint
+    readback: Point
+    feedback: Point
+    power: Point | None
+    power_scale_kw: float = Field(description="kW one of its number")
+    in_state: Point | None = None
+    in_state_scale_s: float = Field(default=60.0, description="s one of its number")
+
+    @property
+    def read(self) -> tuple[Point, ...]:
+        """The points that a turn reads."""
+        return tuple(p for p in (self.readback, self.feedback, self.power, self.in_state) if p is not None)
 
 
 class Actuator(BaseModel):
-    """An actuator ready to be controlled: where its registers are and what is allowed. `run` is there for pumps alone."""
+    """An actuator ready to be controlled: where its points are and what is allowed. `run` is there for pumps alone."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
     site: str
@@ -65,13 +73,18 @@ class Actuator(BaseModel):
     unit: str
     target_type: TargetType
     scale: float = Field(description="`unit` a count")
-    setpoint_address: int
-    readback_address: int
-    actual_address: int
+    setpoint: WritablePoint
+    readback: Point
+    actual: Point
     limits: Limits
     run: RunPoints | None = None
     setpoint_from: Literal["direct", "level", "power"] = "direct"
     fail_safe: Literal["hold", "level"] = "hold"
+
+    @property
+    def read(self) -> tuple[Point, ...]:
+        """The points that a turn reads."""
+        return (self.readback, self.actual, *(self.run.read if self.run else ()))
 
     def value(self, counts: int | None) -> float | None:
         """Counts as a number of `unit`."""
@@ -83,20 +96,28 @@ class Actuator(BaseModel):
 
 
 def actuators_of(site: Site, section: ControlSection) -> tuple[Actuator, ...]:
-    """The site's actuators. Raises ValueError naming the field."""
-    return tuple(_actuator(site.site, name, entry, section) for name, entry in section.actuators.items())
+    """The site's actuators with their points. Raises ValueError naming the field."""
+    target_types = {name: _target_type(site.site, name, section) for name in section.actuators}
+    points = plc_points(site.site, section)
+    return tuple(_actuator(site.site, name, section, target_types[name], points) for name in section.actuators)
 
 
-def _actuator(site: str, name: str, entry: ActuatorSection, section: ControlSection) -> Actuator:
-    where = f"site {site}: control.actuators.{name}"
-    plc = section.plcs.get(entry.plc)
-    if plc is None:
-        raise ValueError(f"{where}.plc={entry.plc!r} must be one of {sorted(section.plcs)}")
-    target_type = _target_type(where, entry.unit)
-    at = f"site {site}: control.plcs.{entry.plc}.points.{name}"
-    points = _points(at, name, plc, SETPOINT_ROLES)
-    scale = _scale(at, points, entry.unit)
-
+def _actuator(
+    site: str, name: str, section: ControlSection, target_type: TargetType, points: Mapping[str, PlcPoints]
+) -> Actuator:
+    entry = section.actuators[name]
+    where, at = f"site {site}: control.actuators.{name}", f"site {site}: control.plcs.{entry.plc}.points.{name}"
+    plc, known = section.plcs[entry.plc], points[entry.plc]
+    _check_roles(at, name, plc, SETPOINT_ROLES)
+    _check_scales(at, plc.points[name], entry.unit)
+    setpoint = known.writable[f"{name}.setpoint"]
+    scale = setpoint.point.scale * setpoint.point.step
+    limits = _limits(where, entry, scale, plc.points[name]["setpoint"].deadband)
+    if limits.minimum < setpoint.lowest or limits.maximum > setpoint.highest:
+        raise ValueError(
+            f"{where}: minimum={entry.minimum!r} and maximum={entry.maximum!r} must be within what {at}.setpoint holds: "
+            f"{setpoint.lowest * scale:g} to {setpoint.highest * scale:g} {entry.unit}"
+        )
     return Actuator(
         site=site,
         resource=name,
@@ -104,18 +125,24 @@ def _actuator(site: str, name: str, entry: ActuatorSection, section: ControlSect
         unit=entry.unit,
         target_type=target_type,
         scale=scale,
-        setpoint_address=points["setpoint"].address,
-        readback_address=points["readback"].address,
-        actual_address=points["actual"].address,
-        limits=_limits(where, entry, scale),
-        run=_run_points(where, at, name, entry, plc, target_type),
+        setpoint=setpoint,
+        readback=known.points[f"{name}.readback"],
+        actual=known.points[f"{name}.actual"],
+        limits=limits,
+        run=_run_points(where, at, name, entry, plc, known, target_type),
         setpoint_from=entry.setpoint_from,
         fail_safe=entry.fail_safe,
     )
 
 
 def _run_points(
-    where: str, at: str, name: str, entry: ActuatorSection, plc: PlcSection, target_type: TargetType
+    where: str,
+    at: str,
+    name: str,
+    entry: ActuatorSection,
+    plc: PlcSection,
+    known: PlcPoints,
+    target_type: TargetType,
 ) -> RunPoints | None:
     """A pump's run registers; what only a pump can have is refused elsewhere."""
     if entry.kind != "pump":
@@ -125,35 +152,39 @@ def _run_points(
         return None
     if target_type is not TargetType.SPEED:
         raise ValueError(f"{where}.unit={entry.unit!r} must measure SPEED, such as 'Hz': it is a pump")
-    points = _points(at, name, plc, RUN_ROLES)
+    _check_roles(at, name, plc, RUN_ROLES)
     power, in_state = _measured(at, name, plc, "power", "0.1 kW"), _measured(at, name, plc, "time_in_state", "1 min")
     if power is None and entry.setpoint_from == "power":
         raise ValueError(f"{at}.power is missing; setpoint_from: power needs it")
     return RunPoints(
-        command_address=points["run"].address,
-        readback_address=points["run_readback"].address,
-        feedback_address=points["run_feedback"].address,
-        power_address=None if power is None else power.address,
+        command=known.writable[f"{name}.run"],
+        readback=known.points[f"{name}.run_readback"],
+        feedback=known.points[f"{name}.run_feedback"],
+        power=known.points.get(f"{name}.power"),
         power_scale_kw=1.0 if power is None else quantity(f"{at}.power.scale", power.scale or "", "kW"),
-        in_state_address=None if in_state is None else in_state.address,
+        in_state=known.points.get(f"{name}.time_in_state"),
         in_state_scale_s=60.0 if in_state is None else quantity(f"{at}.time_in_state.scale", in_state.scale or "", "s"),
     )
 
 
 def _measured(at: str, name: str, plc: PlcSection, role: Role, such_as: str) -> PointSection | None:
-    """A register that need not be there."""
+    """A point that need not be there."""
     point = plc.points[name].get(role)
-    if point is not None and (point.table != "input" or point.scale is None or point.offset is not None):
-        raise ValueError(f"{at}.{role} must be an input register with a scale such as {such_as!r} and no offset")
+    if point is not None and (point.scale is None or point.offset is not None):
+        raise ValueError(f"{at}.{role} must have a scale such as {such_as!r} and no offset")
     return point
 
 
-def _target_type(where: str, unit: str) -> TargetType:
+def _target_type(site: str, name: str, section: ControlSection) -> TargetType:
     """What kind of target the actuator's unit measures."""
+    where, entry = f"site {site}: control.actuators.{name}", section.actuators[name]
+    if entry.plc not in section.plcs:
+        raise ValueError(f"{where}.plc={entry.plc!r} must be one of {sorted(section.plcs)}")
     for target_type, si_unit in SI_UNITS.items():
-        if _measures(unit, si_unit):
+        if _measures(entry.unit, si_unit):
             return target_type
-    raise ValueError(f"{where}.unit={unit!r} must measure one of {', '.join(t.value for t in SI_UNITS)}, such as 'MW'")
+    kinds = ", ".join(t.value for t in SI_UNITS)
+    raise ValueError(f"{where}.unit={entry.unit!r} must measure one of {kinds}, such as 'MW'")
 
 
 def _measures(unit: str, si_unit: str) -> bool:
@@ -164,41 +195,37 @@ def _measures(unit: str, si_unit: str) -> bool:
     return True
 
 
-def _points(at: str, resource: str, plc: PlcSection, roles: Mapping[Role, str]) -> Mapping[Role, PointSection]:
-    """The actuator's registers of these roles: the first is written, the second says what the PLC took over."""
+def _check_roles(at: str, resource: str, plc: PlcSection, roles: tuple[Role, ...]) -> None:
+    """The actuator has points of these roles: the first is written, the second says what the PLC took over."""
     points = plc.points.get(resource, {})
-    for role, table in roles.items():
+    for role in roles:
         if role not in points:
             raise ValueError(f"{at}.{role} is missing")
-        if points[role].table != table:
-            raise ValueError(f"{at}.{role}.table={points[role].table!r} must be {table!r}")
-    written, read_back = list(roles)[:2]
-    if not points[written].writable:
-        raise ValueError(f"{at}.{written}.writable=False must be true: the gateway writes it")
-    if points[read_back].address == points[written].address:
-        raise ValueError(
-            f"{at}.{read_back}.address={points[read_back].address} must be another register than {written}'s: "
-            "what is read back must come from the PLC, not from the write"
-        )
-    return points
+    if not points[roles[0]].writable:
+        raise ValueError(f"{at}.{roles[0]}.writable=False must be true: the gateway writes it")
+    for role in roles[1:]:
+        if points[role].writable:
+            raise ValueError(f"{at}.{role}.writable=True must be false: it comes from the PLC, not from the gateway")
 
 
-def _scale(at: str, points: Mapping[Role, PointSection], unit: str) -> float:
-    """`unit` a count, one for all three registers: they are compared as counts."""
-    scales: dict[Role, float] = {}
+def _check_scales(at: str, points: Mapping[Role, PointSection], unit: str) -> None:
+    """One scale for whole-numbered registers: they are compared as counts."""
+    setpoint = points["setpoint"]
+    scale = quantity(f"{at}.setpoint.scale", setpoint.scale or f"1 {unit}", unit)
     for role in SETPOINT_ROLES:
         point = points[role]
-        scales[role] = quantity(f"{at}.{role}.scale", point.scale or f"1 {unit}", unit)
-        if scales[role] <= 0:
+        own = quantity(f"{at}.{role}.scale", point.scale or f"1 {unit}", unit)
+        if own <= 0:
             raise ValueError(f"{at}.{role}.scale={point.scale!r} must be above zero")
-        if not math.isclose(scales[role], scales["setpoint"]):
-            raise ValueError(f"{at}.{role}.scale={point.scale!r} must be the setpoint's, {points['setpoint'].scale!r}")
+        if not math.isclose(own, scale) and "float" not in f"{point.type} {setpoint.type}":
+            raise ValueError(f"{at}.{role}.scale={point.scale!r} must be the setpoint's, {setpoint.scale!r}")
         if point.offset is not None:
             raise ValueError(f"{at}.{role}.offset={point.offset!r} must be left out: a setpoint's counts begin at 0")
-    return scales["setpoint"]
+        if point.type == "bool":
+            raise ValueError(f"{at}.{role}.type='bool' must be a number's, such as 'uint16'")
 
 
-def _limits(where: str, entry: ActuatorSection, scale: float) -> Limits:
+def _limits(where: str, entry: ActuatorSection, scale: float, least_change: str | None) -> Limits:
     """The limits in counts, rounded to the safe side: never wider, never faster than what is written."""
 
     def counts(field: str, text: str, to_count: Callable[[float], int]) -> int:
@@ -216,7 +243,7 @@ def _limits(where: str, entry: ActuatorSection, scale: float) -> Limits:
         return MaxChange(counts("max_change.at_most", written.at_most, math.floor), written.within)
 
     try:
-        deadband = counts("deadband", entry.deadband, round)
+        deadband = _deadband(where, entry, scale, least_change)
         return Limits(
             minimum=counts("minimum", entry.minimum, math.ceil),
             maximum=counts("maximum", entry.maximum, math.floor),
@@ -248,9 +275,9 @@ def _plausible(where: str, entry: ActuatorSection, scale: float, deadband: int) 
     )
 
 
-def quantity(where: str, text: str, unit: str) -> float:
-    """A quantity of the site file in `unit`. Raises ValueError naming the field."""
-    try:
-        return in_unit(text, unit)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+def _deadband(where: str, entry: ActuatorSection, scale: float, least_change: str | None) -> int:
+    """The actuator's deadband in counts, or the setpoint's own where that is wider."""
+    own = round(quantity(f"{where}.deadband", entry.deadband, entry.unit) / scale)
+    if least_change is None:
+        return own
+    return max(own, round(quantity(f"{where}: setpoint.deadband", least_change, entry.unit) / scale))

@@ -11,11 +11,12 @@ from headworks.common.clock import Clock
 from headworks.common.messages import ControlState, Outcome, Plan
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
 from headworks.common.tasks import together, wait_at_most
+from headworks.control_gateway.batching import Block
 from headworks.control_gateway.due import due_plan
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.known import Known, read_running, read_setpoint
+from headworks.control_gateway.known import Known, seen_running, seen_setpoint
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, Plc, Snapshot
 from headworks.control_gateway.pump_control import PumpControl
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.setpoint_control import SetpointControl
@@ -42,6 +43,7 @@ class ControlLoop:
     station: Station | None = None
     _known: dict[str, Known] = field(default_factory=dict)
     _wake: dict[str, asyncio.Event] = field(default_factory=dict)
+    _blocks: dict[str, tuple[Block, ...]] = field(default_factory=dict)
     _ticked_s: dict[str, float] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,6 +57,7 @@ class ControlLoop:
             else PumpControl(self.station, self._setpoints, self.switches, self._recorder, self.clock)
         )
         self._wake = {actuator.plc: asyncio.Event() for actuator in self.actuators}
+        self._blocks = {name: self._blocks_of(name) for name in self._wake}
         self.plans.register_callback(self._on_plan)
         before = self._recorder.held_before(self.actuators, self.clock.now())
         self._known = {resource: Known(held=held) for resource, held in before.items()}
@@ -90,21 +93,31 @@ class ControlLoop:
         finally:
             plc.close()
 
-    async def _turn(self, name: str) -> None:
-        """All actuators of one PLC, once: the tunnel's level first."""
-        plc = self.plcs[name]
-        if self.station is not None and name in self.station.limits.level_addresses:
-            level = await plc.read_input(self.station.limits.level_addresses[name])
-            if not isinstance(level, LinkFault):
-                self.station.saw_level(name, level[0], self.clock.now())
-        for actuator in self.actuators:
-            if actuator.plc == name:
-                await self._tick(actuator, plc)
+    def _blocks_of(self, name: str) -> tuple[Block, ...]:
+        """What a turn reads of a PLC: what its actuators are decided on, and the tunnel's level."""
+        wanted = [point.name for actuator in self.actuators if actuator.plc == name for point in actuator.read]
+        level = self.station.limits.level_points.get(name) if self.station else None
+        return self.plcs[name].points.blocks(*wanted, *([level.name] if level else []))
 
-    async def _tick(self, actuator: Actuator, plc: Plc) -> None:
-        """One actuator, once."""
+    async def _turn(self, name: str) -> None:
+        """All actuators of one PLC, once, on one snapshot of it: the tunnel's level first."""
+        plc = self.plcs[name]
+        snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
+        if self.station is not None and name in self.station.limits.level_points:
+            level = snapshot.counts(self.station.limits.level_points[name])
+            if not isinstance(level, LinkFault):
+                self.station.saw_level(name, level, at)
+        for actuator in self.actuators:
+            if actuator.plc != name:
+                continue
+            if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
+                snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
+            await self._tick(actuator, plc, snapshot, at)
+
+    async def _tick(self, actuator: Actuator, plc: Plc, snapshot: Snapshot, at: datetime) -> None:
+        """One actuator, once, on what was read `at` an instant."""
         before = self._known.get(actuator.resource, Known())
-        known = await self._read(actuator, plc, before)
+        known = self._seen(actuator, snapshot, before, at)
         now = self.clock.now()
         if isinstance(known, LinkFault):
             plan = self.plans.current(self.site, actuator.resource, now)
@@ -120,17 +133,17 @@ class ControlLoop:
         if _news(known) != _news(before):
             self.changed.set()
 
-    async def _read(self, actuator: Actuator, plc: Plc, before: Known) -> Known | LinkFault:
-        """What is known once the actuator's registers are read."""
-        feedback = await read_setpoint(plc, actuator, self.clock)
+    def _seen(self, actuator: Actuator, snapshot: Snapshot, before: Known, at: datetime) -> Known | LinkFault:
+        """What is known once the actuator's points are read."""
+        feedback = seen_setpoint(snapshot, actuator, at)
         if isinstance(feedback, LinkFault):
             return feedback
         if actuator.run is None or self.station is None:
             return replace(before, feedback=feedback)
-        pump = await read_running(plc, actuator.run)
+        pump = seen_running(snapshot, actuator.run)
         if isinstance(pump, LinkFault):
             return pump
-        run = self.station.saw(actuator.resource, pump, self.clock.now())
+        run = self.station.saw(actuator.resource, pump, at)
         return replace(before, feedback=feedback, run=run, power_kw=pump.power_kw)
 
     async def _follow(self, actuator: Actuator, plc: Plc, known: Known, now: datetime) -> Known:

@@ -30,6 +30,7 @@ from headworks.control_gateway.runs import RunBook
 from headworks.control_gateway.section import ControlSection, control_section
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.shipping import Shipper, publish_state
+from headworks.control_gateway.site_points import plc_points
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.waterway.site import Site
@@ -117,9 +118,8 @@ def _loop(
     site: Site, settings: GatewaySettings, plans: OptimizationPlanManager, journal: Journal, clock: Clock
 ) -> ControlLoop:
     section = control_section(site)
-    plcs = {
-        name: Plc(name, *settings.plc_address(name), plc.unit_id, plc.timeout) for name, plc in section.plcs.items()
-    }
+    points = plc_points(site.site, section)
+    plcs = {name: Plc(plc, *settings.plc_address(name)) for name, plc in points.items()}
     actuators = actuators_of(site, section)
     return ControlLoop(
         site=site.site,

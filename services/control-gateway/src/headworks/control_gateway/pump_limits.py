@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from headworks.control_gateway.calculators import LevelControl
 from headworks.control_gateway.interlocks import InterlockLimits
-from headworks.control_gateway.limits import Actuator, quantity
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.points import Point
 from headworks.control_gateway.pump_safety import RunLimits
-from headworks.control_gateway.section import ControlSection, PointSection, PumpsSection
+from headworks.control_gateway.section import ControlSection, PointSection, PumpsSection, quantity
+from headworks.control_gateway.site_points import plc_points
 from headworks.waterway.site import Site
 
 
@@ -30,11 +32,11 @@ class LevelScale:
 
 @dataclass(frozen=True, slots=True)
 class PumpLimits:
-    """All of it; `level_addresses` by PLC, `interlock_hz` the speed at which called pumps run, `unseen_s` see runs.py."""
+    """All of it; `level_points` by PLC, `interlock_hz` the speed at which called pumps run, `unseen_s` see runs.py."""
 
     runs: RunLimits
     interlocks: InterlockLimits
-    level_addresses: Mapping[str, int]
+    level_points: Mapping[str, Point]
     level: LevelScale
     interlock_hz: float
     level_control: LevelControl | None
@@ -52,7 +54,7 @@ def pump_limits_of(site: Site, section: ControlSection, actuators: Sequence[Actu
         return None
     if sorted(pumps.start_order) != sorted(names):
         raise ValueError(f"{where}.start_order={list(pumps.start_order)} must name each pump once: {sorted(names)}")
-    addresses, level = _level_points(site.site, section, pumps)
+    points_of_level, level = _level_points(site.site, section, pumps)
     hz = quantity(f"{where}.high_high.speed", pumps.high_high.speed, "Hz")
     for actuator in actuators:
         _check_actuator(where, actuator, pumps, hz)
@@ -60,7 +62,7 @@ def pump_limits_of(site: Site, section: ControlSection, actuators: Sequence[Actu
         return PumpLimits(
             runs=_run_limits(pumps, min(a.limits.feedback_stale_after_s for a in actuators)),
             interlocks=_interlocks(where, pumps, level),
-            level_addresses=addresses,
+            level_points=points_of_level,
             level=level,
             interlock_hz=hz,
             level_control=_level_control(where, pumps),
@@ -71,25 +73,32 @@ def pump_limits_of(site: Site, section: ControlSection, actuators: Sequence[Actu
         raise ValueError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
 
 
-def _level_points(site: str, section: ControlSection, pumps: PumpsSection) -> tuple[dict[str, int], LevelScale]:
+def _level_points(site: str, section: ControlSection, pumps: PumpsSection) -> tuple[dict[str, Point], LevelScale]:
     """Where the level is read, by PLC, and its scale, which all share."""
     name = pumps.level.point
-    points = {plc: s.shared_points[name] for plc, s in section.plcs.items() if name in s.shared_points}
-    if not points:
+    points = plc_points(site, section)
+    found = {plc: known.points[name] for plc, known in points.items() if name in section.plcs[plc].shared_points}
+    if not found:
         raise ValueError(f"site {site}: control.pumps.level.point={name!r} must be among a PLC's shared_points")
-    scales = {_level_scale(f"site {site}: control.plcs.{plc}.shared_points.{name}", p) for plc, p in points.items()}
+    scales = {
+        _level_scale(
+            f"site {site}: control.plcs.{plc}.shared_points.{name}", section.plcs[plc].shared_points[name], point
+        )
+        for plc, point in found.items()
+    }
     if len(scales) > 1:
         raise ValueError(f"site {site}: control.plcs: shared_points.{name} must have one scale and offset on all PLCs")
-    return {plc: point.address for plc, point in points.items()}, scales.pop()
+    return found, scales.pop()
 
 
-def _level_scale(at: str, point: PointSection) -> LevelScale:
-    if point.table != "input":
-        raise ValueError(f"{at}.table={point.table!r} must be 'input'")
-    scale_m = quantity(f"{at}.scale", point.scale or "1 m", "m")
+def _level_scale(at: str, section: PointSection, point: Point) -> LevelScale:
+    """Metres a count, which is a step where the point has steps."""
+    if point.encoding.is_float and section.step is None:
+        raise ValueError(f"{at}.step is missing: the interlocks count in steps of a {section.type}, such as '0.001 m'")
+    scale_m = quantity(f"{at}.scale", section.scale or "1 m", "m")
     if scale_m <= 0:
-        raise ValueError(f"{at}.scale={point.scale!r} must be above zero")
-    return LevelScale(scale_m, quantity(f"{at}.offset", point.offset or "0 m", "m"))
+        raise ValueError(f"{at}.scale={section.scale!r} must be above zero")
+    return LevelScale(scale_m * point.step, quantity(f"{at}.offset", section.offset or "0 m", "m"))
 
 
 def _check_actuator(where: str, actuator: Actuator, pumps: PumpsSection, hz: float) -> None:

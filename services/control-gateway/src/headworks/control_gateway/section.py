@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from headworks.waterway.quantities import Seconds
+from headworks.control_gateway.encoding import Order, Type
+from headworks.control_gateway.points import Table
+from headworks.waterway.quantities import Seconds, in_unit
 from headworks.waterway.site import Site, explain
 
 
@@ -32,21 +34,51 @@ class _Section(BaseModel):
 
 
 class PointSection(_Section):
-    """A register: 0-based address as on the wire; value = counts·scale + offset."""
+    """A value of the PLC = number·scale + offset, where the number stands in its registers as `type` and `order` say.
 
-    table: Literal["holding", "input"]
-    address: int = Field(ge=0, le=65535)
-    type: Literal["uint16"]
+    `address` counts as the PLC's `addresses` say. What is left out is the PLC's own (`unit_id`, `order`), or follows from the
+    type (`write_function`: 5 for a coil, 6 for one register, 16 for several).
+    """
+
+    table: Table | None = None
+    address: int | str
+    type: Type
+    order: Order | None = None
+    bit: int | None = Field(default=None, ge=0, le=15)
+    unit_id: int | None = Field(default=None, ge=0, le=255)
     scale: Text | None = None
     offset: Text | None = None
+    minimum: Text | None = None
+    maximum: Text | None = None
+    step: Text | None = None
+    deadband: Text | None = None
     writable: bool = False
+    write_function: Literal[5, 6, 15, 16, 23] | None = None
+
+
+class UnreadableSection(_Section):
+    """Addresses that the PLC answers with an exception, as its documents count them."""
+
+    table: Table
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
 
 
 class PlcSection(_Section):
-    """A PLC: the registers of each of its actuators by what they are for, and those that belong to none."""
+    """A PLC: how it is reached and counted, the points of each of its actuators by what they are for, and those of none.
+
+    `gap`: how many addresses without a point one request may read over.
+    """
 
     unit_id: int = Field(ge=0, le=255)
     timeout: Duration
+    transport: Literal["tcp", "rtu_over_tcp", "tls"] = "tcp"
+    server_name: Text | None = None
+    role: Text | None = None
+    addresses: Literal["zero_based", "one_based", "modicon"] = "zero_based"
+    order: Order = "ABCD"
+    gap: int = Field(default=0, ge=0, le=123)
+    unreadable: tuple[UnreadableSection, ...] = ()
     points: dict[Name, dict[Role, PointSection]]
     shared_points: dict[Name, PointSection] = Field(default_factory=dict)
 
@@ -165,3 +197,11 @@ def control_section(site: Site) -> ControlSection:
         return ControlSection.model_validate(raw)
     except ValidationError as error:
         raise ValueError(f"site {site.site}: control: {explain(error)}") from error
+
+
+def quantity(where: str, text: str, unit: str) -> float:
+    """A quantity of the site file in `unit`. Raises ValueError naming the field."""
+    try:
+        return in_unit(text, unit)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error

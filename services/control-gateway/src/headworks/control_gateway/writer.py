@@ -8,6 +8,7 @@ from prometheus_client import Histogram
 
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.points import Point, WritablePoint
 
 READ_BACK_S = 0.5
 READ_BACK_EVERY_S = 0.005
@@ -48,7 +49,7 @@ async def write_setpoint(plc: Plc, actuator: Actuator, counts: int) -> WriteResu
     """
     if not actuator.limits.minimum <= counts <= actuator.limits.maximum:
         raise ValueError(f"{actuator.resource}: {counts} counts is outside the limits; not written")
-    return await _write(plc, actuator.setpoint_address, actuator.readback_address, counts)
+    return await _write(plc, actuator.setpoint, actuator.readback, counts)
 
 
 async def write_run(plc: Plc, actuator: Actuator, on: bool) -> WriteResult:
@@ -58,20 +59,28 @@ async def write_run(plc: Plc, actuator: Actuator, on: bool) -> WriteResult:
     """
     if actuator.run is None:
         raise ValueError(f"{actuator.resource}: it has no run command; not written")
-    return await _write(plc, actuator.run.command_address, actuator.run.readback_address, int(on))
+    return await _write(plc, actuator.run.command, actuator.run.readback, int(on))
 
 
-async def _write(plc: Plc, address: int, readback_address: int, counts: int) -> WriteResult:
+async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int) -> WriteResult:
     started = time.perf_counter()
-    fault = await plc.write_holding(address, counts)
+    answer = await plc.write(point, counts)
+    if answer == counts:  # written by function 23, which reads back in the same request
+        return _verified(started, counts)
+    fault = answer if isinstance(answer, LinkFault) else None
+    blocks = plc.points.blocks(readback.name)
     # A fault of the write itself says nothing of whether it arrived: the read-back decides.
     while True:
-        held = await plc.read_holding(readback_address)
+        held = (await plc.read(blocks)).counts(readback)
         if isinstance(held, LinkFault):
             return held
-        if held[0] == counts:
-            WRITE_TO_VERIFIED.observe(time.perf_counter() - started)
-            return Verified(counts)
+        if held == counts:
+            return _verified(started, counts)
         if time.perf_counter() - started > READ_BACK_S:
-            return Differs(held[0], fault)
+            return Differs(held, fault)
         await asyncio.sleep(READ_BACK_EVERY_S)
+
+
+def _verified(started: float, counts: int) -> Verified:
+    WRITE_TO_VERIFIED.observe(time.perf_counter() - started)
+    return Verified(counts)
