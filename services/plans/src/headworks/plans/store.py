@@ -150,26 +150,31 @@ class PlanStore:
 
     async def revise(
         self, plan: Plan, interval: PlanInterval, change: PlanChange, by: str, reason: str, now: datetime
-    ) -> PlanEvent:
-        """A new version of one plan: changed content, or an old version's content again."""
+    ) -> PlanEvent | None:
+        """A new version of one plan: changed content, or an old version's content again. None when it is not as given."""
         submission_id = f"{change.value}-{uuid.uuid4().hex}"
         origin = Origin(plan.publisher, submission_id, plan.optimization_run_id, plan.plan_priority, reason, now)
         async with self._database.transaction() as connection:
+            await lock(connection, plan.station_id, [plan.resource_id])
+            if await find(connection, plan.plan_id) != plan:
+                return None
             [event] = await self._replace(connection, plan.station_id, [interval], origin, change, now, by)
         self.outbox.wake()
         return event
 
-    async def cancel(self, plan_id: int, by: str, now: datetime) -> PlanEvent | None:
-        """End an active plan without a successor; None when it is not active."""
+    async def cancel(
+        self, plan_id: int, by: str, now: datetime, unless_changed: Plan | None = None
+    ) -> PlanEvent | None:
+        """End an active plan without a successor. None when it is not active, or not as it is given in `unless_changed`."""
         async with self._database.transaction() as connection:
             plan = await find(connection, plan_id)
             if plan is None:
                 return None
             await lock(connection, plan.station_id, [plan.resource_id])
             plan = await find(connection, plan_id)
-            if plan is None or plan.plan_status is not PlanStatus.ACTIVE:
+            if plan is None or plan.plan_status is not PlanStatus.ACTIVE or plan != (unless_changed or plan):
                 return None
-            await end_plans(connection, kind_of(plan.targets), [plan_id], PlanStatus.CANCELLED)
+            await end_plans(connection, kind_of(plan.targets), [plan_id], PlanStatus.CANCELLED, now)
             event = PlanEvent(
                 event_id=uuid.uuid4().hex,
                 site=plan.station_id,

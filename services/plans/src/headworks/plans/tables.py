@@ -48,6 +48,9 @@ actuators = Table(
 
 STATUSES = "plan_status in ('ACTIVE', 'SUPERSEDED', 'CANCELLED')"
 
+ENDED = "(plan_status = 'ACTIVE') = (active_until is null)"
+"""A version is active over [active_from, active_until) of the plant's clock: that is how a past instant is asked about."""
+
 
 def _version_columns(table: str) -> list[Column[object]]:
     return [
@@ -64,6 +67,8 @@ def _version_columns(table: str) -> list[Column[object]]:
         Column("submission_id", String(128), nullable=False),
         Column("reason", String(500), nullable=False, server_default=""),
         Column("content_hash", String(64), nullable=False),
+        Column("active_from", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("active_until", DateTime(timezone=True)),
         Column("during", TSTZRANGE, Computed("tstzrange(interval_start, interval_end, '[)')", persisted=True)),
     ]
 
@@ -85,6 +90,7 @@ def _plan_table(name: str, resource_column: str, *targets: Column[object]) -> Ta
             name=f"fk_{name}_actuators",
         ),
         CheckConstraint(STATUSES, name="status"),
+        CheckConstraint(ENDED, name="active_until"),
         CheckConstraint("interval_end > interval_start", name="interval"),
         ExcludeConstraint(
             ("station_id", "="),

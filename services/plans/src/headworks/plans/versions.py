@@ -4,6 +4,7 @@ Each statement takes all resources and intervals of a submission at once: eight 
 round trips than one interval.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +56,9 @@ async def _of_kind(
     connection: AsyncConnection, kind: Kind, site: str, wanted: Mapping[str, Sequence[PlanInterval]], origin: Origin
 ) -> list[Replaced]:
     old = await _overlapping(connection, kind, site, origin.publisher, wanted)
-    await end_plans(connection, kind, [row["plan_id"] for rows in old.values() for row in rows], PlanStatus.SUPERSEDED)
+    origin = _not_before(origin, old)
+    ended = [row["plan_id"] for rows in old.values() for row in rows]
+    await end_plans(connection, kind, ended, PlanStatus.SUPERSEDED, origin.at)
     new = [row for resource, own in wanted.items() for row in _rows(kind, site, own, old[resource], origin)]
     plans = await _insert(connection, kind, new)
     made = {resource: [plan for plan in plans if plan.resource_id == resource] for resource in wanted}
@@ -68,6 +71,12 @@ async def _of_kind(
     return [
         Replaced(resource, tuple(made[resource]), tuple(row["plan_id"] for row in old[resource])) for resource in wanted
     ]
+
+
+def _not_before(origin: Origin, old: Mapping[str, Sequence[Mapping[str, Any]]]) -> Origin:
+    """Writers read the clock before they wait for each other: none begins before what it supersedes began."""
+    began = [row["active_from"] for rows in old.values() for row in rows]
+    return dataclasses.replace(origin, at=max([origin.at, *began]))
 
 
 async def _insert(connection: AsyncConnection, kind: Kind, rows: Sequence[dict[str, Any]]) -> list[Plan]:
@@ -112,12 +121,15 @@ async def _overlapping(
     return found
 
 
-async def end_plans(connection: AsyncConnection, kind: Kind, plan_ids: Sequence[int], status: PlanStatus) -> None:
-    """Make plans active no more."""
+async def end_plans(
+    connection: AsyncConnection, kind: Kind, plan_ids: Sequence[int], status: PlanStatus, at: datetime
+) -> None:
+    """Make plans active no more, from an instant of the plant's clock on."""
     if plan_ids:
         t = kind.table
         changed = update(t).where(t.c.plan_id == func.any(literal(list(plan_ids), ARRAY(Integer))))
-        await connection.execute(changed.values(plan_status=status.value, plan_updated_at=func.now()))
+        ended = {"plan_status": status.value, "active_until": at, "plan_updated_at": func.now()}
+        await connection.execute(changed.values(ended))
 
 
 def _rows(
@@ -127,7 +139,7 @@ def _rows(
     version = max((row["plan_version"] for row in old), default=0) + 1
     start, end = intervals[0].interval_start, intervals[-1].interval_end
     new = [_new_row(kind, site, interval, origin, version) for interval in intervals]
-    return [*new, *(copy for row in old for copy in _leftovers(row, start, end))]
+    return [*new, *(copy for row in old for copy in _leftovers(row, start, end, origin.at))]
 
 
 def _new_row(kind: Kind, site: str, interval: PlanInterval, origin: Origin, version: int) -> dict[str, Any]:
@@ -147,13 +159,16 @@ def _new_row(kind: Kind, site: str, interval: PlanInterval, origin: Origin, vers
         "submission_id": origin.submission_id,
         "reason": origin.reason[:500],
         "content_hash": content_hash(interval.targets),
+        "active_from": origin.at,
+        "active_until": None,
     }
 
 
-def _leftovers(row: dict[str, Any], start: datetime, end: datetime) -> list[dict[str, Any]]:
+def _leftovers(row: dict[str, Any], start: datetime, end: datetime, at: datetime) -> list[dict[str, Any]]:
     """Copies of an old version for what it covers before `start` and after `end`, so that no hole opens."""
     kept = {k: v for k, v in row.items() if k not in {"plan_id", "during", "plan_updated_at"}}
     kept |= {"plan_status": PlanStatus.ACTIVE.value, "superseded_by": None, "plan_version": row["plan_version"] + 1}
+    kept |= {"active_from": at, "active_until": None}
     copies = []
     if row["interval_start"] < start:
         copies.append({**kept, "interval_end": start})

@@ -1,0 +1,27 @@
+"""The plans' OpenAPI: a file for each thing that can be asked about or changed."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from headworks.common.clock import Clock
+from headworks.common.service import create_app
+from headworks.plans.actuators import Actuator
+from headworks.plans.api.changes import add_change_routes
+from headworks.plans.api.plans import add_plan_routes
+from headworks.plans.api.resources import add_resource_routes
+from headworks.plans.api.submissions import add_submission_routes
+from headworks.plans.desk import SubmissionDesk
+from headworks.plans.store import PlanStore
+
+
+def create_api(
+    store: PlanStore, desk: SubmissionDesk, actuators: Mapping[tuple[str, str], Actuator], clock: Clock
+) -> FastAPI:
+    """The API over a store."""
+    app = create_app("plans", "Versioned plans by Strategy B: history is immutable, a change is a new version.")
+    add_resource_routes(app, actuators)
+    add_submission_routes(app, desk, clock)
+    add_plan_routes(app, store, clock)
+    add_change_routes(app, store, actuators, clock)
+    return app

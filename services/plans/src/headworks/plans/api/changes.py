@@ -1,0 +1,112 @@
+"""Changing one plan: a new version with other content, an old version's content again, or an end without a successor."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from fastapi import FastAPI
+from pydantic import Field, JsonValue, model_validator
+
+from headworks.common.auth import Engineer, Operator
+from headworks.common.clock import Clock
+from headworks.common.messages import Plan, PlanChange, PlanInterval, PlanSubmission, Refusal, Targets
+from headworks.common.problems import FieldProblem, Problem
+from headworks.plans.actuators import Actuator
+from headworks.plans.etags import STALE, IfMatch, changed_meanwhile, check_match
+from headworks.plans.lifecycle import refusals
+from headworks.plans.merging import merged
+from headworks.plans.parameters import PlanId, Reason, Responses
+from headworks.plans.store import PlanStore
+
+NOT_ACTIVE: Responses = {409: {"description": "The plan is not active, or the change is refused"}}
+
+
+class PlanUpdate(Reason):
+    """The new content of one plan: its changed columns, or all of it."""
+
+    changes: dict[str, JsonValue] | None = Field(
+        default=None, description="changed columns alone; the others stay, null takes one away", min_length=1
+    )
+    targets: Targets | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> "PlanUpdate":
+        if (self.changes is None) == (self.targets is None):
+            raise ValueError("either `changes` or `targets` is right, not both and not neither")
+        return self
+
+
+def add_change_routes(
+    app: FastAPI, store: PlanStore, actuators: Mapping[tuple[str, str], Actuator], clock: Clock
+) -> None:
+    """Update, roll back, cancel."""
+
+    async def revise(
+        plan: Plan, targets: Targets, change: PlanChange, by: str, reason: str, if_match: str | None
+    ) -> list[Plan]:
+        interval = _checked(plan, targets, actuators, clock.now())
+        event = await store.revise(plan, interval, change, by, reason, clock.now())
+        if event is None:
+            raise changed_meanwhile(await existing(store, plan.plan_id), if_match)
+        return list(event.plans)
+
+    @app.patch("/plans/{plan_id}", responses={**NOT_ACTIVE, **STALE})
+    async def update(plan_id: PlanId, body: PlanUpdate, caller: Engineer, if_match: IfMatch = None) -> list[Plan]:
+        """A new version of one active plan with other content."""
+        plan = await existing(store, plan_id)
+        check_match(if_match, plan)
+        if plan.plan_status != "ACTIVE":
+            raise Problem(409, "The plan is not active", f"plan_id={plan_id} is {plan.plan_status}")
+        targets = merged(plan.targets, body.changes or {}) if body.targets is None else body.targets
+        if isinstance(targets, tuple):
+            raise _refused(targets)
+        return await revise(plan, targets, PlanChange.UPDATED, caller.name, body.reason, if_match)
+
+    @app.post("/plans/{plan_id}/rollback", responses={409: {"description": "The plan is over"}, **STALE})
+    async def roll_back(plan_id: PlanId, body: Reason, caller: Engineer, if_match: IfMatch = None) -> list[Plan]:
+        """A new version with an old version's content, over the old version's interval."""
+        plan = await existing(store, plan_id)
+        check_match(if_match, plan)
+        return await revise(plan, plan.targets, PlanChange.ROLLED_BACK, caller.name, body.reason, if_match)
+
+    @app.post("/plans/{plan_id}/cancel", responses={**NOT_ACTIVE, **STALE})
+    async def cancel(plan_id: PlanId, caller: Operator, body: Reason | None = None, if_match: IfMatch = None) -> Plan:
+        """End an active plan without a successor; the gateway then takes the next one or its fail-safe."""
+        plan = await existing(store, plan_id)
+        check_match(if_match, plan)
+        unless_changed = plan if if_match is not None else None
+        if await store.cancel(plan_id, caller.name, clock.now(), unless_changed) is None:
+            plan = await existing(store, plan_id)
+            check_match(if_match, plan)
+            raise Problem(409, "The plan is not active", f"plan_id={plan_id} can't be cancelled")
+        return await existing(store, plan_id)
+
+
+async def existing(store: PlanStore, plan_id: int) -> Plan:
+    """The plan of that id. Answers 404 where there is none."""
+    plan = await store.find(plan_id)
+    if plan is None:
+        raise Problem(404, "No such plan", f"plan_id={plan_id}")
+    return plan
+
+
+def _refused(reasons: tuple[Refusal, ...]) -> Problem:
+    return Problem(409, "The plan is refused", errors=[FieldProblem(**reason.model_dump()) for reason in reasons])
+
+
+def _checked(
+    plan: Plan, targets: Targets, actuators: Mapping[tuple[str, str], Actuator], now: datetime
+) -> PlanInterval:
+    """The plan's interval with new targets, by the rules that submissions must keep. Answers 409 with every reason."""
+    interval = PlanInterval(
+        resource=plan.resource_id,
+        resource_type=plan.resource_type,
+        interval_start=plan.interval_start,
+        interval_end=plan.interval_end,
+        targets=targets,
+    )
+    submission = PlanSubmission(
+        submission_id="check", publisher=plan.publisher, site=plan.station_id, created_at=now, intervals=(interval,)
+    )
+    if reasons := refusals(submission, actuators, now):
+        raise _refused(reasons)
+    return interval

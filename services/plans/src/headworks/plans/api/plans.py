@@ -1,0 +1,76 @@
+"""Reading plans: in force, effective, active, at a past instant, all versions, and how two of them differ."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request, Response
+
+from headworks.common.auth import Viewer
+from headworks.common.clock import Clock
+from headworks.common.messages import Instant, Plan
+from headworks.common.problems import Problem
+from headworks.plans.api.changes import existing
+from headworks.plans.difference import FieldDifference, difference
+from headworks.plans.effective import EffectiveSpan
+from headworks.plans.etags import TAGGED, tagged
+from headworks.plans.paging import PAGED, Cursor, Limit, cursor_after, key_of, next_link
+from headworks.plans.parameters import End, PlanId, Resource, Start, Station, check_span
+from headworks.plans.store import PlanStore
+
+
+def add_plan_routes(app: FastAPI, store: PlanStore, clock: Clock) -> None:
+    """What is planned, and what was."""
+
+    @app.get("/plans/active", response_model=list[Plan], responses=TAGGED)
+    async def active(request: Request, station: Station, _caller: Viewer, resource: Resource | None = None) -> Response:
+        """The active plans that have not ended."""
+        return tagged(request, await store.active(station, clock.now(), resource))
+
+    @app.get("/plans/current", response_model=Plan, responses={**TAGGED, 404: {"description": "No plan is in force"}})
+    async def current(
+        request: Request, station: Station, resource: Resource, _caller: Viewer, at: Instant | None = None
+    ) -> Response:
+        """The plan in force now, or at an instant."""
+        instant: datetime = at or clock.now()
+        plan = await store.current(station, resource, instant)
+        if plan is None:
+            raise Problem(404, "No plan is in force", f"{station}/{resource} at {instant.isoformat()}")
+        return tagged(request, plan)
+
+    @app.get("/plans/effective", response_model=list[EffectiveSpan], responses=TAGGED)
+    async def effective(
+        request: Request, station: Station, start: Start, end: End, _caller: Viewer, resource: Resource | None = None
+    ) -> Response:
+        """Which plan leads when within a span, as known now, of one actuator or all; the plans that lose to it beside."""
+        check_span(start, end)
+        return tagged(request, await store.effective(station, resource, start, end))
+
+    @app.get("/plans/history", response_model=list[Plan], responses={**PAGED, **TAGGED})
+    async def history(
+        request: Request,
+        station: Station,
+        resource: Resource,
+        _caller: Viewer,
+        limit: Limit = 200,
+        cursor: Cursor = None,
+        before_plan_id: PlanId | None = None,
+    ) -> Response:
+        """All versions, newest first. The link goes on; `before_plan_id` does the same by hand."""
+        key = key_of(cursor, int)
+        plans = await store.history(station, resource, limit + 1, key[0] if key else before_plan_id)
+        more = cursor_after(plans[limit - 1].plan_id) if len(plans) > limit else None
+        return tagged(request, plans[:limit], next_link(request, more))
+
+    @app.get("/plans/difference", responses={404: {"description": "No such plan"}})
+    async def compare(
+        before: Annotated[PlanId, Query(description="the plan_id of the one version")],
+        after: Annotated[PlanId, Query(description="the plan_id of the other")],
+        _caller: Viewer,
+    ) -> list[FieldDifference]:
+        """How two versions differ, field by field."""
+        return difference(await existing(store, before), await existing(store, after))
+
+    @app.get("/plans/{plan_id}", response_model=Plan, responses={**TAGGED, 404: {"description": "No such plan"}})
+    async def plan_by_id(request: Request, plan_id: PlanId, _caller: Viewer) -> Response:
+        """One plan version. Its ETag changes with its status, and is what If-Match wants."""
+        return tagged(request, await existing(store, plan_id))

@@ -1,0 +1,139 @@
+"""The plans service's app over a real PostgreSQL, with a clock that the tests set."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from headworks.common.auth import Authenticator, Issuer, Role
+from headworks.common.clock import Clock
+from headworks.common.database import Database
+from headworks.common.migrate import migration_folders, upgrade
+from headworks.common.settings import ServiceSettings
+from headworks.common.sites import read_sites
+from headworks.plans.actuators import Actuator, actuators_of
+from headworks.plans.api import create_api
+from headworks.plans.desk import SubmissionDesk
+from headworks.plans.store import PlanStore
+
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+SECRET = "a-secret-of-these-tests-that-is-long-enough"
+
+
+@dataclass(frozen=True)
+class HandClock(Clock):
+    """A clock that stands until a test moves it."""
+
+    held: list[datetime] = field(default_factory=lambda: [NOW])
+
+    def now(self) -> datetime:
+        return self.held[0]
+
+    def forward(self, span: timedelta) -> None:
+        self.held[0] += span
+
+
+@dataclass
+class Api:
+    """Calls the app as somebody, and builds what is mostly sent."""
+
+    client: httpx.AsyncClient
+    clock: HandClock
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        name: str = "acme",
+        role: Role | None = Role.ENGINEER,
+        headers: dict[str, str] | None = None,
+        json: object = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        own = dict(headers or {})
+        if role is not None:
+            token = Issuer(SECRET, "headworks", "headworks").issue(name, role, timedelta(minutes=5))
+            own["Authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=own, json=json, content=content)
+
+    def pump(self, hour: float = 0, hours: float = 1, resource: str = "P1_1", **columns: float) -> dict[str, Any]:
+        """An interval of a pump's plan."""
+        start = self.clock.now() + timedelta(hours=hour)
+        return {
+            "resource": resource,
+            "resource_type": "PUMP",
+            "interval_start": start.isoformat(),
+            "interval_end": (start + timedelta(hours=hours)).isoformat(),
+            "targets": {"kind": "pump", "suggested_speed_hz": 49.0, **columns},
+        }
+
+    def unit(self, hour: float = 0, hours: float = 1, power_mw: float = 2.0, **parts: Any) -> dict[str, Any]:
+        """An interval of the unit's plan."""
+        start = self.clock.now() + timedelta(hours=hour)
+        return {
+            "resource": "OXPH",
+            "resource_type": "TURBINE",
+            "interval_start": start.isoformat(),
+            "interval_end": (start + timedelta(hours=hours)).isoformat(),
+            "targets": {"kind": "generic", "target_type": "POWER", "target_value": power_mw, **parts},
+        }
+
+    async def submit(
+        self, submission_id: str, *intervals: dict[str, Any], site: str = "blominmaki", name: str = "acme", **more: Any
+    ) -> httpx.Response:
+        """A whole horizon."""
+        body = {
+            "submission_id": submission_id,
+            "publisher": name,
+            "site": site,
+            "created_at": self.clock.now().isoformat(),
+            "intervals": intervals,
+            **more,
+        }
+        return await self("POST", "/submissions", name=name, json=body)
+
+    async def planned(self, submission_id: str, *intervals: dict[str, Any], **more: Any) -> list[int]:
+        """The plan ids of an accepted submission."""
+        answer = await self.submit(submission_id, *intervals, **more)
+        assert answer.status_code == 201, answer.text
+        found: list[int] = answer.json()["plan_ids"]
+        return found
+
+
+@pytest.fixture(scope="session")
+def known_actuators(sites_folder: Path) -> dict[tuple[str, str], Actuator]:
+    return actuators_of(read_sites(sites_folder))
+
+
+@pytest.fixture
+async def plans_database(database_url: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(upgrade, database_url, "plans", dict(migration_folders())["plans"])
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def plan_store(plans_database: Database, known_actuators: dict[tuple[str, str], Actuator]) -> PlanStore:
+    made = PlanStore(plans_database)
+    await made.register(known_actuators.values(), NOW)
+    return made
+
+
+@pytest.fixture
+async def api(
+    plan_store: PlanStore, known_actuators: dict[tuple[str, str], Actuator], tmp_path: Path
+) -> AsyncIterator[Api]:
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    clock = HandClock()
+    app = create_api(plan_store, SubmissionDesk(plan_store, known_actuators, clock), known_actuators, clock)
+    app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
+        yield Api(client, clock)
