@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from headworks.plans.actuators import Actuator, actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
+from headworks.plans.write_route import Writes
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
@@ -128,12 +129,13 @@ async def plan_store(plans_database: Database, known_actuators: dict[tuple[str, 
 
 @pytest.fixture
 async def api(
-    plan_store: PlanStore, known_actuators: dict[tuple[str, str], Actuator], tmp_path: Path
+    plan_store: PlanStore, plans_database: Database, known_actuators: dict[tuple[str, str], Actuator], tmp_path: Path
 ) -> AsyncIterator[Api]:
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     clock = HandClock()
-    app = create_api(plan_store, SubmissionDesk(plan_store, known_actuators, clock), known_actuators, clock)
+    desk, writes = SubmissionDesk(plan_store, known_actuators, clock), Writes.over(plans_database, clock)
+    app = create_api(plan_store, desk, known_actuators, clock, replace(writes, real_now=clock.now))
     app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
         yield Api(client, clock)

@@ -17,6 +17,7 @@ from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
+from headworks.plans.write_route import Writes
 
 
 async def main() -> None:
@@ -41,7 +42,7 @@ async def main() -> None:
         await run(
             "plans",
             settings,
-            create_api(store, desk, actuators, clock),
+            create_api(store, desk, actuators, clock, Writes.over(database, clock)),
             tasks={"submissions": consume, "outbox": lambda: store.outbox.relay(database, bus)},
             ready={"database": database.is_ready, "bus": bus_ready},
         )
@@ -50,8 +51,9 @@ async def main() -> None:
 
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
-    store = PlanStore(Database(ServiceSettings().database_url))
-    return create_api(store, SubmissionDesk(store, {}, Clock()), {}, Clock())
+    database, clock = Database(ServiceSettings().database_url), Clock()
+    store = PlanStore(database)
+    return create_api(store, SubmissionDesk(store, {}, clock), {}, clock, Writes.over(database, clock))
 
 
 if __name__ == "__main__":

@@ -7,21 +7,29 @@ from fastapi import FastAPI
 from headworks.common.clock import Clock
 from headworks.common.service import create_app
 from headworks.plans.actuators import Actuator
+from headworks.plans.api.audit import add_audit_routes
 from headworks.plans.api.changes import add_change_routes
 from headworks.plans.api.plans import add_plan_routes
 from headworks.plans.api.resources import add_resource_routes
 from headworks.plans.api.submissions import add_submission_routes
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
+from headworks.plans.write_route import Writes
 
 
 def create_api(
-    store: PlanStore, desk: SubmissionDesk, actuators: Mapping[tuple[str, str], Actuator], clock: Clock
+    store: PlanStore,
+    desk: SubmissionDesk,
+    actuators: Mapping[tuple[str, str], Actuator],
+    clock: Clock,
+    writes: Writes,
 ) -> FastAPI:
-    """The API over a store."""
+    """The API over a store. Whatever adds routes to it adds them through `writes`, by itself."""
     app = create_app("plans", "Versioned plans by Strategy B: history is immutable, a change is a new version.")
+    writes.install(app)
     add_resource_routes(app, actuators)
     add_submission_routes(app, desk, clock)
     add_plan_routes(app, store, clock)
     add_change_routes(app, store, actuators, clock)
+    add_audit_routes(app, writes.audit)
     return app
