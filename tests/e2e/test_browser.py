@@ -158,6 +158,12 @@ def test_an_operator_stops_the_plant_and_acknowledges_the_alarm(reader: Reader, 
     page.get_by_role("button", name="Clear e-stop").click()
     page.get_by_label("Reason").fill("exercise over")
     page.get_by_role("dialog").get_by_role("button", name="Clear e-stop").click()
+    expect(page.get_by_role("alert").filter(has_text="Emergency stop is active")).to_contain_text(
+        f"until a second engineer confirms: {DEMO_USER} asked to clear it"
+    )
+    over = {"reason": "seen"}
+    second = system.call("POST", "control_gateway", "/sites/abay/e-stop/clear", caller="second", json=over)
+    assert second.json()["e_stop"] is False
     expect(page.get_by_test_id("mode")).to_contain_text("Auto")
     system.wait(lambda: system.alarm("e_stop") == "normal", "the alarm is over")
     assert reader.complaints == []

@@ -129,7 +129,9 @@ def test_e_stop_stops_all_writes_until_an_engineer_clears_it(system: System) -> 
     assert len(system.writes()) == writes
     not_allowed = system.call("POST", "control_gateway", "/sites/abay/e-stop/clear", role=Role.OPERATOR, json=reason)
     assert not_allowed.status_code == 403
-    assert system.call("POST", "control_gateway", "/sites/abay/e-stop/clear", json=reason).json()["e_stop"] is False
+    for caller, stopped in (("tester", True), ("tester", True), ("a second tester", False)):
+        cleared = system.call("POST", "control_gateway", "/sites/abay/e-stop/clear", caller=caller, json=reason)
+        assert cleared.json()["e_stop"] is stopped
     system.wait(lambda: len(system.writes()) > writes, "writes go on")
     system.assert_no_jump(system.writes())
     system.settle("e_stop")

@@ -134,3 +134,10 @@ def test_late_news_does_not_undo_newer_news() -> None:
     late = CauseChange("plc_lost", "OXPH", NOW - timedelta(seconds=1), None)
     assert late.applied(newer) == newer
     assert CauseChange("plc_lost", "OXPH", NOW, None).applied(newer) == {}
+
+
+def test_an_e_stop_of_one_actuator_is_told_with_its_name() -> None:
+    alone = state().resources[0].model_copy(update={"e_stop_by": "ann: hot bearing"})
+    pressed = state().model_copy(update={"resources": (alone,)})
+    told = {change.event: change.text for change in of_state(pressed)}
+    assert told["e_stop"] == "pressed for OXPH by ann: hot bearing"

@@ -17,10 +17,12 @@ from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.settings import ServiceSettings
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.shipping import Shipper
+from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.switches import SwitchBoard
 
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
@@ -37,11 +39,11 @@ class Caller:
         self.client, self.folder = client, folder
 
     async def __call__(
-        self, method: str, path: str, role: Role | None = Role.OPERATOR, json: object = None
+        self, method: str, path: str, role: Role | None = Role.OPERATOR, json: object = None, *, name: str = "ann"
     ) -> httpx.Response:
         headers = {}
         if role is not None:
-            token = Issuer(SECRET, "headworks", "headworks").issue("ann", role, timedelta(minutes=1))
+            token = Issuer(SECRET, "headworks", "headworks").issue(name, role, timedelta(minutes=1))
             headers["Authorization"] = f"Bearer {token}"
         return await self.client.request(method, path, headers=headers, json=json)
 
@@ -53,6 +55,12 @@ class Caller:
         return SwitchBoard(self.folder, "abay")
 
 
+def noted(folder: Path) -> list[dict[str, object]]:
+    """What the audit holds of requests."""
+    links = Journal(folder).unshipped_links(1000)[0]
+    return [link.body for link in links if link.kind == "audit"]
+
+
 @pytest.fixture
 async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock) -> AsyncIterator[Caller]:
     secret = tmp_path / "secret"
@@ -61,11 +69,11 @@ async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock:
     async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as plans_client:
         plans = OptimizationPlanManager("abay", plans_client, bus, clock)
         plc = plc_at(plc_server.port)
-        journal = Journal(folder)
-        loop = ControlLoop(
-            "abay", (actuator,), {"oxph-plc": plc}, plans, SwitchBoard(folder, "abay"), journal, clock, tick_s=1
-        )
-        app = create_api({"abay": loop}, Shipper(journal, database), Auditor(journal, clock))
+        journal, board = Journal(folder), EStopBoard(folder)
+        switches = SwitchBoard(folder, "abay", board)
+        loop = ControlLoop("abay", (actuator,), {"oxph-plc": plc}, plans, switches, journal, clock, tick_s=1)
+        orders = StopOrders(board, {"abay": loop}, Auditor(journal, clock))
+        app = create_api({"abay": loop}, Shipper(journal, database), orders)
         app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
             caller = Caller(client, folder)
@@ -102,10 +110,76 @@ async def test_whoever_operates_may_stop_the_plant_with_all_else_down(call: Call
 )
 async def test_an_e_stop_is_cleared_by_hand_by_an_engineer(call: Caller, role: Role, status: int) -> None:
     await call("POST", STOP, json={"reason": "smoke"})
-    cleared = await call("POST", CLEAR, role, {"reason": "no smoke"})
+    asked = await call("POST", CLEAR, Role.ENGINEER, {"reason": "no smoke"}, name="bob")
+    assert (asked.status_code, asked.json()["e_stop"], asked.json()["e_stop_clear_requested_by"]) == (200, True, "bob")
+    assert call.switches().now.e_stop
+    cleared = await call("POST", CLEAR, role, {"reason": "seen"})
     assert cleared.status_code == status
     assert call.switches().now.e_stop is (status != 200)
-    assert ("e-stop cleared by ann: no smoke" in call.told()) is (status == 200)
+    assert ("e-stop cleared by ann: seen" in call.told()) is (status == 200)
+
+
+async def test_one_person_alone_clears_no_e_stop_however_the_name_is_written(call: Caller) -> None:
+    await call("POST", STOP, json={"reason": "smoke"})
+    for name in ("ann", "Ann ", "ANN"):
+        answer = await call("POST", CLEAR, Role.ENGINEER, {"reason": "no smoke"}, name=name)
+        assert (answer.status_code, answer.json()["e_stop"]) == (200, True)
+    assert call.switches().now.e_stop
+
+
+async def test_an_e_stop_that_is_pressed_again_must_be_asked_for_again(call: Caller) -> None:
+    await call("POST", STOP, json={"reason": "smoke"})
+    await call("POST", CLEAR, Role.ENGINEER, {"reason": "no smoke"}, name="bob")
+    await call("POST", STOP, json={"reason": "fire"})
+    answer = await call("POST", CLEAR, Role.ENGINEER, {"reason": "seen"}, name="carl")
+    assert (answer.json()["e_stop"], answer.json()["e_stop_clear_requested_by"]) == (True, "carl")
+    answer = await call("POST", CLEAR, Role.ENGINEER, {"reason": "all out"}, name="bob")
+    assert answer.json()["e_stop"] is False
+
+
+@pytest.mark.parametrize(
+    ("scope", "site_stands", "unit_stands"),
+    [({}, True, True), ({"site": "abay"}, True, True), ({"site": "abay", "resource": "OXPH"}, False, True)],
+)
+async def test_an_e_stop_is_of_the_system_a_site_or_an_actuator(
+    call: Caller, scope: dict[str, str], site_stands: bool, unit_stands: bool
+) -> None:
+    pressed = await call("POST", "/e-stop", json={**scope, "reason": "smoke"})
+    name = "/".join(scope.values()) or "system"
+    assert (pressed.status_code, pressed.json()["message"]) == (200, f"stopped: {name}")
+    state = (await call("GET", "/sites/abay/state", Role.VIEWER)).json()
+    assert state["e_stop"] is site_stands
+    assert (state["resources"][0]["e_stop_by"] == "ann: smoke") is unit_stands
+    for other in ({}, {"site": "abay"}, {"site": "abay", "resource": "OXPH"}):
+        if other != scope:
+            for person in ("bob", "carl"):
+                order = {**other, "reason": "another level"}
+                assert (await call("POST", "/e-stop/clear", Role.ENGINEER, order, name=person)).status_code == 200
+    assert len((await call("GET", "/e-stop", Role.VIEWER)).json()["active"]) == 1, "each level is cleared by itself"
+    asked = await call("POST", "/e-stop/clear", Role.ENGINEER, {**scope, "reason": "over"}, name="bob")
+    assert asked.json()["message"] == (f"a second person, an engineer, must confirm within 10 min: {name} asked by bob")
+    confirmed = await call("POST", "/e-stop/clear", Role.ENGINEER, {**scope, "reason": "seen"}, name="carl")
+    assert (confirmed.json()["active"], confirmed.json()["message"]) == ([], "nothing is stopped")
+    kinds = [event["event_type"] for event in noted(call.folder) if str(event["event_type"]).startswith("e_stop")]
+    assert kinds == ["e_stop_pressed", "e_stop_clear_requested", "e_stop_cleared"]
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "field"),
+    [
+        ({"resource": "OXPH", "reason": "x"}, 422, "body"),
+        ({"site": "nowhere", "reason": "x"}, 404, "site"),
+        ({"site": "abay", "resource": "P1_1", "reason": "x"}, 404, "resource"),
+        ({"site": "abay"}, 422, "body.reason"),
+    ],
+)
+async def test_an_e_stop_of_nothing_that_is_there_is_named(
+    call: Caller, order: dict[str, str], status: int, field: str
+) -> None:
+    for path in ("/e-stop", "/e-stop/clear"):
+        answer = await call("POST", path, Role.ENGINEER, order)
+        assert answer.status_code == status
+        assert answer.json()["errors"][0]["field"] == field
 
 
 async def test_a_mode_is_set_by_hand_and_leaves_the_e_stop_alone(call: Caller) -> None:
@@ -146,16 +220,10 @@ async def test_a_full_disk_stops_no_e_stop_but_every_order_that_lets_writes_go_o
         assert answer.status_code == 503
         assert answer.json()["title"] == "The order cannot be recorded"
     journal.with_name("away").rename(journal)
-    (call.folder / "switches-abay.part").mkdir()
+    (call.folder / "e-stops.part").mkdir()
     assert (await call("POST", CLEAR, Role.ENGINEER, {"reason": "x"})).status_code == 503
     state = (await call("GET", "/sites/abay/state")).json()
     assert (state["e_stop"], state["mode"]) == (True, "auto")
-
-
-def noted(folder: Path) -> list[dict[str, object]]:
-    """What the audit holds of requests."""
-    links = Journal(folder).unshipped_links(1000)[0]
-    return [link.body for link in links if link.kind == "audit"]
 
 
 async def test_refused_access_and_bad_requests_are_noted(call: Caller) -> None:

@@ -213,7 +213,8 @@ async def test_an_e_stop_holds_everything_and_after_it_there_is_no_jump(
     gateway.close()
     gateway.begin()
     assert (await gateway.tick(after_s=3600)).reason == "e-stop is active"
-    gateway.loop.switches.clear_e_stop("bob", NOW)
+    gateway.loop.switches.clear_e_stop("bob")
+    gateway.loop.switches.clear_e_stop("carl")
     state = await gateway.tick()
     assert (state.reason, plc_server.writes) == ("the rate allows no step yet", [])
     await gateway.tick(after_s=14.3)
@@ -331,10 +332,10 @@ async def test_a_new_plan_is_followed_at_once_not_at_the_next_tick(gateway: Gate
 
 async def test_an_e_stop_that_was_not_stored_is_stored_as_soon_as_the_disk_takes_it(gateway: Gateway) -> None:
     gateway.loop.tick_s = 0.01
-    (gateway.folder / "switches-abay.part").mkdir()
+    (gateway.folder / "e-stops.part").mkdir()
     gateway.loop.switches.press_e_stop("ann", NOW)
     async with running(gateway):
-        (gateway.folder / "switches-abay.part").rmdir()
+        (gateway.folder / "e-stops.part").rmdir()
         await eventually(lambda: SwitchBoard(gateway.folder, "abay").now.e_stop)
 
 

@@ -31,6 +31,11 @@ SECRET = "a-secret-of-these-tests-that-is-long-enough"
 SOURCE = Path(__file__).parents[1] / "src" / "headworks" / "control_gateway"
 
 
+def token_of(name: str) -> str:
+    """An engineer's."""
+    return Issuer(SECRET, "headworks", "headworks").issue(name, Role.ENGINEER, timedelta(minutes=5))
+
+
 class Process:
     """A gateway's process; its state folder outlives it."""
 
@@ -81,7 +86,7 @@ class Process:
 
     @asynccontextmanager
     async def ready(self) -> AsyncIterator[httpx.AsyncClient]:
-        token = Issuer(SECRET, "headworks", "headworks").issue("ann", Role.ENGINEER, timedelta(minutes=5))
+        token = token_of("ann")
         with self.running() as process:
             base, headers = f"http://127.0.0.1:{self.http_port}", {"Authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(base_url=base, headers=headers) as client:
@@ -126,7 +131,10 @@ async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_wo
     async with gateway.ready() as client:
         await eventually(lambda: _reason(client, "e-stop is active"), timeout_s=30)
         assert plc_server.writes == writes
-        cleared = await client.post("/sites/abay/e-stop/clear", json={"reason": "no smoke"})
+        asked = await client.post("/sites/abay/e-stop/clear", json={"reason": "no smoke"})
+        assert asked.json()["e_stop"] is True
+        second = {"Authorization": f"Bearer {token_of('bob')}"}
+        cleared = await client.post("/sites/abay/e-stop/clear", json={"reason": "seen"}, headers=second)
         assert cleared.json()["e_stop"] is False
         await eventually(lambda: plc_server.read_back == 210, timeout_s=60)
         assert plc_server.writes[len(writes)] < 175, "no jump"
@@ -138,7 +146,8 @@ async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_wo
     kept = Journal(gateway.own).unshipped(1000)[0]
     assert [e.reason for e in kept if "e-stop" in e.reason] == [
         "e-stop pressed by ann: smoke",
-        "e-stop cleared by ann: no smoke",
+        "e-stop clear requested by ann: no smoke",
+        "e-stop cleared by bob: seen",
     ]
 
 

@@ -395,7 +395,8 @@ async def test_an_e_stop_stops_every_pump_at_once_and_nothing_starts_it(gateway:
     gateway.begin()
     await gateway.tick(after_s=600, times=5)
     assert gateway.running() == set()
-    gateway.loop.switches.clear_e_stop("bob", NOW)
+    gateway.loop.switches.clear_e_stop("bob")
+    gateway.loop.switches.clear_e_stop("carl")
     await gateway.tick()
     assert gateway.running() == {"P1_2"}, "high-high"
 

@@ -418,6 +418,7 @@ class ResourceState(Message):
     run_commanded: bool | None = None
     run_since: Instant | None = Field(default=None, description="since when it runs or stands, so far as was seen")
     power_kw: float | None = None
+    e_stop_by: str | None = Field(default=None, description="who stopped it, this one actuator or more with it")
 
 
 class Interlock(StrEnum):
@@ -438,6 +439,9 @@ class ControlState(Message):
     resources: tuple[ResourceState, ...]
     level_m: float | None = None
     interlock: Interlock | None = None
+    e_stop_scope: str | None = Field(default=None, description="what the e-stop covers: system, or the site")
+    e_stop_clear_requested_by: str | None = Field(default=None, description="who asked to clear; another must confirm")
+    e_stop_clear_requested_at: Instant | None = None
 
 
 # ---------------------------------------------------------------- alerts

@@ -134,7 +134,7 @@ async def _until_it_ends(name: str, task: Task) -> None:
     raise RuntimeError(f"task {name} ended by itself; the service ends with it")
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn without its own signal handlers: this runner has them."""
 
     @contextlib.contextmanager
@@ -143,7 +143,7 @@ class _Server(uvicorn.Server):
 
 
 def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
-    return _Server(
+    return Server(
         uvicorn.Config(
             app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
         )

@@ -81,7 +81,7 @@ def of_setpoint(setpoint: Setpoint) -> Iterator[CauseChange]:
 
 def of_state(state: ControlState) -> Iterator[CauseChange]:
     """The gateway's own view: e-stop, the interlock above the plan, and which links and refusals are over."""
-    pressed = f"pressed by {state.e_stop_by or 'someone not known'}" if state.e_stop else None
+    pressed = f"pressed by {state.e_stop_by or 'someone not known'}" if state.e_stop else _stopped_alone(state)
     yield CauseChange("e_stop", "gateway", state.at, pressed)
     tripped = None if state.interlock is None else f"{INTERLOCKS[state.interlock]} at {_level(state)}"
     yield CauseChange("interlock", "gateway", state.at, tripped)
@@ -91,6 +91,12 @@ def of_state(state: ControlState) -> Iterator[CauseChange]:
         if not resource.refused:
             for quantity in Quantity:
                 yield CauseChange("setpoint_refused", _about(resource.resource, quantity), state.at, None)
+
+
+def _stopped_alone(state: ControlState) -> str | None:
+    """Which actuators somebody stopped by themselves, if any."""
+    stopped = [f"{r.resource} by {r.e_stop_by}" for r in state.resources if r.e_stop_by is not None]
+    return f"pressed for {', '.join(stopped)}" if stopped else None
 
 
 def _about(resource: str, quantity: Quantity) -> str:

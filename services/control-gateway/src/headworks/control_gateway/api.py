@@ -4,25 +4,25 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-import structlog
-from fastapi import FastAPI, Query
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from fastapi import FastAPI, Query, Request
+from pydantic import BaseModel, ConfigDict
 
 from headworks.common.auth import Caller, Engineer, Operator, Role, Viewer
 from headworks.common.database import DATABASE_AWAY
 from headworks.common.messages import ControlMode, ControlState, Setpoint
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
-from headworks.control_gateway.audit import Auditor, RefusedRequests
+from headworks.control_gateway.audit import RefusedRequests, where_of
+from headworks.control_gateway.e_stop import Scope
+from headworks.control_gateway.e_stop_api import add_e_stop_routes, clear_by_hand
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.shipping import Shipper
+from headworks.control_gateway.stop_orders import StopOrders
+from headworks.control_gateway.text import Text
 
-log = structlog.get_logger(__name__)
 UNRECORDED: dict[int | str, dict[str, Any]] = {
     503: {"description": "The order cannot be recorded; nothing was changed"}
 }
-
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,300}$")]
 
 
 class ModeOrder(BaseModel):
@@ -40,11 +40,12 @@ class Reason(BaseModel):
     reason: Text
 
 
-def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, auditor: Auditor) -> FastAPI:
+def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopOrders) -> FastAPI:
     """The API over the control loops, by site."""
+    auditor, clock = orders.auditor, orders.auditor.clock
     app = create_app("control gateway", "The last metre: safety decision, write, read-back, journal.")
     app.middleware("http")(RefusedRequests(auditor))
-    clock = auditor.clock
+    add_e_stop_routes(app, orders)
 
     def loop_of(site: str) -> ControlLoop:
         if site not in loops:
@@ -58,29 +59,26 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, auditor: Audi
         return loop_of(site).state()
 
     @app.post("/sites/{site}/mode", responses=UNRECORDED)
-    async def set_mode(site: str, order: ModeOrder, caller: Operator) -> ControlState:
+    async def set_mode(site: str, order: ModeOrder, request: Request, caller: Operator) -> ControlState:
         """Put the plan, a person, or nobody in the lead. By hand only."""
         loop, by = loop_of(site), by_hand(caller, order.reason)
         with _recorded(loop, f"mode {order.mode.value} by {by}"):
             loop.switches.set_mode(order.mode, by, clock.now())
+        auditor.order(f"mode_{order.mode.value}", caller.name, site, order.reason, where_of(request))
         return loop.state()
 
     @app.post("/sites/{site}/e-stop")
-    async def press_e_stop(site: str, order: Reason, caller: Operator) -> ControlState:
+    async def press_e_stop(site: str, order: Reason, request: Request, caller: Operator) -> ControlState:
         """Stop all pumps and all other writes of the site at once, whether or not it can be recorded."""
-        loop, by = loop_of(site), f"{caller.name}: {order.reason}"
-        loop.switches.press_e_stop(by, clock.now())
-        loop.wake()
-        loop.record_order(f"e-stop pressed by {by}")
-        log.warning("e-stop pressed", site=site, by=by)
+        loop = loop_of(site)
+        orders.press(Scope(site=site), caller.name, order.reason, where_of(request))
         return loop.state()
 
     @app.post("/sites/{site}/e-stop/clear", responses=UNRECORDED)
-    async def clear_e_stop(site: str, order: Reason, caller: Engineer) -> ControlState:
-        """Allow writes again. By hand only, from an engineer."""
-        loop, by = loop_of(site), by_hand(caller, order.reason)
-        with _recorded(loop, f"e-stop cleared by {by}"):
-            loop.switches.clear_e_stop(by, clock.now())
+    async def clear_e_stop(site: str, order: Reason, request: Request, caller: Engineer) -> ControlState:
+        """Ask to allow writes again, or confirm what another engineer asked: it takes two people. By hand only."""
+        loop = loop_of(site)
+        clear_by_hand(orders, Scope(site=site), caller, order.reason, request)
         return loop.state()
 
     @app.get("/sites/{site}/journal", responses={503: {"description": "The database is away"}})

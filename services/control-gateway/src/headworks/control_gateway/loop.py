@@ -160,15 +160,18 @@ class ControlLoop:
         known = replace(known, link_up=False, decision=None, run_decision=None)
         return replace(known, ramped_until=now, ramping=False, level_memory=None)
 
-    def record_order(self, order: str) -> bool:
-        """Journal a person's order for every actuator; False when the journal cannot be written."""
+    def record_order(self, order: str, resource: str | None = None) -> bool:
+        """Journal a person's order for one actuator, or for all; False when the journal cannot be written."""
         now = self.clock.now()
-        known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in self.actuators]
+        ordered = [actuator for actuator in self.actuators if resource in {None, actuator.resource}]
+        known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in ordered]
         return all(self._recorder.setpoint(a, of.plan, Outcome.HELD, now, reason=order) for a, of in known)
 
     def state(self) -> ControlState:
         """What is known now, for people and the bus."""
         now, switches, station = self.clock.now(), self.switches.now, self.station
+        press = self.switches.stopped()
+        waiting = self.switches.e_stops.waiting(press.scope) if press else None
         known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in self.actuators]
         return ControlState(
             site=self.site,
@@ -176,10 +179,18 @@ class ControlLoop:
             mode=switches.mode,
             e_stop=switches.e_stop,
             e_stop_by=switches.e_stop_by if switches.e_stop else None,
-            resources=tuple(resource_state(a, of, self.plans.confirmed_at, now) for a, of in known),
+            resources=tuple(resource_state(a, of, self.plans.confirmed_at, now, self._stopped(a)) for a, of in known),
             level_m=station.level_m(now) if station else None,
             interlock=interlock_of(station.tripped) if station else None,
+            e_stop_scope=str(press.scope) if press else None,
+            e_stop_clear_requested_by=waiting.by if waiting else None,
+            e_stop_clear_requested_at=waiting.at if waiting else None,
         )
+
+    def _stopped(self, actuator: Actuator) -> str | None:
+        """Who stopped an actuator, if anybody did."""
+        press = self.switches.stopped(actuator.resource)
+        return press.told if press else None
 
 
 def _news(known: Known) -> tuple[object, ...]:

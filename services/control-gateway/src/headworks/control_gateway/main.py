@@ -20,9 +20,11 @@ from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator, actuators_of
+from headworks.control_gateway.local_api import create_local_api, serve_local_api
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.pump_limits import pump_limits_of
@@ -32,6 +34,7 @@ from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.shipping import Shipper, publish_state
 from headworks.control_gateway.site_points import plc_points
 from headworks.control_gateway.station import Station
+from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.waterway.site import Site
 
@@ -52,6 +55,7 @@ async def _control(settings: GatewaySettings) -> None:
     journal = Journal(settings.folder, gateway=settings.gateway_name)
     database, auditor = Database(settings.database_url), Auditor(journal, clock)
     shipper = Shipper(journal, database)
+    board = EStopBoard(settings.folder)
     _note_start(auditor, settings)
     async with (
         Bus.connect_in_background(settings.nats_url, "control_gateway", settings.nats_seed_file) as bus,
@@ -66,7 +70,7 @@ async def _control(settings: GatewaySettings) -> None:
             plans = OptimizationPlanManager(
                 site.site, client, bus, clock, cache_file=settings.folder / f"plans-{site.site}.json"
             )
-            loop = _loop(site, settings, plans, journal, clock)
+            loop = _loop(site, settings, plans, journal, clock, board)
             loops[site.site] = loop
             tasks |= _tasks(loop, plans, bus)
 
@@ -75,8 +79,12 @@ async def _control(settings: GatewaySettings) -> None:
 
         # Bus and database are not asked: control and e-stop must be reachable without them.
         ready = {"control": controlling}
+        orders = StopOrders(board, loops, auditor)
+        if settings.local_api is not None:
+            local, address = create_local_api(orders, settings), settings.local_api
+            tasks["local-api"] = outlasting_faults("local-api", lambda: serve_local_api(local, address))
         try:
-            await run("control_gateway", settings, create_api(loops, shipper, auditor), tasks, ready)
+            await run("control_gateway", settings, create_api(loops, shipper, orders), tasks, ready)
         finally:
             auditor.note(Category.CONTROL_SYSTEM, "stopped", settings.gateway_name)
     await database.close()
@@ -115,7 +123,12 @@ def outlasting_faults(name: str, task: Task) -> Task:
 
 
 def _loop(
-    site: Site, settings: GatewaySettings, plans: OptimizationPlanManager, journal: Journal, clock: Clock
+    site: Site,
+    settings: GatewaySettings,
+    plans: OptimizationPlanManager,
+    journal: Journal,
+    clock: Clock,
+    board: EStopBoard,
 ) -> ControlLoop:
     section = control_section(site)
     points = plc_points(site.site, section)
@@ -126,7 +139,7 @@ def _loop(
         actuators=actuators,
         plcs=plcs,
         plans=plans,
-        switches=SwitchBoard(settings.folder, site.site),
+        switches=SwitchBoard(settings.folder, site.site, board),
         journal=journal,
         clock=clock,
         tick_s=section.tick_every,
@@ -149,7 +162,7 @@ def documented_api() -> FastAPI:
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
         shipper = Shipper(journal, Database(GatewaySettings().database_url))
-        return create_api({}, shipper, Auditor(journal, Clock()))
+        return create_api({}, shipper, StopOrders(EStopBoard(Path(folder)), {}, Auditor(journal, Clock())))
 
 
 if __name__ == "__main__":

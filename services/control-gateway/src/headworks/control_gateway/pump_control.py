@@ -62,7 +62,7 @@ class PumpControl:
         present = Present(speed_hz, known.power_kw, self.station.level_m(now))
         runs = known.run is not None and known.run.running
         # Where its speed is not followed, the level calculator begins anew at the present speed.
-        memory = known.level_memory if runs and self.switches.is_followed else None
+        memory = known.level_memory if runs and self.switches.is_followed(actuator.resource) else None
         control, target_m = limits.level_control, limits.fail_safe_level_m
         if known.plan is None and actuator.fail_safe == "level" and runs and control and target_m is not None:
             return fail_safe_speed(actuator, present, control, target_m, memory, now)
@@ -72,7 +72,7 @@ class PumpControl:
         switches = self.switches.now
         situation = RunSituation(
             mode=switches.mode.value,
-            e_stop=switches.e_stop,
+            e_stop=self.switches.stopped(actuator.resource) is not None,
             recordable=self.recorder.journal.writable,
             plan=plan if known.plan is not None else None,  # a fail-safe speed is no plan to start or stop by
             feedback=known.run,

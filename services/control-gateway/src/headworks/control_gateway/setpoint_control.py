@@ -43,7 +43,7 @@ class SetpointControl:
         known = with_reading(actuator.limits, known, standing=standing)
         situation = Situation(
             mode=switches.mode.value,
-            e_stop=switches.e_stop,
+            e_stop=self.switches.stopped(actuator.resource) is not None,
             recordable=recordable,
             plan=due,
             feedback=known.feedback,

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from headworks.common.settings import ServiceSettings
 
@@ -23,6 +23,13 @@ class GatewaySettings(ServiceSettings):
         default_factory=_host_name,
         description="tells gateways of one site apart; it stays the same over restarts",
     )
+    local_api: str | None = Field(
+        default=None,
+        description="a unix socket's path, or 127.0.0.1:port: e-stop without bus, database and identity provider",
+    )
+    local_secrets_file: Path | None = Field(
+        default=None, description="hashed secrets of the people who may use the local API, with their roles"
+    )
     plc_addresses: dict[str, str] = Field(default_factory=dict)
 
     def plc_address(self, name: str) -> tuple[str, int]:
@@ -34,6 +41,19 @@ class GatewaySettings(ServiceSettings):
         if not host or not port.isdigit():
             raise ValueError(f"HEADWORKS_PLC_ADDRESSES: {name}={text!r} must be host:port")
         return host, int(port)
+
+    @model_validator(mode="after")
+    def _local_api_is_closed(self) -> "GatewaySettings":
+        host, _, port = (self.local_api or "").rpartition(":")
+        if self.local_api is None or self.local_api.startswith("/"):
+            wrong = None
+        else:
+            wrong = None if host in {"127.0.0.1", "[::1]"} and port.isdigit() else "an absolute path or 127.0.0.1:port"
+        if wrong is not None:
+            raise ValueError(f"HEADWORKS_LOCAL_API={self.local_api!r} must be {wrong}: nobody else may reach it")
+        if self.local_api is not None and self.local_secrets_file is None:
+            raise ValueError("HEADWORKS_LOCAL_SECRETS_FILE is missing: the local API lets nobody in without it")
+        return self
 
     @property
     def folder(self) -> Path:

@@ -13,7 +13,11 @@ from headworks.control_gateway.safety import Decision, FailSafe, Hold, Refused, 
 
 
 def resource_state(
-    actuator: Actuator, known: Known, plans_confirmed_at: datetime | None, now: datetime
+    actuator: Actuator,
+    known: Known,
+    plans_confirmed_at: datetime | None,
+    now: datetime,
+    e_stop_by: str | None = None,
 ) -> ResourceState:
     """One actuator's state. What was read is told only while the link is up."""
     plan, feedback, decision, run = known.plan, known.feedback, known.decision, known.run
@@ -36,6 +40,7 @@ def resource_state(
         run_commanded=run.commanded if run else None,
         run_since=run.since if run else None,
         power_kw=known.power_kw if run else None,
+        e_stop_by=e_stop_by,
     )
 
 

@@ -252,7 +252,7 @@ def _add_orders(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/sites/{site}/e-stop/clear", responses={**AWAY})
     async def clear_e_stop(site: KnownSite, body: Reason, caller: Operator) -> shapes.Control:
-        """Allow writes again; the gateway takes it from an engineer only."""
+        """Ask to allow writes again, or confirm it: the gateway takes it from two engineers only."""
         return await control(site, caller, "e-stop/clear", body)
 
     @app.post("/sites/{site}/runs", status_code=202, responses={**AWAY})

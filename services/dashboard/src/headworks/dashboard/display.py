@@ -141,6 +141,8 @@ def control_of(state: ControlState) -> shapes.Control:
         e_stop_by=state.e_stop_by,
         resources=resources,
         interlock=state.interlock,
+        e_stop_scope=state.e_stop_scope,
+        e_stop_clear_requested_by=state.e_stop_clear_requested_by,
     )
 
 

@@ -145,6 +145,7 @@ class Resource(Shape):
     run_commanded: bool | None = None
     run_since: Instant | None = None
     power_kw: float | None = None
+    e_stop_by: str | None = None
 
 
 class Control(Shape):
@@ -156,6 +157,8 @@ class Control(Shape):
     e_stop_by: str | None
     resources: list[Resource]
     interlock: Interlock | None = None
+    e_stop_scope: str | None = None
+    e_stop_clear_requested_by: str | None = None
 
 
 class SetpointEntry(Shape):

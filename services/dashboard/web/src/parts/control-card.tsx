@@ -26,6 +26,7 @@ interface Props {
 export function ControlCard({ view, plantMs, session, onDone }: Props) {
   const [order, setOrder] = useState<Order | null>(null);
   const control = view.control;
+  const askedBy = control?.e_stop_clear_requested_by ?? null;
   const mayOperate = session.scopes.includes("operate");
   return (
     <section className="card control" aria-labelledby="control-title">
@@ -58,7 +59,7 @@ export function ControlCard({ view, plantMs, session, onDone }: Props) {
             disabled={!session.scopes.includes("engineer")}
             onClick={() => setOrder({ kind: "clear" })}
           >
-            Clear e-stop
+            {askedBy === null ? "Clear e-stop" : "Confirm clearing"}
           </button>
         ) : (
           <button type="button" className="danger" disabled={!mayOperate} onClick={() => setOrder({ kind: "e-stop" })}>
@@ -71,6 +72,7 @@ export function ControlCard({ view, plantMs, session, onDone }: Props) {
         <OrderFor
           order={order}
           site={view.site}
+          askedBy={askedBy}
           onClose={(given) => {
             setOrder(null);
             if (given) onDone();
@@ -81,7 +83,14 @@ export function ControlCard({ view, plantMs, session, onDone }: Props) {
   );
 }
 
-function OrderFor({ order, site, onClose }: { order: Order; site: string; onClose: (given: boolean) => void }) {
+interface OrderProps {
+  order: Order;
+  site: string;
+  askedBy: string | null;
+  onClose: (given: boolean) => void;
+}
+
+function OrderFor({ order, site, askedBy, onClose }: OrderProps) {
   switch (order.kind) {
     case "mode":
       return (
@@ -97,7 +106,7 @@ function OrderFor({ order, site, onClose }: { order: Order; site: string; onClos
       return (
         <OrderDialog
           title="Emergency stop?"
-          text="The gateway stops all writes to the site at once; the plant holds what it has. Only an engineer can clear it."
+          text="The gateway stops all writes to the site at once; the plant holds what it has. Only two engineers together can clear it."
           confirm="Stop now"
           danger
           give={(reason) => api.eStop(site, reason)}
@@ -108,8 +117,12 @@ function OrderFor({ order, site, onClose }: { order: Order; site: string; onClos
       return (
         <OrderDialog
           title="Clear the emergency stop?"
-          text="The gateway goes on with the plan in force, at its own rate."
-          confirm="Clear e-stop"
+          text={
+            askedBy === null
+              ? "This asks for it. Nothing is written until a second engineer confirms within 10 minutes."
+              : `${askedBy} asked for it. Confirmed by somebody else, the gateway goes on with the plan in force, at its own rate.`
+          }
+          confirm={askedBy === null ? "Clear e-stop" : "Confirm clearing"}
           danger
           give={(reason) => api.clearEStop(site, reason)}
           onClose={onClose}

@@ -30,7 +30,9 @@ export function notices(view: View | null, link: Link, fault: string | null): No
   const control = view?.control ?? null;
   if (control?.e_stop) {
     const by = control.e_stop_by === null ? "" : `Pressed by ${control.e_stop_by}. `;
-    const text = `${by}No setpoint is written until an engineer clears it.`;
+    const asked = control.e_stop_clear_requested_by ?? null;
+    const next = asked === null ? "until two engineers clear it." : `until a second engineer confirms: ${asked} asked to clear it.`;
+    const text = `${by}No setpoint is written ${next}`;
     found.push({ kind: "critical", key: "e-stop", title: "Emergency stop is active", text });
   }
   const interlock = control?.interlock ?? null;
