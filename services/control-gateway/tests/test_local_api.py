@@ -6,6 +6,7 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -160,6 +161,6 @@ async def test_a_token_of_the_identity_provider_opens_nothing_here(desk: Desk) -
         ({"local_api": "/run/s"}, "HEADWORKS_LOCAL_SECRETS_FILE is missing"),
     ],
 )
-def test_a_local_api_that_others_could_reach_is_refused(settings: dict[str, str], message: str) -> None:
+def test_a_local_api_that_others_could_reach_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GatewaySettings(**settings)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -46,6 +47,7 @@ class Process:
         folder.mkdir()
         (folder / "secret").write_text(SECRET)
         self.environment = {
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "HEADWORKS_SITES": str(sites),
             "HEADWORKS_STATE_DIR": str(folder),
             "HEADWORKS_JWT_SECRET_FILE": str(folder / "secret"),

@@ -121,9 +121,9 @@ class EStops(_Order):
         presses = {press.press_id: press for press in (*self.presses, *other.presses)}
         ended = tuple(sorted({*self.ended, *other.ended}))
         alive = set(presses) - set(ended)
-        in_time = sorted((*self.requests, *other.requests), key=lambda r: (r.at, r.by, str(r.scope), r.presses))
+        in_time = sorted({*self.requests, *other.requests}, key=lambda r: (r.at, r.by, str(r.scope), r.presses))
         newest = {(r.scope, r.by): r for r in in_time if alive & set(r.presses)}
-        kept = tuple(r for r in in_time if newest.get((r.scope, r.by)) is r)
+        kept = tuple(r for r in in_time if r in newest.values())
         in_order = tuple(sorted(presses.values(), key=lambda p: (p.at, p.press_id)))
         return EStops(presses=in_order, ended=ended, requests=kept).pruned()
 
