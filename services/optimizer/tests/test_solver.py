@@ -53,6 +53,34 @@ def test_one_process_solves_with_any_number_of_threads(threads: int) -> None:
         assert isinstance(solver.solve_with_highs(tiny(), solver.SolverOptions(threads=each)), solver.Solved)
 
 
+def test_only_answers_below_a_value_count() -> None:
+    below = solver.solve_with_highs(tiny(), solver.SolverOptions(below=7.5))
+    assert isinstance(below, solver.Solved)
+    assert below.objective == 7.0
+    assert isinstance(solver.solve_with_highs(tiny(), solver.SolverOptions(below=6.5)), solver.Infeasible)
+
+
+def either_or() -> pulp.LpProblem:
+    """4 or more of a (2 each) or of b (3 each); c costs 5 and replaces both."""
+    problem = pulp.LpProblem("either_or", pulp.LpMinimize)
+    a, b, c = (problem.add_variable(name, 0, most, pulp.LpInteger) for name, most in (("a", 9), ("b", 9), ("c", 0)))
+    problem += 2 * a + 3 * b + 5 * c
+    problem += a + b + 4 * c >= 3.5
+    return problem
+
+
+def test_a_part_has_the_relaxation_without_the_others() -> None:
+    bounds = solver.part_bounds(either_or(), [{"a"}, {"b"}, {"c"}], 10.0)
+    assert bounds == pytest.approx([7.0, 10.5, float("inf")])
+    alone = solver.solve_with_highs(either_or(), OPTIONS, without={"a", "c"})
+    assert isinstance(alone, solver.Solved)
+    assert alone.values == {"a": 0.0, "b": 4.0, "c": 0.0}
+
+
+def test_a_part_that_had_no_time_has_no_bound() -> None:
+    assert solver.part_bounds(either_or(), [{"a"}, {"b"}], 0.0) == [float("-inf")] * 2
+
+
 @pytest.mark.parametrize("solve", [solver.solve_with_highs, solver.solve_with_cbc])
 def test_an_answer_names_its_values(solve: solver.SolveFunction) -> None:
     result = solve(tiny(), OPTIONS)

@@ -7,7 +7,7 @@ import contextlib
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pulp
 @dataclass(frozen=True, slots=True)
 class SolverOptions:
     """Time limit [s], relative gap at which to stop, threads; `cuts` about how many cuts HiGHS keeps (None: as it likes);
-    `search` whether HiGHS searches with sub-MIPs also where hints are given.
+    `search` whether HiGHS searches with sub-MIPs also where hints are given; `below`: only answers of a smaller objective count.
     """
 
     time_limit_s: float = 20.0
@@ -28,6 +28,7 @@ class SolverOptions:
     threads: int = 1
     cuts: int | None = None
     search: bool = False
+    below: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,11 @@ def solve_with_highs(
     options: SolverOptions,
     progress: Progress | None = None,
     hints: Mapping[str, float] | None = None,
+    without: Collection[str] = (),
 ) -> Result:
-    """Solve a PuLP problem with HiGHS in process. `hints` name integer variables' values to start from."""
+    """Solve a PuLP problem with HiGHS in process. `hints` name integer variables' values to start from; the variables named in
+    `without` are held at zero.
+    """
     variables = problem.variables()
     # HiGHS keeps its threads for the whole process, and refuses a model that asks for another number of them.
     highspy.Highs.resetGlobalScheduler(True)
@@ -90,8 +94,12 @@ def solve_with_highs(
     highs.setOptionValue("random_seed", 0)
     if options.cuts is not None:
         highs.setOptionValue("mip_pool_soft_limit", options.cuts)
+    if math.isfinite(options.below):
+        highs.setOptionValue("objective_bound", options.below)
     if highs.passModel(_highs_model(problem, variables)) == highspy.HighsStatus.kError:
         return Failed("HiGHS refused the model", "HiGHS")
+    for column in [i for i, v in enumerate(variables) if v.name in without]:
+        highs.changeColBounds(column, 0.0, 0.0)
     if any(v.cat == pulp.LpInteger for v in variables):
         _prepare_integers(highs, variables, hints or {}, search=options.search)
     else:
@@ -102,6 +110,41 @@ def solve_with_highs(
         _watch(highs, progress)
     highs.run()
     return _highs_result(highs, variables, options)
+
+
+def part_bounds(problem: pulp.LpProblem, parts: Sequence[Collection[str]], time_limit_s: float) -> list[float]:
+    """For each part the least objective of the relaxation in which the other parts' variables are zero; infinite where there is
+    none, and minus infinite where the time did not suffice. All parts are bounds of one model, each from the one before.
+    """
+    variables, started_s = problem.variables(), time.perf_counter()
+    model = _highs_model(problem, variables)
+    model.integrality_ = []
+    highspy.Highs.resetGlobalScheduler(True)
+    highs = highspy.Highs()
+    for option, value in (("output_flag", False), ("presolve", "off"), ("threads", 1)):
+        highs.setOptionValue(option, value)
+    highs.passModel(model)
+    column = {v.name: i for i, v in enumerate(variables)}
+    upper = {name: model.col_upper_[column[name]] for part in parts for name in part}
+    bounds = []
+    for part in parts:
+        left_s = time_limit_s - (time.perf_counter() - started_s)
+        highs.setOptionValue("time_limit", highs.getRunTime() + max(0.0, left_s))
+        for name, most in upper.items():
+            highs.changeColBounds(column[name], 0.0, most if name in part else 0.0)
+        highs.run()
+        bounds.append(_bound_of(highs))
+    return bounds
+
+
+def _bound_of(highs: highspy.Highs) -> float:
+    match highs.getModelStatus():
+        case highspy.HighsModelStatus.kOptimal:
+            return float(highs.getInfo().objective_function_value)
+        case highspy.HighsModelStatus.kInfeasible:
+            return math.inf
+        case _:
+            return -math.inf
 
 
 def _prepare_integers(

@@ -27,6 +27,7 @@ from headworks.optimizer.station.coarse import LONGEST_S, first_plan
 from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_the_last, reference_of
 from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
 from headworks.optimizer.station.following import Wish, follow
+from headworks.optimizer.station.parting import solve_by_parts
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import StationRules
 
@@ -219,7 +220,7 @@ def _round(
     problem = build_pumping(data)
     limits = solver.SolverOptions(options.time_limit_s, options.mip_gap, options.threads, CUTS, search=True)
     hints = _hints(problem, begin_with) if begin_with else None
-    result = solver.solve_with_highs(problem.lp, limits, on_progress, hints)
+    result = solve_by_parts(problem, limits, on_progress, hints)
     late = isinstance(result, solver.TimedOut) and not result.cancelled
     found = result.best if isinstance(result, solver.TimedOut) and late else result
     if not isinstance(found, solver.Solved):

@@ -1,0 +1,79 @@
+"""A day's emptying searched by windows: the same answer as in one piece, with a bound that holds, and every end that is none."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from headworks.optimizer import solver
+from headworks.optimizer.models.pumping import build_pumping
+from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
+from headworks.optimizer.models.pumping_problem import PumpingProblem
+from headworks.optimizer.station.example_cases import EXAMPLES
+from headworks.optimizer.station.parting import solve_by_parts
+from headworks.optimizer.station.planning import Planned, plan_problem
+from headworks.waterway.station_site import StationSite
+
+SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
+LIMITS = solver.SolverOptions(time_limit_s=60.0, mip_gap=0.002, threads=1, cuts=1, search=True)
+
+
+def program(**weights: Any) -> PumpingProblem:
+    """The dry day's program, quick to solve: alike pumps together, no tail."""
+    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
+    raw["planning"]["solve"] |= {"alike": "1 m", "tail": "0 h"}
+    planned = plan_problem(StationSite.model_validate(raw), EXAMPLES["dry-day"]())
+    assert isinstance(planned, Planned)
+    groups = group_pumps(planned.station.pumps, 1.0)
+    about = flat_reference(planned.case, groups, 20_000.0)
+    asked = replace(planned.weights, **weights)
+    return build_pumping(prepare_station(planned.station, planned.rules, planned.case, asked, groups, about))
+
+
+def never(_gap: float | None) -> bool:
+    return False
+
+
+def test_windows_give_what_one_search_gives() -> None:
+    problem = program()
+    whole = solver.solve_with_highs(problem.lp, LIMITS)
+    parted = solve_by_parts(problem, LIMITS, never, None, first_share=0.0)
+    assert isinstance(whole, solver.Solved)
+    assert isinstance(parted, solver.Solved)
+    assert parted.objective == pytest.approx(whole.objective, rel=2 * LIMITS.mip_gap)
+    assert parted.bound <= whole.objective
+    assert parted.objective - parted.bound <= LIMITS.mip_gap * abs(parted.objective) + 1e-6
+    assert whole.bound <= parted.objective
+
+
+def test_the_bound_holds_where_the_time_was_short() -> None:
+    problem = program()
+    whole = solver.solve_with_highs(problem.lp, LIMITS)
+    short = solve_by_parts(problem, replace(LIMITS, time_limit_s=2.5, mip_gap=1e-6), never, None, first_share=0.2)
+    assert isinstance(whole, solver.Solved)
+    best = short.best if isinstance(short, solver.TimedOut) else short
+    assert isinstance(best, solver.Solved)
+    assert best.bound <= whole.objective <= best.objective * (1 + LIMITS.mip_gap)
+    assert best.gap == pytest.approx((best.objective - best.bound) / best.objective)
+
+
+def test_what_has_no_plan_in_any_window_has_none() -> None:
+    flooded = program(hard_maximum=True, margin_eur=0.0)
+    lp = flooded.lp
+    lp += flooded.volume[0] >= flooded.data.maximum_dam3 + 1
+    assert isinstance(solve_by_parts(flooded, LIMITS, never, None, first_share=0.0), solver.Infeasible)
+
+
+def test_who_cancels_among_the_windows_gets_what_there_is() -> None:
+    asked = []
+
+    def later(gap: float | None) -> bool:
+        asked.append(gap)
+        return len(asked) > 40
+
+    ended = solve_by_parts(program(), replace(LIMITS, mip_gap=1e-9), later, None, first_share=0.0)
+    assert isinstance(ended, solver.TimedOut)
+    assert ended.cancelled
+    assert ended.best is None or ended.best.bound <= ended.best.objective
