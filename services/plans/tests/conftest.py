@@ -135,7 +135,7 @@ async def api(
     secret.write_text(SECRET)
     clock = HandClock()
     desk, writes = SubmissionDesk(plan_store, known_actuators, clock), Writes.over(plans_database, clock)
-    app = create_api(plan_store, desk, known_actuators, clock, replace(writes, real_now=clock.now))
+    app = create_api(plans_database, plan_store, desk, known_actuators, clock, replace(writes, real_now=clock.now))
     app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
         yield Api(client, clock)

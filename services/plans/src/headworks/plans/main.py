@@ -42,7 +42,7 @@ async def main() -> None:
         await run(
             "plans",
             settings,
-            create_api(store, desk, actuators, clock, Writes.over(database, clock)),
+            create_api(database, store, desk, actuators, clock, Writes.over(database, clock)),
             tasks={"submissions": consume, "outbox": lambda: store.outbox.relay(database, bus)},
             ready={"database": database.is_ready, "bus": bus_ready},
         )
@@ -53,7 +53,7 @@ def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
     database, clock = Database(ServiceSettings().database_url), Clock()
     store = PlanStore(database)
-    return create_api(store, SubmissionDesk(store, {}, clock), {}, clock, Writes.over(database, clock))
+    return create_api(database, store, SubmissionDesk(store, {}, clock), {}, clock, Writes.over(database, clock))
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 
 from headworks.common.clock import Clock
+from headworks.common.database import Database
 from headworks.common.service import create_app
 from headworks.plans.actuators import Actuator
 from headworks.plans.api.audit import add_audit_routes
 from headworks.plans.api.changes import add_change_routes
+from headworks.plans.api.export import add_export_routes
 from headworks.plans.api.plans import add_plan_routes
 from headworks.plans.api.resources import add_resource_routes
 from headworks.plans.api.submissions import add_submission_routes
@@ -18,6 +20,7 @@ from headworks.plans.write_route import Writes
 
 
 def create_api(
+    database: Database,
     store: PlanStore,
     desk: SubmissionDesk,
     actuators: Mapping[tuple[str, str], Actuator],
@@ -29,7 +32,8 @@ def create_api(
     writes.install(app)
     add_resource_routes(app, actuators)
     add_submission_routes(app, desk, clock)
-    add_plan_routes(app, store, clock)
+    add_export_routes(app, database)
+    add_plan_routes(app, store, database, clock)
     add_change_routes(app, store, actuators, clock)
     add_audit_routes(app, writes.audit)
     return app

@@ -7,18 +7,20 @@ from fastapi import FastAPI, Query, Request, Response
 
 from headworks.common.auth import Viewer
 from headworks.common.clock import Clock
+from headworks.common.database import Database
 from headworks.common.messages import Instant, Plan
 from headworks.common.problems import Problem
 from headworks.plans.api.changes import existing
 from headworks.plans.difference import FieldDifference, difference
-from headworks.plans.effective import EffectiveSpan
+from headworks.plans.effective import EffectiveSpan, effective_spans
 from headworks.plans.etags import TAGGED, tagged
 from headworks.plans.paging import PAGED, Cursor, Limit, cursor_after, key_of, next_link
 from headworks.plans.parameters import End, PlanId, Resource, Start, Station, check_span
+from headworks.plans.record import known_at
 from headworks.plans.store import PlanStore
 
 
-def add_plan_routes(app: FastAPI, store: PlanStore, clock: Clock) -> None:
+def add_plan_routes(app: FastAPI, store: PlanStore, database: Database, clock: Clock) -> None:
     """What is planned, and what was."""
 
     @app.get("/plans/active", response_model=list[Plan], responses=TAGGED)
@@ -39,11 +41,27 @@ def add_plan_routes(app: FastAPI, store: PlanStore, clock: Clock) -> None:
 
     @app.get("/plans/effective", response_model=list[EffectiveSpan], responses=TAGGED)
     async def effective(
-        request: Request, station: Station, start: Start, end: End, _caller: Viewer, resource: Resource | None = None
+        request: Request,
+        station: Station,
+        start: Start,
+        end: End,
+        _caller: Viewer,
+        resource: Resource | None = None,
+        as_of: Annotated[Instant | None, Query(description="as it was known then; now where it is not given")] = None,
     ) -> Response:
-        """Which plan leads when within a span, as known now, of one actuator or all; the plans that lose to it beside."""
+        """Which plan leads when within a span, of one actuator or all; the plans that lose to it beside."""
         check_span(start, end)
-        return tagged(request, await store.effective(station, resource, start, end))
+        if as_of is None:
+            return tagged(request, await store.effective(station, resource, start, end))
+        known = await known_at(database, station, resource, as_of, start, end)
+        return tagged(request, effective_spans(known, start, end))
+
+    @app.get("/plans/as-of", response_model=list[Plan], responses=TAGGED)
+    async def as_of(
+        request: Request, station: Station, at: Instant, _caller: Viewer, resource: Resource | None = None
+    ) -> Response:
+        """The versions that were active at a past instant and had not ended then. Each shows what has become of it since."""
+        return tagged(request, await known_at(database, station, resource, at, at, None))
 
     @app.get("/plans/history", response_model=list[Plan], responses={**PAGED, **TAGGED})
     async def history(
