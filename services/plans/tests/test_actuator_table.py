@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from headworks.common.database import Database
 from headworks.common.messages import (
@@ -74,7 +74,7 @@ async def test_a_plan_for_what_is_no_actuator_is_impossible(database: Database) 
     submission = PlanSubmission(
         submission_id="s1", publisher="optimizer", site="dam", created_at=NOW, intervals=(interval,)
     )
-    with pytest.raises(IntegrityError, match="actuators"):
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="actuators"):
         await store.accept(submission, NOW)
     fine = submission.model_copy(update={"intervals": (interval.model_copy(update={"resource": "G1"}),)})
     assert (await store.accept(fine, NOW)).accepted

@@ -31,11 +31,12 @@ def downgrade(database_url: str, folder: Path, revision: str) -> None:
 
 
 def shape(connection: Connection) -> dict[str, set[str]]:
+    """Tables with their columns, without the partitions."""
     inspector = inspect(connection)
+    partitions = connection.execute(text("select relname from pg_inherits join pg_class on oid = inhrelid")).scalars()
     return {
         table: {column["name"] for column in inspector.get_columns(table, schema="plans")}
-        for table in inspector.get_table_names(schema="plans")
-        if table != "alembic_version"
+        for table in set(inspector.get_table_names(schema="plans")) - {"alembic_version", *partitions}
     }
 
 

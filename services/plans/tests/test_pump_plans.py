@@ -1,14 +1,15 @@
 """Plans of eight pumps: off beside a speed, ranges, a day of quarter hours in few statements, and the plan in force."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.clock import Clock
 from headworks.common.database import Database
@@ -150,29 +151,30 @@ def desk(store: PlanStore, actuators: dict[tuple[str, str], Actuator]) -> Submis
     return SubmissionDesk(store, actuators, Clock(NOW, wall_epoch_s=0.0, speed=1e-12))
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """The statements that the database is asked meanwhile."""
-    asked: list[str] = []
+class CountingDatabase(Database):
+    """Says how often it was asked."""
 
-    def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
-        asked.append(statement)
+    asked = 0
 
-    event.listen(database._engine.sync_engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(database._engine.sync_engine, "before_cursor_execute", note)
+    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        self.asked += 1
+        return await super().fetch(statement, *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        self.asked += 1
+        async with super().transaction() as connection:
+            yield connection
 
 
-async def test_a_day_of_quarter_hours_takes_no_more_statements_than_one(
-    database: Database, desk: SubmissionDesk
+async def test_a_day_of_quarter_hours_of_eight_pumps_is_stored_in_one_round_trip(
+    database: Database, store: PlanStore, database_url: str
 ) -> None:
-    counts = []
-    await desk.take(day(0))
-    for number, asked in ((1, day(1, begins=1)), (2, submission(interval(PumpTargets(suggested_speed_hz=49))))):
-        with statements(database) as made:
-            assert (await desk.take(asked.model_copy(update={"submission_id": f"n{number}"}))).accepted
-        counts.append(len(made))
-    assert counts[0] == counts[1] + 7, "an event for each further pump"
+    counting = CountingDatabase(database_url)
+    await store.accept(day(0), NOW)
+    reply = await PlanStore(counting).accept(day(1, begins=1), NOW)
+    assert (len(reply.plan_ids), counting.asked) == (8 * 96, 1)
+    await counting.close()
 
 
 async def test_a_plan_every_quarter_hour_leaves_one_gapless_horizon_and_all_history(

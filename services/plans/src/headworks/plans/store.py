@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
+from pydantic import TypeAdapter
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,11 +30,14 @@ from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
 from headworks.plans.actuator_table import register
 from headworks.plans.actuators import Actuator
 from headworks.plans.effective import EffectiveSpan, effective_spans
+from headworks.plans.queries import CURRENT, CURRENT_OF_ALL
 from headworks.plans.resource_types import SCHEMAS
-from headworks.plans.rows import KINDS, kind_of, plan_of
+from headworks.plans.rows import GENERIC, KINDS, PUMP, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
 from headworks.plans.typed_targets import Schema
-from headworks.plans.versions import Origin, end_plans, find, lock, replace
+from headworks.plans.versions import ACCEPT, Origin, end_plans, find, horizons, lock, replace
+
+_PLANS = TypeAdapter(list[Plan])
 
 
 class PlanStore:
@@ -57,13 +62,7 @@ class PlanStore:
             row = (await connection.execute(query)).mappings().first()
         if row is None:
             return None
-        reply = PlanReply.model_validate(row["reply"])
-        if row["content_hash"] == _digest(submission):
-            return reply
-        refusal = Refusal(
-            field="submission_id", value=submission.submission_id, expected="a new id: this one had other content"
-        )
-        return reply.model_copy(update={"accepted": False, "plan_ids": (), "refusals": (refusal,)})
+        return _known(PlanReply.model_validate(row["reply"]), row["content_hash"], _digest(submission))
 
     async def refuse(self, submission: PlanSubmission, refusals: Sequence[Refusal], now: datetime) -> PlanReply:
         """Record a refusal and answer it."""
@@ -74,24 +73,36 @@ class PlanStore:
         return reply
 
     async def accept(self, submission: PlanSubmission, now: datetime) -> PlanReply:
-        """Store a checked submission's versions with their events, and answer it."""
+        """Store a checked submission's versions with their events, and answer it; one sent again has its answer again."""
+        try:
+            return await self._accept(submission, now)
+        except asyncpg.UniqueViolationError:  # the same id came twice at once for different actuators: now it is known
+            return await self._accept(submission, now)
+
+    async def _accept(self, submission: PlanSubmission, now: datetime) -> PlanReply:
         origin = Origin(
-            submission.publisher,
-            submission.submission_id,
-            submission.run_id,
-            submission.priority,
-            submission.reason,
-            now,
+            site=submission.site,
+            publisher=submission.publisher,
+            submission_id=submission.submission_id,
+            run_id=submission.run_id,
+            priority=submission.priority,
+            reason=submission.reason,
+            at=now,
+            change=PlanChange.SUBMITTED,
+            by=submission.publisher,
         )
-        async with self._database.transaction() as connection:
-            events = await self._replace(
-                connection, submission.site, submission.intervals, origin, PlanChange.SUBMITTED, now
-            )
-            plan_ids = tuple(plan.plan_id for event in events for plan in event.plans)
-            reply = _reply(submission, now, plan_ids=plan_ids)
-            await self._record(connection, submission, reply)
+        wanted, digest = horizons(submission.intervals), _digest(submission)
+        [row] = await self._database.fetch(
+            ACCEPT,
+            *origin.arguments(),
+            digest,
+            _reply(submission, now).model_dump_json(exclude={"plan_ids"}),
+            PLAN_REPLY.at(publisher=submission.publisher, site=submission.site),
+            wanted[PUMP],
+            wanted[GENERIC],
+        )
         self.outbox.wake()
-        return reply
+        return _known(PlanReply.model_validate_json(row["reply"]), row["known"] or digest, digest)
 
     async def _record(self, connection: AsyncConnection, submission: PlanSubmission, reply: PlanReply) -> None:
         await connection.execute(
@@ -116,33 +127,6 @@ class PlanStore:
             await self.outbox.add(connection, PLAN_REPLY, reply, message_id, publisher=reply.publisher, site=reply.site)
         self.outbox.wake()
 
-    async def _replace(
-        self,
-        connection: AsyncConnection,
-        site: str,
-        intervals: Sequence[PlanInterval],
-        origin: Origin,
-        change: PlanChange,
-        now: datetime,
-        by: str | None = None,
-    ) -> list[PlanEvent]:
-        """New versions, with an event for each resource, in as many statements for a thousand intervals as for one."""
-        events = []
-        for replaced in await replace(connection, site, intervals, origin):
-            event = PlanEvent(
-                event_id=uuid.uuid4().hex,
-                site=site,
-                resource=replaced.resource,
-                at=now,
-                change=change,
-                by=by or origin.publisher,
-                plans=replaced.plans,
-                ended_plan_ids=replaced.ended_plan_ids,
-            )
-            await self.outbox.add(connection, PLAN_EVENT, event, event.event_id, site=site, resource=replaced.resource)
-            events.append(event)
-        return events
-
     async def find(self, plan_id: int) -> Plan | None:
         """A plan by its id."""
         async with self._database.transaction() as connection:
@@ -152,13 +136,22 @@ class PlanStore:
         self, plan: Plan, interval: PlanInterval, change: PlanChange, by: str, reason: str, now: datetime
     ) -> PlanEvent | None:
         """A new version of one plan: changed content, or an old version's content again. None when it is not as given."""
-        submission_id = f"{change.value}-{uuid.uuid4().hex}"
-        origin = Origin(plan.publisher, submission_id, plan.optimization_run_id, plan.plan_priority, reason, now)
+        origin = Origin(
+            site=plan.station_id,
+            publisher=plan.publisher,
+            submission_id=f"{change.value}-{uuid.uuid4().hex}",
+            run_id=plan.optimization_run_id,
+            priority=plan.plan_priority,
+            reason=reason,
+            at=now,
+            change=change,
+            by=by,
+        )
         async with self._database.transaction() as connection:
             await lock(connection, plan.station_id, [plan.resource_id])
             if await find(connection, plan.plan_id) != plan:
                 return None
-            [event] = await self._replace(connection, plan.station_id, [interval], origin, change, now, by)
+            event = await replace(connection, interval, origin)
         self.outbox.wake()
         return event
 
@@ -206,8 +199,13 @@ class PlanStore:
 
     async def current(self, site: str, resource: str, at: datetime) -> Plan | None:
         """The plan in force: of those active at the instant the highest priority, then the newest version."""
-        holding = [p for p in await self.active(site, at, resource) if p.interval_start <= at]
-        return max(holding, key=lambda p: (p.plan_priority, p.plan_id), default=None)
+        rows = await self._database.fetch(CURRENT, site, resource, at)
+        return Plan.model_validate_json(rows[0]["message"]) if rows else None
+
+    async def current_of_all(self, site: str, at: datetime) -> list[Plan]:
+        """The plan in force of every actuator of a site that has one, by resource."""
+        [row] = await self._database.fetch(CURRENT_OF_ALL, site, at)
+        return _PLANS.validate_json(row["messages"] or "[]")
 
     async def effective(self, site: str, resource: str | None, start: datetime, end: datetime) -> list[EffectiveSpan]:
         """Who leads when within [start, end) as known now, of one actuator or all of a site; the losers beside."""
@@ -234,6 +232,14 @@ class PlanStore:
                 rows = await connection.execute(query.order_by(t.c.plan_id.desc()).limit(limit))
                 plans += [plan_of(kind, row) for row in rows.mappings()]
         return sorted(plans, key=lambda p: -p.plan_id)[:limit]
+
+
+def _known(reply: PlanReply, content: str, digest: str) -> PlanReply:
+    """A reply given before, to this content; a refusal when the id was used for other content."""
+    if content == digest:
+        return reply
+    refusal = Refusal(field="submission_id", value=reply.submission_id, expected="a new id: this one had other content")
+    return reply.model_copy(update={"accepted": False, "plan_ids": (), "refusals": (refusal,)})
 
 
 def _digest(submission: PlanSubmission) -> str:

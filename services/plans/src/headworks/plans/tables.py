@@ -1,14 +1,14 @@
-"""The Strategy-B tables. Names and columns are a contract with systems that query them; see docs/models and plans.md."""
+"""The Strategy-B tables, for queries. Names and columns are a contract with systems that query them: docs/how-to/plans.md.
+
+What the database holds by itself (partitions, the rule against overlaps, history that stays) is in migrations/sql.
+"""
 
 from sqlalchemy import (
     Boolean,
-    CheckConstraint,
     Column,
     DateTime,
     Double,
     ForeignKey,
-    ForeignKeyConstraint,
-    Index,
     Integer,
     MetaData,
     Numeric,
@@ -18,8 +18,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
-from sqlalchemy.schema import Computed
+from sqlalchemy.dialects.postgresql import JSONB
 
 from headworks.common.database import metadata_of
 from headworks.common.outbox import outbox_table
@@ -46,13 +45,8 @@ actuators = Table(
 )
 """Who may be planned for, by the site files. One that they name no more is retired; plans go on to refer to it."""
 
-STATUSES = "plan_status in ('ACTIVE', 'SUPERSEDED', 'CANCELLED')"
 
-ENDED = "(plan_status = 'ACTIVE') = (active_until is null)"
-"""A version is active over [active_from, active_until) of the plant's clock: that is how a past instant is asked about."""
-
-
-def _version_columns(table: str) -> list[Column[object]]:
+def _version_columns() -> list[Column[object]]:
     return [
         Column("plan_created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("plan_updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -60,21 +54,18 @@ def _version_columns(table: str) -> list[Column[object]]:
         Column("optimization_run_id", String(128)),
         Column("plan_priority", Integer, nullable=False, server_default="1"),
         Column("plan_status", String(20), nullable=False, server_default="ACTIVE"),
-        Column(
-            "superseded_by", Integer, ForeignKey(f"{SCHEMA}.{table}.plan_id", deferrable=True, initially="DEFERRED")
-        ),
+        Column("superseded_by", Integer),
         Column("publisher", String(64), nullable=False),
         Column("submission_id", String(128), nullable=False),
         Column("reason", String(500), nullable=False, server_default=""),
         Column("content_hash", String(64), nullable=False),
         Column("active_from", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("active_until", DateTime(timezone=True)),
-        Column("during", TSTZRANGE, Computed("tstzrange(interval_start, interval_end, '[)')", persisted=True)),
     ]
 
 
 def _plan_table(name: str, resource_column: str, *targets: Column[object]) -> Table:
-    table = Table(
+    return Table(
         name,
         metadata,
         Column("plan_id", Integer, plan_ids, server_default=plan_ids.next_value(), primary_key=True),
@@ -83,33 +74,8 @@ def _plan_table(name: str, resource_column: str, *targets: Column[object]) -> Ta
         Column("interval_start", DateTime(timezone=True), nullable=False),
         Column("interval_end", DateTime(timezone=True), nullable=False),
         *targets,
-        *_version_columns(name),
-        ForeignKeyConstraint(
-            ["station_id", resource_column],
-            [actuators.c.station_id, actuators.c.resource_id],
-            name=f"fk_{name}_actuators",
-        ),
-        CheckConstraint(STATUSES, name="status"),
-        CheckConstraint(ENDED, name="active_until"),
-        CheckConstraint("interval_end > interval_start", name="interval"),
-        ExcludeConstraint(
-            ("station_id", "="),
-            (resource_column, "="),
-            ("publisher", "="),
-            ("during", "&&"),
-            where=text("plan_status = 'ACTIVE'"),
-            name=f"ex_{name}_no_overlap",
-        ),
+        *_version_columns(),
     )
-    Index(
-        f"ix_{name}_active",
-        table.c.station_id,
-        table.c[resource_column],
-        table.c.interval_end,
-        postgresql_where=text("plan_status = 'ACTIVE'"),
-    )
-    Index(f"ix_{name}_history", table.c.station_id, table.c[resource_column], table.c.plan_id)
-    return table
 
 
 pump_plans = _plan_table(
@@ -126,8 +92,6 @@ optimization_plans = _plan_table(
     Column("resource_type", String(20), nullable=False),
     Column("optimization_targets", JSONB, nullable=False),
 )
-optimization_plans.append_constraint(CheckConstraint("resource_type ~ '^[A-Z][A-Z0-9_]*$'", name="resource_type"))
-"""The form alone: the row's actuator has a known type, and with a reference here all writers would meet at one row."""
 
 submissions = Table(
     "submissions",

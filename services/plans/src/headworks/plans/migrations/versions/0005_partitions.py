@@ -1,0 +1,134 @@
+"""The plan tables in partitions, and the write path as functions: see docs/decisions/0014.
+
+The SQL lies in ../sql, for one plan table with what differs between the two filled in here. Rows that are there are taken over.
+"""
+
+from pathlib import Path
+
+from alembic import op
+from sqlalchemy.util import await_only
+
+revision = "0005"
+down_revision = "0004"
+
+SQL = Path(__file__).parents[1] / "sql"
+PUMP_COLUMNS = ("target_flow_m3h", "target_power_kw", "target_level_m", "suggested_speed_hz")
+GENERIC_COLUMNS = ("resource_type", "optimization_targets")
+COMMON = """plan_id, station_id, interval_start, interval_end, plan_created_at, plan_updated_at, plan_version,
+    optimization_run_id, plan_priority, plan_status, superseded_by, publisher, submission_id, reason, content_hash,
+    active_from, active_until"""
+PUMPS = {
+    "plans": "pump_plans",
+    "resource": "pump_id",
+    "columns": ", ".join(PUMP_COLUMNS),
+    "old_columns": ", ".join(f"old.{name}" for name in PUMP_COLUMNS),
+    "new_columns": ", ".join(f"new.{name}" for name in PUMP_COLUMNS),
+    "s_columns": ", ".join(f"s.{name}" for name in PUMP_COLUMNS),
+    "i_columns": ", ".join(f"i.{name}" for name in PUMP_COLUMNS),
+    "fields": ", ".join(f"{name} numeric" for name in PUMP_COLUMNS),
+    "definitions": "target_flow_m3h numeric(10,2), target_power_kw numeric(10,2), target_level_m numeric(5,2), "
+    "suggested_speed_hz numeric(5,2)",
+    "type": "'PUMP'",
+    "message": "json_build_object('kind', 'pump', " + ", ".join(f"'{name}', p.{name}" for name in PUMP_COLUMNS) + ")",
+}
+GENERICS = {
+    "plans": "optimization_plans",
+    "resource": "resource_id",
+    "columns": ", ".join(GENERIC_COLUMNS),
+    "old_columns": ", ".join(f"old.{name}" for name in GENERIC_COLUMNS),
+    "new_columns": ", ".join(f"new.{name}" for name in GENERIC_COLUMNS),
+    "s_columns": ", ".join(f"s.{name}" for name in GENERIC_COLUMNS),
+    "i_columns": ", ".join(f"i.{name}" for name in GENERIC_COLUMNS),
+    "fields": "resource_type varchar, optimization_targets jsonb",
+    "definitions": "resource_type varchar(20) not null constraint ck_optimization_plans_resource_type check "
+    "(resource_type ~ '^[A-Z][A-Z0-9_]*$'), optimization_targets jsonb not null",
+    "type": "p.resource_type",
+    "message": "jsonb_set(p.optimization_targets, '{kind}', '\"generic\"')",
+}
+KINDS = (
+    {**PUMPS, "others": "optimization_plans", "other_resource": "resource_id"},
+    {**GENERICS, "others": "pump_plans", "other_resource": "pump_id"},
+)
+CONSTRAINTS = ("pk_{t}", "fk_{t}_superseded_by_{t}", "fk_{t}_actuators", "ex_{t}_no_overlap")
+
+
+def upgrade() -> None:
+    """Make the new tables, take the rows over month by month, and make the functions."""
+    for kind in KINDS:
+        _set_aside(kind["plans"])
+    _run("0005_history.sql", {})
+    for kind in KINDS:
+        _run("0005_plan_table.sql", kind)
+        _take_over(kind)
+    _run("0005_origin.sql", {})
+    for kind in KINDS:
+        _run("0005_message.sql", kind)
+    for kind in KINDS:
+        _run("0005_replace.sql", kind)
+    _run("0005_accept.sql", {})
+
+
+def _run(script: str, names: dict[str, str]) -> None:
+    """All statements of a script, in the migration's own transaction."""
+    text = (SQL / script).read_text(encoding="utf-8")
+    for name, value in names.items():
+        text = text.replace(f"@{name}@", value)
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    await_only(driver.execute(text))
+
+
+def _set_aside(table: str) -> None:
+    for constraint in reversed(CONSTRAINTS):
+        op.execute(f"alter table plans.{table} drop constraint {constraint.format(t=table)}")
+    op.execute(f"drop index plans.ix_{table}_active")
+    op.execute(f"drop index plans.ix_{table}_history")
+    op.execute(f"alter table plans.{table} rename to {table}_before")
+
+
+def _take_over(kind: dict[str, str]) -> None:
+    table = kind["plans"]
+    columns = f"{COMMON}, {kind['resource']}, {kind['columns']}"
+    op.execute(f"""
+        select plans.add_month('{table}', month) from (
+            select distinct date_trunc('month', plan_created_at, 'UTC') as month
+            from plans.{table}_before where plan_status = 'SUPERSEDED') months""")
+    op.execute(f"insert into plans.{table} ({columns}) select {columns} from plans.{table}_before order by plan_id")
+    op.execute(f"drop table plans.{table}_before")
+
+
+def downgrade() -> None:
+    """One table for each kind again, without the functions."""
+    op.execute("drop function plans.accept, plans.add_month")
+    for kind in KINDS:
+        table, resource = kind["plans"], kind["resource"]
+        op.execute(f"drop function plans.replace_{table}, plans.supersede_{table}")
+        op.execute(f"drop function plans.message_of(plans.{table})")
+    op.execute("drop type plans.origin")
+    for kind in KINDS:
+        table, resource = kind["plans"], kind["resource"]
+        columns = f"{COMMON}, {resource}, {kind['columns']}"
+        op.execute(f"alter table plans.{table} rename to {table}_after")
+        op.execute(f"""
+            create table plans.{table} (like plans.{table}_after including defaults,
+                during tstzrange generated always as (tstzrange(interval_start, interval_end, '[)')) stored)""")
+        op.execute(f"insert into plans.{table} ({columns}) select {columns} from plans.{table}_after")
+        op.execute(f"drop table plans.{table}_after")
+        op.execute(f"""
+            alter table plans.{table} add constraint pk_{table} primary key (plan_id),
+                add constraint fk_{table}_superseded_by_{table} foreign key (superseded_by)
+                    references plans.{table} (plan_id) deferrable initially deferred,
+                add constraint fk_{table}_actuators foreign key (station_id, {resource})
+                    references plans.actuators (station_id, resource_id),
+                add constraint ck_{table}_status check (plan_status in ('ACTIVE', 'SUPERSEDED', 'CANCELLED')),
+                add constraint ck_{table}_interval check (interval_end > interval_start),
+                add constraint ck_{table}_active_until check ((plan_status = 'ACTIVE') = (active_until is null)),
+                add constraint ex_{table}_no_overlap exclude using gist (station_id with =, {resource} with =,
+                    publisher with =, during with &&) where (plan_status = 'ACTIVE')""")
+        op.execute(f"""create index ix_{table}_active on plans.{table} (station_id, {resource}, interval_end)
+            where plan_status = 'ACTIVE'""")
+        op.execute(f"create index ix_{table}_history on plans.{table} (station_id, {resource}, plan_id)")
+    op.execute("""
+        alter table plans.optimization_plans add constraint ck_optimization_plans_resource_type
+            check (resource_type ~ '^[A-Z][A-Z0-9_]*$')""")
+    op.execute("drop function plans.add_partition, plans.refuse_change, plans.refuse_delete")
