@@ -8,8 +8,8 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy.util import await_only
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 SQL = Path(__file__).parents[1] / "sql"
 PUMP_COLUMNS = ("target_flow_m3h", "target_power_kw", "target_level_m", "suggested_speed_hz")
@@ -56,16 +56,16 @@ def upgrade() -> None:
     """Make the new tables, take the rows over month by month, and make the functions."""
     for kind in KINDS:
         _set_aside(kind["plans"])
-    _run("0005_history.sql", {})
+    _run("0006_history.sql", {})
     for kind in KINDS:
-        _run("0005_plan_table.sql", kind)
+        _run("0006_plan_table.sql", kind)
         _take_over(kind)
-    _run("0005_origin.sql", {})
+    _run("0006_origin.sql", {})
     for kind in KINDS:
-        _run("0005_message.sql", kind)
+        _run("0006_message.sql", kind)
     for kind in KINDS:
-        _run("0005_replace.sql", kind)
-    _run("0005_accept.sql", {})
+        _run("0006_replace.sql", kind)
+    _run("0006_accept.sql", {})
 
 
 def _run(script: str, names: dict[str, str]) -> None:
@@ -131,4 +131,4 @@ def downgrade() -> None:
     op.execute("""
         alter table plans.optimization_plans add constraint ck_optimization_plans_resource_type
             check (resource_type ~ '^[A-Z][A-Z0-9_]*$')""")
-    op.execute("drop function plans.add_partition, plans.refuse_change, plans.refuse_delete")
+    op.execute("drop function plans.add_partition, plans.keep_history, plans.refuse_delete")

@@ -1,6 +1,6 @@
 -- What keeps history as it is, and how a partition is made.
 
-create function plans.refuse_change() returns trigger language plpgsql as $$
+create function plans.keep_history() returns trigger language plpgsql as $$
 begin
     raise exception 'plan % of %/% is history: only plan_status, superseded_by, plan_updated_at and active_until of an '
         'active plan change, once; a change is a new version', old.plan_id, tg_table_schema, tg_table_name

@@ -61,7 +61,7 @@ create trigger history_stays before update on plans.@plans@ for each row when (
         new.plan_version, new.optimization_run_id, new.plan_priority, new.publisher, new.submission_id, new.reason,
         new.content_hash, new.active_from)
     or (@old_columns@) is distinct from (@new_columns@)
-) execute function plans.refuse_change();
+) execute function plans.keep_history();
 create trigger history_is_kept before delete on plans.@plans@ for each statement execute function plans.refuse_delete();
 create trigger history_is_not_cut before truncate on plans.@plans@ for each statement execute function plans.refuse_delete();
 create trigger history_is_kept before delete on plans.@plans@_superseded
