@@ -100,6 +100,9 @@ def _welcome(stack: Stack) -> None:
             table.add_row(f"{name.replace('_', ' ')} API", stack.url(name))
     table.add_row("logs", os.path.relpath(stack.folder))
     console.print(table)
+    console.print(
+        f"look at the PLCs: HEADWORKS_PLC_ADDRESSES='{stack.plc_addresses}' headworks points probe", soft_wrap=True
+    )
 
 
 def _follow(stack: Stack, started: float, seconds: float | None) -> None:

@@ -169,6 +169,12 @@ class Stack:
         wait_until(ports_file.exists, self._processes["world"], self.log_file("world"), START_S)
         self.world = json.loads(ports_file.read_text())
 
+    @property
+    def plc_addresses(self) -> str:
+        """Where the simulated PLCs listen, as HEADWORKS_PLC_ADDRESSES has it."""
+        ports = {name: self.world[target] for name, target in PLCS.items() if target in self.world}
+        return json.dumps({name: f"127.0.0.1:{port}" for name, port in ports.items()})
+
     def _migrate(self) -> None:
         command = [sys.executable, "-m", "headworks.common.migrate"]
         environment = self.environment | {"HEADWORKS_NATS_SEED_FILE": str(self.seed_file(MIGRATE))}
@@ -222,8 +228,7 @@ class Stack:
         if name == WORKER:
             return {"HEADWORKS_ROLE": "worker"}
         if name == "control_gateway":
-            ports = {name: world[target] for name, target in PLCS.items() if target in world}
-            return {"HEADWORKS_PLC_ADDRESSES": json.dumps({name: f"127.0.0.1:{port}" for name, port in ports.items()})}
+            return {"HEADWORKS_PLC_ADDRESSES": self.plc_addresses}
         if name == "alerts":
             return {
                 "HEADWORKS_SMTP_HOST": "127.0.0.1",

@@ -20,13 +20,13 @@ from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.connections import plc_of
 from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.local_api import create_local_api, serve_local_api
 from headworks.control_gateway.loop import ControlLoop
-from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.pump_limits import pump_limits_of
 from headworks.control_gateway.runs import RunBook
 from headworks.control_gateway.section import ControlSection, control_section
@@ -132,7 +132,7 @@ def _loop(
 ) -> ControlLoop:
     section = control_section(site)
     points = plc_points(site.site, section)
-    plcs = {name: Plc(plc, *settings.plc_address(name)) for name, plc in points.items()}
+    plcs = {name: plc_of(plc, settings) for name, plc in points.items()}
     actuators = actuators_of(site, section)
     return ControlLoop(
         site=site.site,

@@ -31,6 +31,11 @@ class GatewaySettings(ServiceSettings):
         default=None, description="hashed secrets of the people who may use the local API, with their roles"
     )
     plc_addresses: dict[str, str] = Field(default_factory=dict)
+    plc_ca_file: Path | None = Field(default=None, description="who signs the PLCs' certificates (transport: tls)")
+    plc_certificate_file: Path | None = Field(
+        default=None, description="the gateway's certificate, with its Modbus role"
+    )
+    plc_key_file: Path | None = Field(default=None, description="the key of that certificate")
 
     def plc_address(self, name: str) -> tuple[str, int]:
         """Host and port of a PLC. Raises ValueError when it is not given, or not host:port."""
