@@ -50,8 +50,8 @@ def tls_context(points: PlcPoints, settings: GatewaySettings) -> ssl.SSLContext:
 
 def _file(path: Path | None, name: str, points: PlcPoints) -> Path:
     if path is None or not path.is_file():
-        state = "is missing" if path is None else f"={path} is no file"
-        raise ValueError(f"HEADWORKS_{name} {state}; PLC {points.plc!r} has transport: tls, which needs it")
+        state = " is missing" if path is None else f"={path} is no file"
+        raise ValueError(f"HEADWORKS_{name}{state}; PLC {points.plc!r} has transport: tls, which needs it")
     return path
 
 
