@@ -14,7 +14,7 @@ import yaml
 from argon2 import PasswordHasher
 
 from headworks.common.auth import Role
-from headworks.common.permissions import all_permissions, authorization, write_seeds
+from headworks.common.permissions import KEYHOLDERS, authorization, write_seeds
 from headworks.common.subjects import SERVICES
 
 POSTGRES = "headworks"
@@ -34,7 +34,11 @@ KUBERNETES = {
     "headworks-postgres": ["postgres_password"],
     "headworks-nats": ["auth.conf"],
     **{
-        f"headworks-bus-{client.replace('_', '-')}": [f"nats_seed=bus/{client}.nk"] for client in (*SERVICES, "migrate")
+        f"headworks-bus-{client.replace('_', '-')}": [
+            f"nats_seed=bus/{client}.nk",
+            *(f"{key}=bus/{key}.nk" for key in KEYHOLDERS.get(client, ()) if key != client),
+        ]
+        for client in (*SERVICES, "migrate")
     },
 }
 """Each Kubernetes secret with its keys; `key=file` where the file has another name."""
@@ -43,7 +47,6 @@ KUBERNETES = {
 def main(
     folder: Annotated[Path, typer.Option(help="where the files are")] = Path("deploy/secrets"),
     user: Annotated[list[str] | None, typer.Option(help="who may sign in, as name:role; more than once")] = None,
-    vendor: Annotated[list[str] | None, typer.Option(help="a publisher of plans on the bus; more than once")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="what the simulators expect, and a user operator")] = False,
 ) -> None:
     """Make what is missing, and say the new users' passwords once."""
@@ -52,7 +55,7 @@ def main(
     people = user or (["operator:engineer"] if demo else [])
     for line in _write_users(folder / "users", people):
         typer.echo(line)
-    _write_bus(folder, vendor or [])
+    _write_bus(folder)
     _write_kustomization(folder)
 
 
@@ -83,14 +86,13 @@ def _write_users(file: Path, people: list[str]) -> list[str]:
     return told
 
 
-def _write_bus(folder: Path, vendors: list[str]) -> None:
-    """A key for every client of the bus, and the server's list of who may do what."""
+def _write_bus(folder: Path) -> None:
+    """A key for every service on the bus, and the server's list of who may do what."""
     bus = folder / "bus"
-    every_vendor = {*vendors, *(file.stem for file in bus.glob("*.nk"))} - set(all_permissions([]))
-    public_keys = write_seeds(bus, all_permissions(every_vendor))
+    public_keys = write_seeds(bus)
     for file in bus.glob("*.nk"):
         file.chmod(0o444)
-    _write(folder / "auth.conf", authorization(public_keys, every_vendor))
+    _write(folder / "auth.conf", authorization(public_keys))
 
 
 def _write_kustomization(folder: Path) -> None:

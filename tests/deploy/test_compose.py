@@ -128,7 +128,9 @@ def test_everything_referred_to_is_declared_and_everything_declared_is_used(comp
     assert dangling(broken) == [
         "secrets: headworks_databse_url is used and not declared",
         "secrets: users is used and not declared",
+        "secrets: nats_doorkeeper is declared and not used",
         "secrets: nats_plans is declared and not used",
+        "secrets: nats_vendor_issuer is declared and not used",
         "volumes: spare is declared and not used",
     ]
 

@@ -16,10 +16,20 @@ from headworks.common.cli import create_app
 from headworks.common.permissions import OPERATIONS
 
 pytestmark = pytest.mark.prove
-SUBMIT, REPLIES = "plans.submit.vendor.abay", "plans.reply.vendor.*"
+SUBMIT, REPLIES = "plans.submit.acme.abay", "plans.reply.acme.abay"
 
 
-def submission(system: System, submission_id: str, publisher: str = "vendor") -> dict[str, Any]:
+@pytest.fixture(scope="module", autouse=True)
+def acme(running: System) -> None:
+    """The vendor, added as a person on operations adds it to the demo."""
+    told = dict(line.split("=", 1) for line in running.stack.command_environment.read_text().splitlines())
+    seed_file = str(running.stack.seed_file("acme"))
+    command = ["vendor", "add", "acme", "--site", "abay", "--seed-file", seed_file]
+    result = CliRunner().invoke(create_app(), command, env=told)
+    assert result.exit_code == 0, result.output
+
+
+def submission(system: System, submission_id: str, publisher: str = "acme") -> dict[str, Any]:
     """One hour at 2.1 MW, from the next hour on."""
     start = system.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     interval = {
@@ -56,8 +66,8 @@ async def connected(system: System, on_error: Callable[[str], None] = lambda _er
     async def error_cb(error: Exception) -> None:
         on_error(str(error))
 
-    seed, url = system.stack.seed_file("vendor"), system.stack.nats.url
-    return await nats.connect(url, nkeys_seed=str(seed), inbox_prefix="_INBOX_vendor", error_cb=error_cb)
+    seed, url = system.stack.seed_file("acme"), system.stack.nats.url
+    return await nats.connect(url, nkeys_seed=str(seed), inbox_prefix="_INBOX_acme", error_cb=error_cb)
 
 
 def test_a_vendor_submits_a_plan_and_hears_its_answer(running: System) -> None:

@@ -18,7 +18,7 @@ from headworks.common.dead_letters import NotReplayable, dead_letters, replay
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery, Unacceptable
 from headworks.common.messages import SolveJob
-from headworks.common.permissions import MIGRATE, OPERATIONS, all_permissions, authorization, write_seeds
+from headworks.common.permissions import MIGRATE, OPERATIONS, authorization, write_seeds
 from headworks.common.subjects import SOLVE_JOB
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
@@ -140,8 +140,7 @@ class TestCommand:
 
     @pytest.fixture
     def guarded(self, tmp_path: Path, keys: Path) -> Iterator[NatsServer]:
-        public_keys = write_seeds(keys, all_permissions([]))
-        server = NatsServer(tmp_path / "guarded", authorization=authorization(public_keys, []))
+        server = NatsServer(tmp_path / "guarded", authorization=authorization(write_seeds(keys)))
         server.start()
         yield server
         server.stop()

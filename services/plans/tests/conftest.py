@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from vendor_rig import no_vendors
 
 from headworks.common.auth import Authenticator, Issuer, Role
 from headworks.common.clock import Clock
@@ -134,8 +135,9 @@ async def api(
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     clock = HandClock()
-    desk, writes = SubmissionDesk(plan_store, known_actuators, clock), Writes.over(plans_database, clock)
-    app = create_api(plans_database, plan_store, desk, known_actuators, clock, replace(writes, real_now=clock.now))
+    vendors, writes = no_vendors(plan_store, clock), Writes.over(plans_database, clock)
+    desk, writes = SubmissionDesk(plan_store, known_actuators, clock, vendors), replace(writes, real_now=clock.now)
+    app = create_api(plans_database, plan_store, desk, vendors, known_actuators, clock, writes)
     app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
         yield Api(client, clock)

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
+from vendor_rig import no_vendors
 
 from headworks.common.clock import Clock
 from headworks.common.database import Database
@@ -148,7 +149,8 @@ async def store(database: Database, actuators: dict[tuple[str, str], Actuator]) 
 
 @pytest.fixture
 def desk(store: PlanStore, actuators: dict[tuple[str, str], Actuator]) -> SubmissionDesk:
-    return SubmissionDesk(store, actuators, Clock(NOW, wall_epoch_s=0.0, speed=1e-12))
+    clock = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
+    return SubmissionDesk(store, actuators, clock, no_vendors(store, clock))
 
 
 class CountingDatabase(Database):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from vendor_rig import no_vendors
 
 from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
@@ -48,7 +49,7 @@ async def store(database_url: str, sites_folder: Path) -> AsyncIterator[PlanStor
 
 @pytest.fixture
 def desk(store: PlanStore, sites_folder: Path) -> SubmissionDesk:
-    return SubmissionDesk(store, actuators_of(read_sites(sites_folder)), CLOCK)
+    return SubmissionDesk(store, actuators_of(read_sites(sites_folder)), CLOCK, no_vendors(store, CLOCK))
 
 
 def interval(start_h: float, end_h: float, power_mw: float, resource: str = "OXPH") -> PlanInterval:

@@ -5,12 +5,13 @@ AsyncAPI's NATS binding knows nothing of JetStream, so streams stand under `x-st
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from headworks.common.messages import Message
+from headworks.common.permissions import VENDOR
 from headworks.common.subjects import (
     DEAD_LETTERS_STREAM,
     PLAN_REPLY,
@@ -37,23 +38,35 @@ PARAMETERS = {
 }
 
 
-def asyncapi_document(subjects: Iterable[Subject[Message]] = SUBJECTS) -> Json:
-    """The whole document. Raises KeyError for a subject's parameter that PARAMETERS does not describe."""
+PARTIES = (*SERVICES, VENDOR)
+
+
+def asyncapi_document(subjects: Iterable[Subject[Message]] = SUBJECTS, parties: Collection[str] = PARTIES) -> Json:
+    """The document of these subjects as these parties use them. Raises KeyError for a parameter without a description."""
     known = tuple(subjects)
+    streams = {subject.stream for subject in known} | ({DEAD_LETTERS_STREAM} if known == SUBJECTS else set())
     return {
         "asyncapi": "3.0.0",
-        "info": _info(),
+        "info": _info(parties),
         "defaultContentType": "application/json",
         "servers": {"bus": _server()},
         "channels": {channel_id(subject): _channel(subject) for subject in known},
-        "operations": dict(operation for subject in known for operation in _operations(subject)),
+        "operations": dict(operation for subject in known for operation in _operations(subject, parties)),
         "components": {
             "messages": {subject.message.__name__: _message(subject.message) for subject in known},
             "schemas": {"MessageHeaders": _headers()} | _schemas({subject.message for subject in known}),
             "securitySchemes": {"nkey": _nkey()},
         },
-        "x-streams": {stream.name: _stream(stream, kept) for stream, kept in stream_subjects().items()},
+        "x-streams": {
+            stream.name: _stream(stream, kept) for stream, kept in stream_subjects().items() if stream in streams
+        },
     }
+
+
+def vendor_document() -> Json:
+    """What a publisher of plans from outside needs of it, and no more."""
+    own = [subject for subject in SUBJECTS if VENDOR in (*subject.publishers, *subject.hearers)]
+    return asyncapi_document(own, [VENDOR])
 
 
 def channel_id(subject: Subject[Message]) -> str:
@@ -61,7 +74,7 @@ def channel_id(subject: Subject[Message]) -> str:
     return "_".join(part for part in subject.pattern.split(".") if not part.startswith("{"))
 
 
-def _info() -> Json:
+def _info(parties: Collection[str]) -> Json:
     return {
         "title": "Headworks bus",
         "version": "1",
@@ -70,7 +83,7 @@ def _info() -> Json:
             "Messages change by adding only; a receiver refuses unknown keys, NaN and naive instants."
         ),
         "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-        "tags": [{"name": name} for name in (*SERVICES, "vendor")],
+        "tags": [{"name": name} for name in parties],
     }
 
 
@@ -103,11 +116,11 @@ def _channel(subject: Subject[Message]) -> Json:
     }
 
 
-def _operations(subject: Subject[Message]) -> Iterable[tuple[str, Json]]:
+def _operations(subject: Subject[Message], parties: Collection[str]) -> Iterable[tuple[str, Json]]:
     """Each party's sending or receiving of a subject, by an id such as `ingest_sends_telemetry`."""
-    for party in subject.publishers:
+    for party in (name for name in subject.publishers if name in parties):
         yield f"{party}_sends_{channel_id(subject)}", _operation("send", party, subject) | _reply(subject)
-    for party in subject.hearers:
+    for party in (name for name in subject.hearers if name in parties):
         yield f"{party}_receives_{channel_id(subject)}", _operation("receive", party, subject)
 
 

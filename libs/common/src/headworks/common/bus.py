@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -394,6 +394,46 @@ class Bus:
                     yield subject.message.model_validate_json(raw.data)
                 except ValidationError as error:
                     log.warning("message passed over", subject=raw.subject, error=str(error))
+        finally:
+            with contextlib.suppress(*LINK_FAULTS):
+                await subscription.unsubscribe()
+
+    async def answer(self, name: str, answering: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer the raw requests on a subject for ever; run it as a task. Of several answerers of one name one gets each.
+
+        None leaves a request without an answer. A fault of the answering is logged, and the next request is taken.
+        """
+        await self.until_connected()
+        subscription = await self._client.subscribe(name, queue=self._name)
+        try:
+            async for raw in subscription.messages:
+                try:
+                    answered = await answering(raw.data)
+                    if answered is not None:
+                        await raw.respond(answered)
+                except Exception:  # one request that cannot be answered must not keep the others from theirs
+                    log.exception("request not answered", subject=name)
+        finally:
+            with contextlib.suppress(*LINK_FAULTS):
+                await subscription.unsubscribe()
+
+    async def ask(self, name: str, body: bytes, *, within_s: float) -> AsyncIterator[bytes]:
+        """Every answer to a raw request that comes in time, as it comes: one of each server of a cluster, say.
+
+        Raises BusUnavailable while not connected.
+        """
+        if not self._client.is_connected:
+            raise BusUnavailable(f"{name}: not connected to the bus")
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        deadline = asyncio.get_running_loop().time() + within_s
+        try:
+            await self._client.publish(name, body, reply=inbox)
+            while (left_s := deadline - asyncio.get_running_loop().time()) > 0:
+                try:
+                    yield (await subscription.next_msg(timeout=left_s)).data
+                except nats.errors.TimeoutError:
+                    return
         finally:
             with contextlib.suppress(*LINK_FAULTS):
                 await subscription.unsubscribe()

@@ -99,6 +99,7 @@ def _welcome(stack: Stack) -> None:
         if name != "dashboard":
             table.add_row(f"{name.replace('_', ' ')} API", stack.url(name))
     table.add_row("logs", os.path.relpath(stack.folder))
+    table.add_row("for commands", f"set -a; . {os.path.relpath(stack.command_environment)}")
     console.print(table)
     console.print(
         f"look at the PLCs: HEADWORKS_PLC_ADDRESSES='{stack.plc_addresses}' headworks points probe", soft_wrap=True

@@ -1,7 +1,7 @@
 """Writes what the APIs and the bus are, from the code: `python -m headworks.common.documents`, with --check only compares.
 
-docs/openapi/<service>.json comes from each service's app, docs/asyncapi.json from the bus registry. A service names under the
-entry-point group `headworks.openapi` a function that gives its app without connecting to anything.
+docs/openapi/<service>.json comes from each service's app; docs/asyncapi.json, and the vendors' part of it, from the bus registry.
+A service names under the entry-point group `headworks.openapi` a function that gives its app without connecting to anything.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from fastapi import FastAPI
 
-from headworks.common.asyncapi import asyncapi_document
+from headworks.common.asyncapi import asyncapi_document, vendor_document
 from headworks.common.service import openapi_document
 
 MEND = "make docs"
@@ -22,7 +22,8 @@ MEND = "make docs"
 def documents() -> dict[Path, str]:
     """Every document's text by its path under docs/, the same for the same code."""
     apis = {Path("openapi", f"{name}.json"): openapi_document(app) for name, app in _apps().items()}
-    return {path: _text(content) for path, content in [*apis.items(), (Path("asyncapi.json"), asyncapi_document())]}
+    buses = {Path("asyncapi.json"): asyncapi_document(), Path("vendors", "asyncapi.json"): vendor_document()}
+    return {path: _text(content) for path, content in (apis | buses).items()}
 
 
 def drifted(folder: Path, expected: Mapping[Path, str]) -> list[str]:

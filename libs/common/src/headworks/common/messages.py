@@ -327,6 +327,8 @@ class PlanReply(Message):
     accepted: bool
     plan_ids: tuple[int, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="what was not checked, or is not as it should be, and why")
+    shadow: bool = Field(default=False, description="stored and scored as a challenger; never in force")
 
 
 class PlanChange(StrEnum):

@@ -1,7 +1,10 @@
 """Who may do what on the bus, from the registry: NKEYs, and nats-server's authorization; all else is refused by the server.
 
-A vendor may publish on its own submit subject and hear its own replies, live, as a plain subscription: it has no access to
-JetStream, and asks again with the same submission id for an answer it missed. A service may send and hear what the registry
+The services stand in the server's configuration. Vendors come and go, so the server asks the plans service about every other key
+that knocks (its auth callout), and the plans service answers from its own registry of vendors, with the permissions below.
+
+A vendor may publish on the submit subjects of its sites and hear its own replies, live, as plain subscriptions: it has no access
+to JetStream, and asks again with the same submission id for an answer it missed. A service may send and hear what the registry
 says. The server compares subjects by whole tokens: a service can create no consumer on a subject that is not its own, but one
 that hears a subject of a stream could pull on another service's consumer there if it knew its name. For services that is
 accepted; it is why vendors get no such access.
@@ -32,7 +35,17 @@ from headworks.common.subjects import (
 
 VENDOR, MIGRATE, OPERATIONS = "vendor", "migrate", "operations"
 """Besides the services: a publisher of plans, what declares the streams, and the person who replays dead letters."""
+DOORKEEPER, VENDOR_ISSUER = "doorkeeper", "vendor_issuer"
+"""Two more keys of the plans service: it sees who is connected and shows vendors out; it signs what a vendor may do."""
+KEYHOLDERS = {"plans": ("plans", DOORKEEPER, VENDOR_ISSUER)}
+"""The services that hold more keys than their own."""
 API = "$JS.API"
+DOOR = "$SYS.REQ.USER.AUTH"
+"""Where the server asks about a key that it does not know."""
+CONNECTIONS = "$SYS.REQ.SERVER.PING.CONNZ"
+KICK = "$SYS.REQ.SERVER.{server}.KICK"
+RESERVED = frozenset({*SERVICES, MIGRATE, OPERATIONS, DOORKEEPER, VENDOR_ISSUER})
+"""Names that no vendor may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,8 @@ class Permissions:
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    answers: bool = False
+    """Whether it may publish one answer to each request that it hears."""
 
 
 def permissions_of_service(service: str) -> Permissions:
@@ -54,16 +69,17 @@ def permissions_of_service(service: str) -> Permissions:
                 subscribe.append(heard)
             else:
                 publish += [*_consuming(subject.stream.name, heard), f"{DEAD_LETTER_PREFIX}.{heard}"]
-    return _permissions(publish, subscribe)
+    answers = VENDOR_ISSUER in KEYHOLDERS.get(service, ())
+    return _permissions(publish, [*subscribe, *([DOOR] if answers else [])], answers=answers)
 
 
-def permissions_of_vendor(vendor: str) -> Permissions:
-    """A vendor's own submit and reply subjects. Raises ValueError for a name that is not a vendor's."""
-    taken = {*SERVICES, MIGRATE, OPERATIONS}
-    if vendor in taken or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}", vendor):
-        raise ValueError(f"vendor={vendor!r} must be letters, digits, - and _, and none of {sorted(taken)}")
-    publish = [subject.filter(publisher=vendor) for subject in SUBJECTS if VENDOR in subject.publishers]
-    subscribe = [subject.filter(publisher=vendor) for subject in SUBJECTS if VENDOR in subject.hearers]
+def permissions_of_vendor(vendor: str, sites: Iterable[str]) -> Permissions:
+    """A vendor's own submit and reply subjects of its sites. Raises ValueError for a name that is not a vendor's."""
+    if vendor in RESERVED or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}", vendor):
+        raise ValueError(f"vendor={vendor!r} must be letters, digits, - and _, and none of {sorted(RESERVED)}")
+    own = [{"publisher": vendor, "site": site} for site in sites]
+    publish = [subject.at(**parts) for subject in SUBJECTS if VENDOR in subject.publishers for parts in own]
+    subscribe = [subject.at(**parts) for subject in SUBJECTS if VENDOR in subject.hearers for parts in own]
     return _permissions(publish, [_inbox(vendor), *subscribe])
 
 
@@ -86,38 +102,60 @@ def permissions_of_operations() -> Permissions:
     return _permissions(publish, [_inbox(OPERATIONS)])
 
 
-def all_permissions(vendors: Iterable[str]) -> dict[str, Permissions]:
-    """Every client of a deployment by its name."""
+def permissions_of_doorkeeper() -> Permissions:
+    """In the server's system account: seeing who is connected, and ending a connection."""
+    return _permissions([CONNECTIONS, KICK.format(server="*")], [_inbox(DOORKEEPER)])
+
+
+def all_permissions() -> dict[str, Permissions]:
+    """Every client that stands in the server's configuration, by its name."""
     return {
         **{service: permissions_of_service(service) for service in SERVICES},
         MIGRATE: permissions_of_migrate(),
         OPERATIONS: permissions_of_operations(),
-        **{vendor: permissions_of_vendor(vendor) for vendor in sorted(vendors)},
     }
 
 
-def authorization(public_keys: Mapping[str, str], vendors: Iterable[str]) -> str:
-    """nats-server's authorization block. Raises KeyError for a client without a public key."""
-    users = [_user(name, public_keys[name], allowed) for name, allowed in all_permissions(vendors).items()]
-    return "\n".join(["authorization {", "  timeout: 2", "  users: [", *users, "  ]", "}", ""])
+def authorization(public_keys: Mapping[str, str]) -> str:
+    """nats-server's accounts and authorization. Raises KeyError for a client without a public key."""
+    users = [_user(name, public_keys[name], allowed) for name, allowed in all_permissions().items()]
+    keeper = _user(DOORKEEPER, public_keys[DOORKEEPER], permissions_of_doorkeeper())
+    known = ", ".join(public_keys[name] for name in (*all_permissions(), DOORKEEPER))
+    return "\n".join(
+        [
+            *("accounts {", "  $SYS: { users: [", keeper, "  ] }", "}"),
+            *("authorization {", "  timeout: 2", "  users: [", *users, "  ]"),
+            "  # Any other key is a vendor's, or nobody's: the plans service knows.",
+            f"  auth_callout: {{ issuer: {public_keys[VENDOR_ISSUER]}, auth_users: [{known}] }}",
+            *("}", ""),
+        ]
+    )
 
 
-def write_seeds(folder: Path, clients: Iterable[str]) -> dict[str, str]:
-    """Each client's public key; a seed file `<client>.nk` (mode 600) is made where there is none."""
+def write_seeds(folder: Path) -> dict[str, str]:
+    """Every public key of a deployment; a seed file `<client>.nk` (mode 600) is made where there is none."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return {client: public_key(_seed(folder / f"{client}.nk")) for client in clients}
+    clients = (*all_permissions(), DOORKEEPER, VENDOR_ISSUER)
+    return {client: public_key(_seed(folder / f"{client}.nk", client)) for client in clients}
 
 
 def public_key(seed: str) -> str:
-    """The public key (U…) of a user's seed (SU…). Raises nkeys.NkeysError when it is none."""
+    """The public key (U…, or A… of an issuer) of a seed. Raises nkeys.NkeysError when it is none."""
     key: bytes = nkeys.from_seed(seed.encode()).public_key
     return key.decode()
 
 
-def _seed(file: Path) -> str:
+def new_seed(prefix: int = nkeys.PREFIX_BYTE_USER) -> str:
+    """A new seed: SU… of a user, without another prefix."""
+    made: bytes = nkeys.encode_seed(secrets.token_bytes(32), prefix)
+    return made.decode()
+
+
+def _seed(file: Path, client: str) -> str:
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_bytes(nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER) + b"\n")
+        prefix = nkeys.PREFIX_BYTE_ACCOUNT if client == VENDOR_ISSUER else nkeys.PREFIX_BYTE_USER
+        file.write_text(new_seed(prefix) + "\n")
     return file.read_text().strip()
 
 
@@ -141,8 +179,8 @@ def _inbox(client: str) -> str:
     return f"_INBOX_{client}.>"
 
 
-def _permissions(publish: Iterable[str], subscribe: Iterable[str]) -> Permissions:
-    return Permissions(tuple(dict.fromkeys(publish)), tuple(dict.fromkeys(subscribe)))
+def _permissions(publish: Iterable[str], subscribe: Iterable[str], *, answers: bool = False) -> Permissions:
+    return Permissions(tuple(dict.fromkeys(publish)), tuple(dict.fromkeys(subscribe)), answers)
 
 
 def _user(name: str, key: str, allowed: Permissions) -> str:
@@ -152,14 +190,13 @@ def _user(name: str, key: str, allowed: Permissions) -> str:
     return (
         f"    {{ # {name}\n      nkey: {key}\n      permissions: {{\n"
         f"        publish: {{ allow: {subjects(allowed.publish)} }}\n"
-        f"        subscribe: {{ allow: {subjects(allowed.subscribe)} }}\n      }}\n    }}"
+        f"        subscribe: {{ allow: {subjects(allowed.subscribe)} }}\n"
+        f"        allow_responses: {str(allowed.answers).lower()}\n      }}\n    }}"
     )
 
 
 def bus_keys(
     keys: Annotated[Path, typer.Option(help="folder of the seed files; what is missing is made, nothing is changed")],
-    vendor: Annotated[list[str] | None, typer.Option(help="a vendor's name; may be given more than once")] = None,
 ) -> None:
-    """Make the bus clients' keys, and say the authorization block for nats-server's configuration."""
-    vendors = vendor or []
-    typer.echo(authorization(write_seeds(keys, all_permissions(vendors)), vendors), nl=False)
+    """Make the bus clients' keys, and say the accounts and authorization for nats-server's configuration."""
+    typer.echo(authorization(write_seeds(keys)), nl=False)

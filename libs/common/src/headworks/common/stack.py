@@ -22,7 +22,7 @@ from argon2 import PasswordHasher
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
 from headworks.common.embedded.process import ServerFault, free_port, spawn, stop, tail, wait_until
-from headworks.common.permissions import MIGRATE, all_permissions, authorization, write_seeds
+from headworks.common.permissions import DOORKEEPER, MIGRATE, VENDOR_ISSUER, authorization, write_seeds
 
 SERVICES = ("ingest", "plans", "control_gateway", "optimizer", "alerts", "dashboard")
 WORKER = "optimizer_worker"
@@ -44,7 +44,6 @@ class Options:
     seed: int = 7
     dashboard_port: int | None = None
     services: tuple[str, ...] = SERVICES
-    vendors: tuple[str, ...] = ("vendor",)
 
 
 @dataclass
@@ -69,9 +68,8 @@ class Stack:
         # PostgreSQL refuses root, and its own user must reach the data: a temporary folder always can be.
         self._server_folder = Path(tempfile.mkdtemp(prefix="headworks-"))
         self._server_folder.chmod(0o755)
-        vendors = self.options.vendors
-        public_keys = write_seeds(self.folder / "bus-keys", all_permissions(vendors))
-        self.nats = NatsServer(self._server_folder / "nats", authorization=authorization(public_keys, vendors))
+        public_keys = write_seeds(self.folder / "bus-keys")
+        self.nats = NatsServer(self._server_folder / "nats", authorization=authorization(public_keys))
         self.postgres = PostgresServer(self._server_folder / "postgres")
         for name in self.options.services:
             port = self.options.dashboard_port if name == "dashboard" else None
@@ -84,6 +82,7 @@ class Stack:
         self.postgres.start()
         yield "PostgreSQL"
         self.environment = self._environment()
+        self._write_command_environment()
         self._migrate()
         yield "migrations"
         self.start_world()
@@ -154,7 +153,7 @@ class Stack:
         return self.folder / f"{name}.log"
 
     def seed_file(self, client: str) -> Path:
-        """The NKEY seed of a client of the bus: a service, a vendor, or what permissions.py names besides."""
+        """The NKEY seed of a client of the bus: a service, or what permissions.py names besides."""
         return self.folder / "bus-keys" / f"{client}.nk"
 
     def start_world(self) -> None:
@@ -203,6 +202,16 @@ class Stack:
             environment["HEADWORKS_CLOCK_SPEED"] = str(self.options.speed)
         return environment
 
+    @property
+    def command_environment(self) -> Path:
+        """A file that tells a shell, and so the command `headworks`, of this system: `set -a; . FILE`."""
+        return self.folder / "environment"
+
+    def _write_command_environment(self) -> None:
+        told = ("HEADWORKS_NATS_URL", "HEADWORKS_PLANS_URL", "HEADWORKS_JWT_SECRET_FILE")
+        lines = [f"{name}={self.environment[name]}\n" for name in told if name in self.environment]
+        self._secret("environment", "".join(lines))
+
     def _secret(self, name: str, content: str) -> Path:
         path = self.folder / name
         path.touch(mode=0o600)
@@ -224,6 +233,11 @@ class Stack:
                 "HEADWORKS_CAISO_KEY_FILE": str(world["key"]),
                 "HEADWORKS_ENTSOE_URL": f"http://127.0.0.1:{world['entsoe']}",
                 "HEADWORKS_ENTSOE_TOKEN": "demo-token",
+            }
+        if name == "plans":
+            return {
+                "HEADWORKS_DOORKEEPER_SEED_FILE": str(self.seed_file(DOORKEEPER)),
+                "HEADWORKS_VENDOR_ISSUER_SEED_FILE": str(self.seed_file(VENDOR_ISSUER)),
             }
         if name == WORKER:
             return {"HEADWORKS_ROLE": "worker"}

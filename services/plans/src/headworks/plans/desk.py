@@ -12,6 +12,7 @@ from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.plans.actuators import Actuator
 from headworks.plans.lifecycle import refusals
 from headworks.plans.store import PlanStore
+from headworks.plans.vendor_desk import VendorDesk
 
 log = structlog.get_logger(__name__)
 SUBMISSIONS = Counter("headworks_plan_submissions", "plan submissions by outcome", ["site", "publisher", "outcome"])
@@ -20,19 +21,22 @@ SUBMISSIONS = Counter("headworks_plan_submissions", "plan submissions by outcome
 class SubmissionDesk:
     """One door for all publishers; the same submission gets the same answer again."""
 
-    def __init__(self, store: PlanStore, actuators: Mapping[tuple[str, str], Actuator], clock: Clock) -> None:
-        self._store, self._actuators, self._clock = store, actuators, clock
+    def __init__(
+        self, store: PlanStore, actuators: Mapping[tuple[str, str], Actuator], clock: Clock, outside: VendorDesk
+    ) -> None:
+        self._store, self._actuators, self._clock, self._outside = store, actuators, clock, outside
 
     async def take(self, submission: PlanSubmission) -> PlanReply:
         """The answer given before, or a new one."""
-        return await self._store.known_reply(submission) or await self._judge(submission)
+        return await self._store.known_reply(submission) or await self._judge(submission, over_bus=False)
 
-    async def _judge(self, submission: PlanSubmission) -> PlanReply:
+    async def _judge(self, submission: PlanSubmission, *, over_bus: bool) -> PlanReply:
         """Accept or refuse; the answer is published too."""
         now = self._clock.now()
         reasons = refusals(submission, self._actuators, now)
-        if reasons:
-            reply = await self._store.refuse(submission, reasons, now)
+        examined = await self._outside.examine(submission, reasons, now, over_bus=over_bus)
+        if examined.refusals:
+            reply = await self._store.refuse(submission, examined.refusals, now)
         else:
             reply = await self._store.accept(submission, now)
         outcome = "accepted" if reply.accepted else "refused"
@@ -55,6 +59,6 @@ class SubmissionDesk:
             )
         known = await self._store.known_reply(submission)
         if known is None:
-            await self._judge(submission)
+            await self._judge(submission, over_bus=True)
         else:
             await self._store.answer_again(known, delivery.sequence)

@@ -10,28 +10,33 @@ from headworks.common.bus import Bus
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database, is_away
 from headworks.common.service import prepare, run
-from headworks.common.settings import ServiceSettings
 from headworks.common.sites import read_sites
 from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.desk import SubmissionDesk
+from headworks.plans.door import door_tasks
+from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
+from headworks.plans.vendor_desk import VendorDesk
+from headworks.plans.vendor_store import VendorStore
 from headworks.plans.write_route import Writes
 
 
 async def main() -> None:
     """Serve plans until told to stop."""
-    settings = ServiceSettings()
+    settings = PlansSettings()
     prepare("plans", settings)
-    clock, actuators = clock_from_environment(os.environ), actuators_of(read_sites(settings.sites))
+    clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
+    actuators = actuators_of(sites)
     database = Database(settings.database_url)
     async with await Bus.connect(settings.nats_url, "plans", settings.nats_seed_file) as bus:
         store = PlanStore(database)
         async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
             with attempt:
                 await store.register(actuators.values(), clock.now())
-        desk = SubmissionDesk(store, actuators, clock)
+        vendors = VendorDesk(VendorStore(database), sites, clock)
+        desk = SubmissionDesk(store, actuators, clock, vendors)
 
         async def consume() -> None:
             await bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans", transient=is_away)
@@ -39,11 +44,12 @@ async def main() -> None:
         async def bus_ready() -> bool:
             return bus.is_connected
 
+        doorkeeping = door_tasks(settings, bus, vendors)
         await run(
             "plans",
             settings,
-            create_api(database, store, desk, actuators, clock, Writes.over(database, clock)),
-            tasks={"submissions": consume, "outbox": lambda: store.outbox.relay(database, bus)},
+            create_api(database, store, desk, vendors, actuators, clock, Writes.over(database, clock)),
+            tasks={"submissions": consume, "outbox": lambda: store.outbox.relay(database, bus), **doorkeeping},
             ready={"database": database.is_ready, "bus": bus_ready},
         )
     await database.close()
@@ -51,9 +57,10 @@ async def main() -> None:
 
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
-    database, clock = Database(ServiceSettings().database_url), Clock()
-    store = PlanStore(database)
-    return create_api(database, store, SubmissionDesk(store, {}, clock), {}, clock, Writes.over(database, clock))
+    database, clock = Database(PlansSettings().database_url), Clock()
+    store, vendors = PlanStore(database), VendorDesk(VendorStore(database), {}, clock)
+    desk = SubmissionDesk(store, {}, clock, vendors)
+    return create_api(database, store, desk, vendors, {}, clock, Writes.over(database, clock))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from headworks.plans.rows import GENERIC, KINDS, PUMP, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
 from headworks.plans.typed_targets import Schema
 from headworks.plans.versions import ACCEPT, Origin, end_plans, find, horizons, lock, replace
+from headworks.plans.withdrawal import withdraw
 
 _PLANS = TypeAdapter(list[Plan])
 
@@ -183,6 +184,10 @@ class PlanStore:
             )
         self.outbox.wake()
         return event
+
+    async def withdraw(self, publisher: str, by: str, now: datetime) -> int:
+        """Cancel every plan of a publisher that has not ended; how many there were."""
+        return await withdraw(self._database, self.outbox, publisher, by, now)
 
     async def active(self, site: str, now: datetime, resource: str | None = None) -> list[Plan]:
         """The active plans that have not ended, of all publishers, by resource and time."""

@@ -14,8 +14,10 @@ from headworks.plans.api.export import add_export_routes
 from headworks.plans.api.plans import add_plan_routes
 from headworks.plans.api.resources import add_resource_routes
 from headworks.plans.api.submissions import add_submission_routes
+from headworks.plans.api.vendors import add_vendor_routes
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
+from headworks.plans.vendor_desk import VendorDesk
 from headworks.plans.write_route import Writes
 
 
@@ -23,6 +25,7 @@ def create_api(
     database: Database,
     store: PlanStore,
     desk: SubmissionDesk,
+    vendors: VendorDesk,
     actuators: Mapping[tuple[str, str], Actuator],
     clock: Clock,
     writes: Writes,
@@ -36,4 +39,5 @@ def create_api(
     add_plan_routes(app, store, database, clock)
     add_change_routes(app, store, actuators, clock)
     add_audit_routes(app, writes.audit)
+    add_vendor_routes(app, vendors, lambda publisher, by: store.withdraw(publisher, by, clock.now()))
     return app

@@ -1,0 +1,95 @@
+"""A running plans service with its door, and a vendor's own client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import nats
+from nats.aio.client import Client
+
+from headworks.common.auth import Issuer, Role
+from headworks.common.clock import Clock
+from headworks.common.database import Database
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.permissions import new_seed, public_key
+from headworks.plans.desk import SubmissionDesk
+from headworks.plans.settings import PlansSettings
+from headworks.plans.store import PlanStore
+from headworks.plans.vendor_desk import VendorDesk
+from headworks.plans.vendor_store import Change, VendorStore
+from headworks.plans.vendors import Terms, Vendor
+
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+SECRET = "a secret that only the tests know, long enough"
+ADMIN = Change("ann", NOW)
+
+
+def no_vendors(store: PlanStore, clock: Clock) -> VendorDesk:
+    """The registry with nobody in it, for tests of what is not about vendors."""
+    return VendorDesk(VendorStore(store._database), {}, clock)
+
+
+@dataclass
+class Plans:
+    """The running service, and what a test does with it."""
+
+    server: NatsServer
+    keys: Path
+    settings: PlansSettings
+    database: Database
+    desk: SubmissionDesk
+    vendors: VendorDesk
+    store: PlanStore
+    url: str
+    seeds: dict[str, str] = field(default_factory=dict)
+
+    async def add(self, name: str, *, sites: tuple[str, ...] = ("abay",), **terms: Any) -> Vendor:
+        """A vendor of the registry; its seed is kept for `connected`."""
+        self.seeds[name] = new_seed()
+        terms.setdefault("preflight", False)
+        added = await self.vendors.registry.add(name, public_key(self.seeds[name]), Terms(sites=sites, **terms), ADMIN)
+        assert isinstance(added, Vendor), added
+        return added
+
+    @asynccontextmanager
+    async def connected(self, name: str) -> AsyncIterator["Visitor"]:
+        """A vendor's own client, as anyone would write it."""
+        visitor = Visitor()
+
+        async def on_error(error: Exception) -> None:
+            visitor.errors.append(str(error))
+
+        async def on_closed() -> None:
+            visitor.closed.set()
+
+        visitor.client = await nats.connect(
+            self.server.url,
+            nkeys_seed_str=self.seeds[name],
+            inbox_prefix=f"_INBOX_{name}",
+            error_cb=on_error,
+            closed_cb=on_closed,
+            allow_reconnect=False,
+        )
+        try:
+            yield visitor
+        finally:
+            await visitor.client.close()
+
+    def api(self, role: Role = Role.ADMIN, name: str = "ann") -> httpx.AsyncClient:
+        """A person at the API."""
+        token = Issuer(SECRET, "headworks", "headworks").issue(name, role, timedelta(minutes=5))
+        return httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+
+
+@dataclass
+class Visitor:
+    """A client on the bus: what the server told it, and whether it was cut off."""
+
+    client: Client = field(init=False)
+    errors: list[str] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)

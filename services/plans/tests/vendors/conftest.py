@@ -1,0 +1,86 @@
+"""A plans service with its door, on a real NATS with the generated permissions and a real PostgreSQL."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from vendor_rig import NOW, SECRET, Plans
+
+from headworks.common.auth import Authenticator
+from headworks.common.bus import Bus
+from headworks.common.clock import Clock
+from headworks.common.database import Database
+from headworks.common.embedded.nats import NatsServer
+from headworks.common.migrate import migration_folders, upgrade
+from headworks.common.permissions import DOORKEEPER, MIGRATE, VENDOR_ISSUER, authorization, write_seeds
+from headworks.common.sites import read_sites
+from headworks.common.subjects import PLAN_SUBMISSION
+from headworks.common.tasks import in_background
+from headworks.plans.actuators import actuators_of
+from headworks.plans.api import create_api
+from headworks.plans.desk import SubmissionDesk
+from headworks.plans.door import door_tasks
+from headworks.plans.settings import PlansSettings
+from headworks.plans.store import PlanStore
+from headworks.plans.vendor_desk import VendorDesk
+from headworks.plans.vendor_store import VendorStore
+from headworks.plans.write_route import Writes
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, keys: Path) -> Iterator[NatsServer]:
+    """A server with the generated permissions."""
+    server = NatsServer(tmp_path / "nats", authorization=authorization(write_seeds(keys)))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    file = tmp_path / "jwt-secret"
+    file.write_text(SECRET)
+    return file
+
+
+@pytest.fixture
+async def plans(
+    guarded: NatsServer, keys: Path, secret_file: Path, database_url: str, sites_folder: Path
+) -> AsyncIterator[Plans]:
+    """The service as main.py wires it, with a clock that stands."""
+    await asyncio.to_thread(upgrade, database_url, "plans", dict(migration_folders())["plans"])
+    async with await Bus.connect(guarded.url, MIGRATE, keys / f"{MIGRATE}.nk") as migrate:
+        await migrate.declare_streams()
+    settings = PlansSettings(
+        nats_url=guarded.url,
+        jwt_secret_file=secret_file,
+        doorkeeper_seed_file=keys / f"{DOORKEEPER}.nk",
+        vendor_issuer_seed_file=keys / f"{VENDOR_ISSUER}.nk",
+    )
+    database, clock, sites = Database(database_url), Clock(NOW, wall_epoch_s=0.0, speed=1e-12), read_sites(sites_folder)
+    store, vendors = PlanStore(database), VendorDesk(VendorStore(database), sites, clock)
+    await store.register(actuators_of(sites).values(), NOW)
+    desk = SubmissionDesk(store, actuators_of(sites), clock, vendors)
+    app = create_api(database, store, desk, vendors, actuators_of(sites), clock, Writes.over(database, clock))
+    app.state.authenticator = Authenticator(settings)
+    listening = socket.create_server(("127.0.0.1", 0))
+    serving = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    web = asyncio.create_task(serving.serve([listening]))
+    async with await Bus.connect(guarded.url, "plans", keys / "plans.nk") as bus:
+        jobs = [task() for task in door_tasks(settings, bus, vendors).values()]
+        jobs += [store.outbox.relay(database, bus), bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans")]
+        async with in_background(*jobs):  # type: ignore[arg-type]  # a task is a coroutine function's call
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield Plans(guarded, keys, settings, database, desk, vendors, store, address)
+    serving.should_exit = True
+    await web
+    listening.close()
+    await database.close()
