@@ -16,6 +16,7 @@ from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
+from headworks.plans.retention import keep_tidy
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk
@@ -49,7 +50,12 @@ async def main() -> None:
             "plans",
             settings,
             create_api(database, store, desk, vendors, actuators, clock, Writes.over(database, clock)),
-            tasks={"submissions": consume, "outbox": lambda: store.outbox.relay(database, bus), **doorkeeping},
+            tasks={
+                "submissions": consume,
+                "outbox": lambda: store.outbox.relay(database, bus),
+                "retention": lambda: keep_tidy(database, clock, settings),
+                **doorkeeping,
+            },
             ready={"database": database.is_ready, "bus": bus_ready},
         )
     await database.close()

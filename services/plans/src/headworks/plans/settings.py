@@ -12,3 +12,5 @@ class PlansSettings(ServiceSettings):
 
     doorkeeper_seed_file: Path | None = Field(default=None, description="key in the bus' system account")
     vendor_issuer_seed_file: Path | None = Field(default=None, description="key that signs what a vendor may do")
+    plan_retention_days: int = Field(default=5 * 365, ge=62, description="plans are kept so long at least")
+    outbox_retention_days: int = Field(default=7, ge=1, description="messages are kept so long after they were sent")
