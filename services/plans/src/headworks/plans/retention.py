@@ -1,7 +1,7 @@
 """Keeps the tables at their size: months made ahead, old months dropped, what was sent or ended long ago cleared away.
 
-Superseded plans lie by the month of their making; a month goes as a whole, in milliseconds. What is active or cancelled is little and
-goes row by row. A plan never goes before those that it superseded, for they were made earlier.
+Superseded plans lie by the month of their making; a month goes as a whole, in milliseconds. What is active or cancelled is
+little and goes row by row. A plan never goes before those that it superseded, for they were made earlier.
 """
 
 import asyncio
