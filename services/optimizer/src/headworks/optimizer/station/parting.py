@@ -18,6 +18,8 @@ from headworks.optimizer.models.pumping_problem import PumpingProblem
 WINDOW_STEPS = 4
 FIRST_SHARE = 0.1
 """The share of the time that the first search gets, and the bounds of the windows as much."""
+LONGEST_SHARE = 0.3
+"""Of the time left the next window gets so much: the most promising is worth more than all the last."""
 LEAST_S = 0.5
 """A search that is given less finds nothing."""
 
@@ -38,7 +40,7 @@ def solve_by_parts(
     if not isinstance(first, solver.TimedOut) or first.cancelled:
         return first
     bounds = solver.part_bounds(problem.lp, parts, FIRST_SHARE * limits.time_limit_s)
-    search = _Search(problem.lp, limits, parts, bounds, on_progress, started_s + limits.time_limit_s, first.best)
+    search = _Search(problem.lp, limits, parts, bounds, on_progress, started_s + limits.time_limit_s, first.best, hints)
     search.go_on()
     return search.result()
 
@@ -62,7 +64,7 @@ def _of_schedule(problem: PumpingProblem, day: Mapping[int, pulp.LpVariable]) ->
 
 @dataclass
 class _Search:
-    """The windows that are left to search, and the best answer so far."""
+    """The windows that are left to search, and the best answer so far; each search begins with the hints."""
 
     lp: pulp.LpProblem
     limits: solver.SolverOptions
@@ -71,6 +73,7 @@ class _Search:
     on_progress: solver.Progress
     until_s: float
     best: solver.Solved | None
+    hints: Mapping[str, float] | None = None
     cancelled: bool = False
     failed: solver.Failed | None = None
     _all: frozenset[str] = field(init=False)
@@ -87,7 +90,7 @@ class _Search:
                 if left_s < LEAST_S or self.cancelled or self.failed:
                     return
                 if self.bounds[part] < self._cutoff():
-                    self._search(part, max(LEAST_S, left_s / len(open_parts)))
+                    self._search(part, max(LEAST_S, LONGEST_SHARE * left_s, left_s / len(open_parts)))
 
     def result(self) -> solver.Result:
         """The best answer with its bound over all windows."""
@@ -117,7 +120,7 @@ class _Search:
         limits = replace(self.limits, time_limit_s=limit_s, below=cutoff)
         gap = self._gap()
         found = solver.solve_with_highs(
-            self.lp, limits, lambda _of_part: self.on_progress(gap), without=self._all - self.parts[part]
+            self.lp, limits, lambda _of_part: self.on_progress(gap), self.hints, without=self._all - self.parts[part]
         )
         match found:
             case solver.Solved():
