@@ -441,6 +441,7 @@ class ControlState(Message):
     resources: tuple[ResourceState, ...]
     level_m: float | None = None
     interlock: Interlock | None = None
+    findings: tuple[str, ...] = Field(default=(), description="what discovery found wrong in site files and plans")
     e_stop_scope: str | None = Field(default=None, description="what the e-stop covers: system, or the site")
     e_stop_clear_requested_by: str | None = Field(default=None, description="who asked to clear; another must confirm")
     e_stop_clear_requested_at: Instant | None = None

@@ -85,6 +85,7 @@ def of_state(state: ControlState) -> Iterator[CauseChange]:
     yield CauseChange("e_stop", "gateway", state.at, pressed)
     tripped = None if state.interlock is None else f"{INTERLOCKS[state.interlock]} at {_level(state)}"
     yield CauseChange("interlock", "gateway", state.at, tripped)
+    yield CauseChange("discovery", "gateway", state.at, "; ".join(state.findings) or None)
     for resource in state.resources:
         if resource.link_up:
             yield CauseChange("plc_lost", resource.resource, state.at, None)

@@ -114,7 +114,14 @@ class EventAlarm(_Alarm):
     """Something that another service says on the bus."""
 
     event: Literal[
-        "run_failed", "plan_refused", "setpoint_refused", "plc_lost", "read_back_differs", "e_stop", "interlock"
+        "run_failed",
+        "plan_refused",
+        "setpoint_refused",
+        "plc_lost",
+        "read_back_differs",
+        "e_stop",
+        "interlock",
+        "discovery",
     ]
 
 

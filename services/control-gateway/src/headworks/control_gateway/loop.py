@@ -46,6 +46,9 @@ class ControlLoop:
     _blocks: dict[str, tuple[Block, ...]] = field(default_factory=dict)
     _ticked_s: dict[str, float] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    findings: tuple[str, ...] = ()
+    """What the last discovery found wrong in site files and plans."""
+    _ending: bool = False
 
     def __post_init__(self) -> None:
         """Hear of new plans."""
@@ -72,7 +75,13 @@ class ControlLoop:
 
     async def run(self) -> None:
         """Tick for ever; run it as a task. A hung PLC delays its own actuators alone."""
+        self._ending = False
         await together(*(self._run_plc(name) for name in self._wake))
+
+    def end_after_this_turn(self) -> None:
+        """Let `run` end, once every PLC's turn is done; it may run again."""
+        self._ending = True
+        self.wake()
 
     def is_alive(self) -> bool:
         """Whether every PLC's turn came round lately, whatever the PLC answered."""
@@ -82,7 +91,7 @@ class ControlLoop:
     async def _run_plc(self, name: str) -> None:
         wake, plc = self._wake[name], self.plcs[name]
         try:
-            while True:
+            while not self._ending:
                 started_s = time.monotonic()
                 wake.clear()
                 self.switches.save_again()
@@ -182,6 +191,7 @@ class ControlLoop:
             resources=tuple(resource_state(a, of, self.plans.confirmed_at, now, self._stopped(a)) for a, of in known),
             level_m=station.level_m(now) if station else None,
             interlock=interlock_of(station.tripped) if station else None,
+            findings=self.findings,
             e_stop_scope=str(press.scope) if press else None,
             e_stop_clear_requested_by=waiting.by if waiting else None,
             e_stop_clear_requested_at=waiting.at if waiting else None,

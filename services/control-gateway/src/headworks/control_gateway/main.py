@@ -21,6 +21,8 @@ from headworks.common.sites import read_sites
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.connections import plc_of
+from headworks.control_gateway.controlled import ControlledSites
+from headworks.control_gateway.discovering import Discovery
 from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
@@ -66,13 +68,22 @@ async def _control(settings: GatewaySettings) -> None:
             "journal": outlasting_faults("journal", shipper.ship),
             "outbox": outlasting_faults("outbox", lambda: shipper.outbox.relay(database, bus)),
         }
-        for site in sites.values():
+
+        def build(site: Site) -> tuple[ControlLoop, dict[str, Task]]:
             plans = OptimizationPlanManager(
                 site.site, client, bus, clock, cache_file=settings.folder / f"plans-{site.site}.json"
             )
             loop = _loop(site, settings, plans, journal, clock, board)
-            loops[site.site] = loop
-            tasks |= _tasks(loop, plans, bus)
+            return loop, _tasks(loop, plans, bus)
+
+        controlled = ControlledSites(build, loops)
+        for site in sites.values():
+            controlled.add(site)
+        tasks["sites"] = controlled.run
+        if settings.auto_discovery_enabled:
+            every_s = 60 * settings.auto_discovery_refresh_minutes
+            discovery = Discovery(settings.sites, controlled, auditor, every_s)
+            tasks["discovery"] = outlasting_faults("discovery", discovery.run)
 
         async def controlling() -> bool:
             return all(loop.is_alive() for loop in loops.values())

@@ -5,10 +5,11 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from headworks.common.settings import ServiceSettings
 
+_addresses = TypeAdapter(dict[str, str])
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$"
 
 
@@ -31,6 +32,11 @@ class GatewaySettings(ServiceSettings):
         default=None, description="hashed secrets of the people who may use the local API, with their roles"
     )
     plc_addresses: dict[str, str] = Field(default_factory=dict)
+    plc_addresses_file: Path | None = Field(
+        default=None, description="more addresses, as a JSON object; read anew for each PLC that is discovered"
+    )
+    auto_discovery_enabled: bool = Field(default=True, description="look for new sites and actuators while running")
+    auto_discovery_refresh_minutes: float = Field(default=60, gt=0)
     plc_ca_file: Path | None = Field(default=None, description="who signs the PLCs' certificates (transport: tls)")
     plc_certificate_file: Path | None = Field(
         default=None, description="the gateway's certificate, with its Modbus role"
@@ -39,13 +45,24 @@ class GatewaySettings(ServiceSettings):
 
     def plc_address(self, name: str) -> tuple[str, int]:
         """Host and port of a PLC. Raises ValueError when it is not given, or not host:port."""
-        text = self.plc_addresses.get(name)
+        text = self.plc_addresses.get(name) or self._addresses_in_file().get(name)
         if text is None:
             raise ValueError(f'HEADWORKS_PLC_ADDRESSES lacks {name!r}; write {{"{name}": "host:502"}}')
         host, _, port = text.rpartition(":")
         if not host or not port.isdigit():
             raise ValueError(f"HEADWORKS_PLC_ADDRESSES: {name}={text!r} must be host:port")
         return host, int(port)
+
+    def _addresses_in_file(self) -> dict[str, str]:
+        if self.plc_addresses_file is None:
+            return {}
+        try:
+            return _addresses.validate_json(self.plc_addresses_file.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise ValueError(
+                f"HEADWORKS_PLC_ADDRESSES_FILE={self.plc_addresses_file} cannot be read; it must be a JSON object such as "
+                f'{{"plc": "host:502"}} ({error})'
+            ) from error
 
     @model_validator(mode="after")
     def _local_api_is_closed(self) -> "GatewaySettings":

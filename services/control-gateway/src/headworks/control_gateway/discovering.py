@@ -1,0 +1,72 @@
+"""Looks for new sites and actuators while the gateway runs, begins with what is whole, and tells what is wrong."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from headworks.common.audit import Category
+from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.controlled import ControlledSites
+from headworks.control_gateway.discovery import discovered
+from headworks.waterway.site import Site
+from headworks.waterway.site_file import parse_site
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Discovery:
+    """Keeps what is controlled in step with the folder of site files and with the plans."""
+
+    folder: Path
+    controlled: ControlledSites
+    auditor: Auditor
+    every_s: float
+    _told: frozenset[str] = field(default=frozenset())
+
+    async def run(self) -> None:
+        """Look again and again; run it as a task."""
+        while True:
+            await asyncio.sleep(self.every_s)
+            await self.look()
+
+    async def look(self) -> tuple[str, ...]:
+        """Look once; what people are told."""
+        running = self.controlled.loops
+        planned = {name: loop.plans.resources for name, loop in running.items()}
+        found = discovered(self.controlled.sites, _files(self.folder), planned, self.controlled.build)
+        findings = list(found.findings)
+        for name, site in found.sites.items():
+            try:
+                await self.controlled.begin(site)
+            except (ValueError, OSError) as error:
+                findings.append(f"site {name} could not begin: {error}")
+            else:
+                self.auditor.note(Category.CONFIGURATION, "site_discovered", self.auditor.journal.gateway, subject=name)
+        self._tell(tuple(findings))
+        return tuple(findings)
+
+    def _tell(self, findings: tuple[str, ...]) -> None:
+        """Each finding is logged once, and stands in the state of every site until it is mended."""
+        for finding in findings:
+            if finding not in self._told:
+                log.error("discovery", finding=finding)
+        self._told = frozenset(findings)
+        for loop in self.controlled.loops.values():
+            if loop.findings != findings:
+                loop.findings = findings
+                loop.changed.set()
+
+
+def _files(folder: Path) -> Mapping[str, Site | str]:
+    """Every site file by its name, or what is wrong with it."""
+    found: dict[str, Site | str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found[path.name] = parse_site(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            found[path.name] = str(error)
+    return found
