@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pulp
 import pytest
 import yaml
 
@@ -12,7 +13,7 @@ from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
 from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.example_cases import EXAMPLES
-from headworks.optimizer.station.parting import solve_by_parts
+from headworks.optimizer.station.parting import _Search, solve_by_parts
 from headworks.optimizer.station.planning import Planned, plan_problem
 from headworks.waterway.station_site import StationSite
 
@@ -48,15 +49,26 @@ def test_windows_give_what_one_search_gives() -> None:
     assert whole.bound <= parted.objective
 
 
-def test_the_bound_holds_where_the_time_was_short() -> None:
-    problem = program()
-    whole = solver.solve_with_highs(problem.lp, LIMITS)
-    short = solve_by_parts(problem, replace(LIMITS, time_limit_s=2.5, mip_gap=1e-6), never, None, first_share=0.2)
-    assert isinstance(whole, solver.Solved)
-    best = short.best if isinstance(short, solver.TimedOut) else short
-    assert isinstance(best, solver.Solved)
-    assert best.bound <= whole.objective <= best.objective * (1 + LIMITS.mip_gap)
-    assert best.gap == pytest.approx((best.objective - best.bound) / best.objective)
+@pytest.mark.parametrize(
+    ("bounds", "first_bound", "bound", "proven"),
+    [
+        ([99.9, 120.0], 50.0, 99.9, True),
+        ([90.0, 99.9], 50.0, 90.0, False),
+        ([90.0, 99.9], 95.0, 95.0, False),
+        ([float("-inf"), 99.9], 50.0, 50.0, False),
+        ([105.0, float("inf")], 50.0, 100.0, True),
+    ],
+)
+def test_the_bound_of_all_is_the_least_window_s_or_the_first_search_s(
+    bounds: list[float], first_bound: float, bound: float, proven: bool
+) -> None:
+    best = solver.Solved(100.0, first_bound, 0.5, {}, "HiGHS")
+    parts = [frozenset({"a"}), frozenset({"b"})]
+    ended = _Search(pulp.LpProblem("none"), LIMITS, parts, bounds, never, 0.0, best).result()
+    answer = ended if isinstance(ended, solver.Solved) else getattr(ended, "best", None)
+    assert isinstance(ended, solver.Solved) == proven
+    assert answer is not None
+    assert (answer.bound, answer.gap) == (bound, pytest.approx((100.0 - bound) / 100.0))
 
 
 def test_what_has_no_plan_in_any_window_has_none() -> None:
