@@ -94,9 +94,15 @@ def test_an_intended_or_held_setpoint_says_nothing(outcome: Outcome) -> None:
 
 def test_the_state_ends_what_is_over_and_nothing_else() -> None:
     well = {change.event: change.text for change in of_state(state())}
-    assert well == {"e_stop": None, "interlock": None, "plc_lost": None, "setpoint_refused": None}
+    assert well == {"e_stop": None, "interlock": None, "discovery": None, "plc_lost": None, "setpoint_refused": None}
     ill = {change.event: change.text for change in of_state(state(link_up=False, refused=True, e_stop=True))}
-    assert ill == {"e_stop": "pressed by ann", "interlock": None}
+    assert ill == {"e_stop": "pressed by ann", "interlock": None, "discovery": None}
+
+
+def test_what_discovery_found_wrong_is_a_cause_until_it_is_mended() -> None:
+    wrong = state().model_copy(update={"findings": ("abay.yaml cannot be read", "plans name GATE_1")})
+    [text] = [change.text for change in of_state(wrong) if change.event == "discovery"]
+    assert text == "abay.yaml cannot be read; plans name GATE_1"
 
 
 @pytest.mark.parametrize(

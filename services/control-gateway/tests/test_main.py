@@ -255,6 +255,33 @@ async def test_what_fails_around_control_begins_again(monkeypatch: pytest.Monkey
     assert len(begun) == 4
 
 
+async def test_a_site_file_that_comes_later_is_controlled_without_a_restart(
+    tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_away: NatsServer
+) -> None:
+    sites, abay = tmp_path / "sites", (sites_folder / "abay.yaml").read_text()
+    sites.mkdir()
+    (sites / "abay.yaml").write_text(abay)
+    gateway = Process(tmp_path / "state", sites, plc_server.port, nats_away.url)
+    gateway.environment["HEADWORKS_AUTO_DISCOVERY_REFRESH_MINUTES"] = "0.01"
+    async with gateway.ready() as client:
+        assert (await client.get("/sites/later/state")).status_code == 404
+        (sites / "later.yaml").write_text(abay.replace("site: abay", "site: later", 1))
+
+        async def is_controlled() -> bool:
+            response = await client.get("/sites/later/state")
+            return response.status_code == 200 and response.json()["resources"][0]["link_up"]
+
+        await eventually(is_controlled, timeout_s=30)
+        (sites / "later.yaml").write_text("broken")
+
+        async def is_told() -> bool:
+            findings = (await client.get("/sites/abay/state")).json()["findings"]
+            return any("later.yaml cannot be read" in finding for finding in findings)
+
+        await eventually(is_told, timeout_s=30)
+        assert await is_controlled()
+
+
 def test_only_the_writer_writes_and_only_the_port_reaches_modbus() -> None:
     users = {path.stem: path.read_text() for path in SOURCE.glob("*.py")}
     assert {name for name, text in users.items() if "plc.write(" in text} == {"writer"}
