@@ -24,6 +24,7 @@ from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Unacceptable
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import (
     Forecast,
     ForecastStep,
@@ -39,7 +40,6 @@ from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.optimizer.afterbay.case import Hour, Replay, Solution
 from headworks.optimizer.afterbay.kind import AfterbayKind
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.values import Status
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker

@@ -16,11 +16,11 @@ from pydantic import TypeAdapter
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import Database
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import Basis, PumpTargets, Quality, RunStatus, Sample, SolveJob
 from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.station.case import StationInputs, StationSolution, Strategy, StrategyPeriod
 from headworks.optimizer.station.kind import StationKind
 from headworks.optimizer.store import RunStore

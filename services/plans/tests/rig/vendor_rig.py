@@ -16,8 +16,10 @@ from headworks.common.auth import Issuer, Role
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.ingest import IngestClient
 from headworks.common.permissions import new_seed, public_key
 from headworks.plans.desk import SubmissionDesk
+from headworks.plans.preflight.check import Preflight
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk
@@ -31,7 +33,8 @@ ADMIN = Change("ann", NOW)
 
 def no_vendors(store: PlanStore, clock: Clock) -> VendorDesk:
     """The registry with nobody in it, for tests of what is not about vendors."""
-    return VendorDesk(VendorStore(store._database), {}, clock)
+    nobody = Preflight({}, store, IngestClient(httpx.AsyncClient()))
+    return VendorDesk(VendorStore(store._database), nobody, {}, clock)
 
 
 @dataclass

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from vendor_rig import NOW, SECRET, Plans
@@ -14,6 +15,7 @@ from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.ingest import IngestClient
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.permissions import DOORKEEPER, MIGRATE, VENDOR_ISSUER, authorization, write_seeds
 from headworks.common.sites import read_sites
@@ -23,6 +25,7 @@ from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
+from headworks.plans.preflight.check import Preflight
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk
@@ -66,7 +69,8 @@ async def plans(
         vendor_issuer_seed_file=keys / f"{VENDOR_ISSUER}.nk",
     )
     database, clock, sites = Database(database_url), Clock(NOW, wall_epoch_s=0.0, speed=1e-12), read_sites(sites_folder)
-    store, vendors = PlanStore(database), VendorDesk(VendorStore(database), sites, clock)
+    store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient(base_url="http://127.0.0.1:9"))
+    vendors = VendorDesk(VendorStore(database), Preflight(sites, store, ingest), sites, clock)
     await store.register(actuators_of(sites).values(), NOW)
     desk = SubmissionDesk(store, actuators_of(sites), clock, vendors)
     app = create_api(database, store, desk, vendors, actuators_of(sites), clock, Writes.over(database, clock))

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from headworks.common.messages import Forecast
 from headworks.optimizer.values import Value
 from headworks.waterway import series as names
 from headworks.waterway.mfra import MfraHour
 from headworks.waterway.quantities import in_unit
 from headworks.waterway.site import Site
-from headworks.waterway.timegrid import TimeGrid
 
 C = TypeVar("C", bound=Value)
 DEFAULT_REQUIRED_AGE = timedelta(hours=24)
@@ -73,20 +71,3 @@ def required_ages(site: Site) -> dict[str, timedelta]:
 def joined(*notes: str | None) -> str | None:
     """Notes as one, or None where there are none."""
     return "; ".join(note for note in notes if note) or None
-
-
-def on_grid(forecast: Forecast, grid: TimeGrid) -> list[float | None]:
-    """The mean of a forecast over each step of a grid, weighted by how much of it is covered; None where nothing is."""
-    step = timedelta(seconds=forecast.step_s)
-    water: dict[int, float] = {}
-    covered_s: dict[int, float] = {}
-    for piece in forecast.steps:
-        at, end = max(piece.valid_at, grid.start), min(piece.valid_at + step, grid.end)
-        while at < end:
-            t = grid.index_of(at)
-            until = min(end, grid.start + (t + 1) * grid.step)
-            part_s = (until - at).total_seconds()
-            water[t] = water.get(t, 0.0) + piece.value * part_s
-            covered_s[t] = covered_s.get(t, 0.0) + part_s
-            at = until
-    return [water[t] / covered_s[t] if t in covered_s else None for t in range(grid.count)]

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Protocol, TypeVar, assert_never
 
 from pydantic import Field
 
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import Override, PlanInterval, SolveJob
 from headworks.common.problems import FieldProblem
 from headworks.optimizer.afterbay.case import Form, Hour
 from headworks.optimizer.afterbay.kind import AfterbayKind, AfterbayResult
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.orders import EditedSchedule
 from headworks.optimizer.station.kind import StationKind, StationResult

@@ -11,11 +11,11 @@ from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database, is_away
+from headworks.common.ingest import IngestClient
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.common.subjects import FORECAST, MARKET, SOLVE_JOB
 from headworks.optimizer.api import create_api
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.kind import kind_of
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.settings import OptimizerSettings

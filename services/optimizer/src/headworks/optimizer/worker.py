@@ -12,6 +12,7 @@ from headworks.common.bus import Bus, BusUnavailable
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
 from headworks.common.handling import Delivery, TryLater, Unacceptable
+from headworks.common.ingest import IngestAway, IngestClient
 from headworks.common.messages import (
     PlanInterval,
     PlanSubmission,
@@ -22,7 +23,6 @@ from headworks.common.messages import (
     SolveJob,
 )
 from headworks.common.subjects import RUN_PROGRESS
-from headworks.optimizer.ingest import IngestAway, IngestClient
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.kind import AnyKind
 from headworks.optimizer.solve_process import COMMAND, Asked, Patience, solve_apart

@@ -36,9 +36,9 @@ class SubmissionDesk:
         reasons = refusals(submission, self._actuators, now)
         examined = await self._outside.examine(submission, reasons, now, over_bus=over_bus)
         if examined.refusals:
-            reply = await self._store.refuse(submission, examined.refusals, now)
+            reply = await self._store.refuse(submission, examined.refusals, now, examined.notes)
         else:
-            reply = await self._store.accept(submission, now)
+            reply = await self._store.accept(submission, now, examined.notes)
         outcome = "accepted" if reply.accepted else "refused"
         SUBMISSIONS.labels(submission.site, submission.publisher, outcome).inc()
         log.info(

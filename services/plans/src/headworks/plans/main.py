@@ -3,12 +3,15 @@
 import asyncio
 import os
 
+import httpx
 import stamina
 from fastapi import FastAPI
 
 from headworks.common.bus import Bus
+from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database, is_away
+from headworks.common.ingest import IngestClient
 from headworks.common.service import prepare, run
 from headworks.common.sites import read_sites
 from headworks.common.subjects import PLAN_SUBMISSION
@@ -16,6 +19,7 @@ from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
+from headworks.plans.preflight.check import Preflight
 from headworks.plans.retention import keep_tidy
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
@@ -31,12 +35,15 @@ async def main() -> None:
     clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
     actuators = actuators_of(sites)
     database = Database(settings.database_url)
-    async with await Bus.connect(settings.nats_url, "plans", settings.nats_seed_file) as bus:
+    async with (
+        await Bus.connect(settings.nats_url, "plans", settings.nats_seed_file) as bus,
+        service_client(settings, "plans", settings.ingest_url) as http,
+    ):
         store = PlanStore(database)
         async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
             with attempt:
                 await store.register(actuators.values(), clock.now())
-        vendors = VendorDesk(VendorStore(database), sites, clock)
+        vendors = VendorDesk(VendorStore(database), Preflight(sites, store, IngestClient(http)), sites, clock)
         desk = SubmissionDesk(store, actuators, clock, vendors)
 
         async def consume() -> None:
@@ -64,7 +71,8 @@ async def main() -> None:
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
     database, clock = Database(PlansSettings().database_url), Clock()
-    store, vendors = PlanStore(database), VendorDesk(VendorStore(database), {}, clock)
+    store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient())
+    vendors = VendorDesk(VendorStore(database), Preflight({}, store, ingest), {}, clock)
     desk = SubmissionDesk(store, {}, clock, vendors)
     return create_api(database, store, desk, vendors, {}, clock, Writes.over(database, clock))
 

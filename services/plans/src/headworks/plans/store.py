@@ -65,22 +65,24 @@ class PlanStore:
             return None
         return _known(PlanReply.model_validate(row["reply"]), row["content_hash"], _digest(submission))
 
-    async def refuse(self, submission: PlanSubmission, refusals: Sequence[Refusal], now: datetime) -> PlanReply:
+    async def refuse(
+        self, submission: PlanSubmission, refusals: Sequence[Refusal], now: datetime, notes: Sequence[str] = ()
+    ) -> PlanReply:
         """Record a refusal and answer it."""
-        reply = _reply(submission, now, refusals=tuple(refusals))
+        reply = _reply(submission, now, refusals=tuple(refusals), notes=tuple(notes))
         async with self._database.transaction() as connection:
             await self._record(connection, submission, reply)
         self.outbox.wake()
         return reply
 
-    async def accept(self, submission: PlanSubmission, now: datetime) -> PlanReply:
+    async def accept(self, submission: PlanSubmission, now: datetime, notes: Sequence[str] = ()) -> PlanReply:
         """Store a checked submission's versions with their events, and answer it; one sent again has its answer again."""
         try:
-            return await self._accept(submission, now)
+            return await self._accept(submission, now, notes)
         except asyncpg.UniqueViolationError:  # the same id came twice at once for different actuators: now it is known
-            return await self._accept(submission, now)
+            return await self._accept(submission, now, notes)
 
-    async def _accept(self, submission: PlanSubmission, now: datetime) -> PlanReply:
+    async def _accept(self, submission: PlanSubmission, now: datetime, notes: Sequence[str]) -> PlanReply:
         origin = Origin(
             site=submission.site,
             publisher=submission.publisher,
@@ -97,7 +99,7 @@ class PlanStore:
             ACCEPT,
             *origin.arguments(),
             digest,
-            _reply(submission, now).model_dump_json(exclude={"plan_ids"}),
+            _reply(submission, now, notes=tuple(notes)).model_dump_json(exclude={"plan_ids"}),
             PLAN_REPLY.at(publisher=submission.publisher, site=submission.site),
             wanted[PUMP],
             wanted[GENERIC],
@@ -252,7 +254,12 @@ def _digest(submission: PlanSubmission) -> str:
 
 
 def _reply(
-    submission: PlanSubmission, now: datetime, *, plan_ids: tuple[int, ...] = (), refusals: tuple[Refusal, ...] = ()
+    submission: PlanSubmission,
+    now: datetime,
+    *,
+    plan_ids: tuple[int, ...] = (),
+    refusals: tuple[Refusal, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> PlanReply:
     return PlanReply(
         submission_id=submission.submission_id,
@@ -262,4 +269,5 @@ def _reply(
         accepted=not refusals,
         plan_ids=plan_ids,
         refusals=refusals[:50],
+        notes=notes,
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from headworks.common.clock import Clock
 from headworks.common.messages import PlanSubmission, Refusal
+from headworks.plans.preflight.check import Preflight
 from headworks.plans.vendor_store import Change, VendorStore
 from headworks.plans.vendors import Vendor, publisher_refusals
 from headworks.waterway.site import Site
@@ -32,6 +33,7 @@ class VendorDesk:
     """The registry as the service uses it. `changed` is called when somebody's access may have ended."""
 
     registry: VendorStore
+    preflight: Preflight
     sites: Mapping[str, Site]
     clock: Clock
     changed: Callable[[], None] = field(default=lambda: None)
@@ -51,7 +53,10 @@ class VendorDesk:
             return Examined((*found, *(_stranger(submission) if over_bus else ())))
         refusals = (*publisher_refusals(vendor, submission), *found)
         refusals = refusals or await self._within_quota(vendor, submission, now)
-        return Examined(refusals, (), vendor.shadow)
+        if refusals or not vendor.preflight:
+            return Examined(refusals, (), vendor.shadow)
+        flown = await self.preflight.of(submission, now)
+        return Examined(flown.refusals, flown.notes, vendor.shadow)
 
     async def _within_quota(self, vendor: Vendor, submission: PlanSubmission, now: datetime) -> tuple[Refusal, ...]:
         return await self.registry.take(vendor, submission.submission_id, len(submission.intervals), now)

@@ -3,9 +3,9 @@
 import asyncio
 from datetime import datetime, timedelta
 
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import Basis, Sample
 from headworks.optimizer.afterbay.inputs import FORECAST_SERIES, HELD_SERIES, Known
-from headworks.optimizer.ingest import IngestClient
 from headworks.waterway import series as names
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.mfra import PATTERN_DAYS

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
+from headworks.common.ingest import on_grid
 from headworks.common.messages import Award, Forecast, Override, Quality, Sample
 from headworks.optimizer.afterbay.case import Case, Forcing, Options
-from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, on_grid, required_ages
+from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, required_ages
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Conditions, Mode, bias_m3s, inflow_m3s, unit_flow_m3s
 from headworks.waterway.afterbay_site import AfterbaySite

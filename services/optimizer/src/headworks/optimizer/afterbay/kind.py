@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import (
     GenericTargets,
     Override,
@@ -22,7 +23,6 @@ from headworks.optimizer.afterbay.gather import known_of
 from headworks.optimizer.afterbay.inputs import assemble
 from headworks.optimizer.afterbay.orders import override_faults, setpoint_faults
 from headworks.optimizer.afterbay.solve import lp_text, recalculated
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.orders import EditedSchedule
 from headworks.optimizer.store import Run, RunStore

@@ -3,8 +3,8 @@
 import asyncio
 from datetime import datetime, timedelta
 
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import Basis, Quality, Sample
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.station.case import StationSolution
 from headworks.optimizer.station.inputs import Known, PastPlan, station_grid
 from headworks.optimizer.station.skill import JUDGED, PastForecast

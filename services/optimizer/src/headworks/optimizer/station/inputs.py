@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from headworks.common.ingest import on_grid
 from headworks.common.messages import Forecast, Quality, Sample
-from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, on_grid, required_ages
+from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, required_ages
 from headworks.optimizer.station.case import (
     LastPlan,
     OutsideInflow,

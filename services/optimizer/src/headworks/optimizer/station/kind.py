@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from headworks.common.ingest import IngestClient
 from headworks.common.messages import Override, PlanInterval, PumpTargets, ResourceType, SolveJob
 from headworks.common.problems import FieldProblem, Problem
 from headworks.optimizer.afterbay.case import Form
-from headworks.optimizer.ingest import IngestClient
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.orders import EditedSchedule
 from headworks.optimizer.station.case import StationInputs, StationSolution, StationStep

@@ -1,13 +1,14 @@
 """Asks ingest by its OpenAPI: values, the newest good one, forecasts and awards. What is not known is None or empty."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from headworks.common.messages import Award, Basis, Forecast, Sample
+from headworks.waterway.timegrid import TimeGrid
 
 M = TypeVar("M", bound=BaseModel)
 _samples = TypeAdapter(list[Sample])
@@ -18,7 +19,7 @@ class IngestAway(Exception):
 
 
 class IngestClient:
-    """What the optimizer asks of ingest. Everything raises IngestAway."""
+    """What a planner asks of ingest. Everything raises IngestAway."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -62,3 +63,20 @@ class IngestClient:
         if response.status_code != 200:
             raise IngestAway(f"ingest answered {response.status_code} to {path}: {response.text[:200]}")
         return response.content
+
+
+def on_grid(forecast: Forecast, grid: TimeGrid) -> list[float | None]:
+    """The mean of a forecast over each step of a grid, weighted by how much of it is covered; None where nothing is."""
+    step = timedelta(seconds=forecast.step_s)
+    water: dict[int, float] = {}
+    covered_s: dict[int, float] = {}
+    for piece in forecast.steps:
+        at, end = max(piece.valid_at, grid.start), min(piece.valid_at + step, grid.end)
+        while at < end:
+            t = grid.index_of(at)
+            until = min(end, grid.start + (t + 1) * grid.step)
+            part_s = (until - at).total_seconds()
+            water[t] = water.get(t, 0.0) + piece.value * part_s
+            covered_s[t] = covered_s.get(t, 0.0) + part_s
+            at = until
+    return [water[t] / covered_s[t] if t in covered_s else None for t in range(grid.count)]
