@@ -2,10 +2,13 @@
 
 import copy
 import pickle
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.points import Allowance, Point, WritablePoint, allow_list
@@ -243,6 +246,19 @@ def _actuator(of: ControlSection) -> Actuator:
 
     [actuator] = actuators_of(Named(), of)  # type: ignore[arg-type]  # only the name is asked
     return actuator
+
+
+def test_the_examples_of_the_how_to_are_read() -> None:
+    page = next(p for p in (parent / "docs/how-to/points.md" for parent in Path(__file__).parents) if p.exists())
+    found: dict[str, PlcPoints] = {}
+    for example in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        raw = yaml.safe_load(example) | {"tick_every": "1 s", "actuators": {"P3_1": {**ACTUATOR, "plc": "pumps-3"}}}
+        found |= plc_points("s", ControlSection.model_validate(raw))
+    pump = found["pumps-3"]
+    assert (len(pump.points), sorted(pump.writable)) == (9, ["P3_1.run", "P3_1.setpoint"])
+    assert pump.writable["P3_1.setpoint"].registers(5000) == (0x0000, 0x4248)
+    assert [(b.table, b.count) for b in pump.blocks()] == [("coil", 1), ("discrete", 1), ("holding", 4), ("input", 7)]
+    assert {p.transport for p in found.values()} == {"tcp", "rtu_over_tcp", "tls"}
 
 
 # ---------------------------------------------------------------- the allow-list
