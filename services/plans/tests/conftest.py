@@ -1,6 +1,7 @@
 """The plans service's app over a real PostgreSQL, with a clock that the tests set."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from vendor_rig import no_vendors
 
-from headworks.common.auth import Authenticator, Issuer, Role
+from headworks.common.auth import ApiKey, Authenticator, Issuer, Role
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
@@ -19,11 +20,15 @@ from headworks.common.settings import ServiceSettings
 from headworks.common.sites import read_sites
 from headworks.plans.actuators import Actuator, actuators_of
 from headworks.plans.api import create_api
+from headworks.plans.approval_desk import ApprovalDesk
+from headworks.plans.approvals import ApprovalRule
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
+from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+API_KEY = "a-key-of-these-tests"
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
 
 
@@ -46,6 +51,7 @@ class Api:
 
     client: httpx.AsyncClient
     clock: HandClock
+    approvals: ApprovalDesk
 
     async def __call__(
         self,
@@ -129,15 +135,29 @@ async def plan_store(plans_database: Database, known_actuators: dict[tuple[str, 
 
 
 @pytest.fixture
+def rules() -> dict[str, ApprovalRule]:
+    """Which sites ask for approvals; a test file gives its own."""
+    return {}
+
+
+@pytest.fixture
 async def api(
-    plan_store: PlanStore, plans_database: Database, known_actuators: dict[tuple[str, str], Actuator], tmp_path: Path
+    plan_store: PlanStore,
+    plans_database: Database,
+    known_actuators: dict[tuple[str, str], Actuator],
+    rules: dict[str, ApprovalRule],
+    tmp_path: Path,
 ) -> AsyncIterator[Api]:
-    secret = tmp_path / "secret"
-    secret.write_text(SECRET)
+    (tmp_path / "secret").write_text(SECRET)
+    key = ApiKey(name="machine", sha256=hashlib.sha256(API_KEY.encode()).hexdigest(), role=Role.ENGINEER)
+    (tmp_path / "keys").write_text(f"[{key.model_dump_json()}]")
     clock = HandClock()
-    vendors, writes = no_vendors(plan_store, clock), Writes.over(plans_database, clock)
-    desk, writes = SubmissionDesk(plan_store, known_actuators, clock, vendors), replace(writes, real_now=clock.now)
-    app = create_api(plans_database, plan_store, desk, vendors, known_actuators, clock, writes)
-    app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
+    vendors, waiting = no_vendors(plan_store, clock), WaitingRoom(plans_database, plan_store.outbox, rules)
+    desk = SubmissionDesk(plan_store, known_actuators, clock, vendors, waiting)
+    approvals = ApprovalDesk(desk, plan_store, waiting, clock)
+    writes = replace(Writes.over(plans_database, clock), real_now=clock.now)
+    app = create_api(plans_database, plan_store, desk, approvals, vendors, known_actuators, clock, writes)
+    settings = ServiceSettings(jwt_secret_file=tmp_path / "secret", api_keys_file=tmp_path / "keys")
+    app.state.authenticator = Authenticator(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
-        yield Api(client, clock)
+        yield Api(client, clock, approvals)

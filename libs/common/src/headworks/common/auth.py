@@ -50,6 +50,12 @@ class Caller:
 
     name: str
     role: Role
+    by_key: bool = False
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody signed in: services and API keys are machines."""
+        return self.role is not Role.SERVICE and not self.by_key
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -140,7 +146,7 @@ class Authenticator:
         digest = hashlib.sha256(key.encode()).hexdigest()
         for stored in self._api_keys:
             if hmac.compare_digest(stored.sha256, digest):
-                return Caller(stored.name, stored.role)
+                return Caller(stored.name, stored.role, by_key=True)
         return None
 
 

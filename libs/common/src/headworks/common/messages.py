@@ -318,7 +318,10 @@ class Refusal(Message):
 
 
 class PlanReply(Message):
-    """The answer to a submission: accepted with the stored plan ids, or refused with every reason."""
+    """The answer to a submission: accepted with the stored plan ids, or refused with every reason.
+
+    One that waits for a person's approval is neither yet (`waits_until`); another answer follows when it is decided.
+    """
 
     submission_id: Id
     publisher: Name
@@ -329,6 +332,8 @@ class PlanReply(Message):
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = Field(default=(), description="what was not checked, or is not as it should be, and why")
     shadow: bool = Field(default=False, description="stored and scored as a challenger; never in force")
+    approval_id: int | None = Field(default=None, description="what a person approves or rejects it by")
+    waits_until: Instant | None = Field(default=None, description="when the wait for an approval ends")
 
 
 class PlanChange(StrEnum):

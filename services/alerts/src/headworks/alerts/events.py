@@ -53,7 +53,9 @@ def of_run(finished: RunFinished) -> Iterator[CauseChange]:
 
 
 def of_reply(reply: PlanReply) -> Iterator[CauseChange]:
-    """A publisher whose last submission was refused."""
+    """A publisher whose last submission was refused. One that waits for an approval says nothing yet."""
+    if reply.waits_until is not None:
+        return
     first = next((f"{r.field}={r.value!r}, expected {r.expected}" for r in reply.refusals), "")
     more = f" and {len(reply.refusals) - 1} more" if len(reply.refusals) > 1 else ""
     text = None if reply.accepted else f"{reply.publisher}'s {reply.submission_id}: {first}{more}"

@@ -17,6 +17,8 @@ from headworks.common.sites import read_sites
 from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
+from headworks.plans.approval_desk import ApprovalDesk
+from headworks.plans.approvals import approval_rules
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
 from headworks.plans.preflight.check import Preflight
@@ -25,6 +27,7 @@ from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk
 from headworks.plans.vendor_store import VendorStore
+from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
 
@@ -44,7 +47,9 @@ async def main() -> None:
             with attempt:
                 await store.register(actuators.values(), clock.now())
         vendors = VendorDesk(VendorStore(database), Preflight(sites, store, IngestClient(http)), sites, clock)
-        desk = SubmissionDesk(store, actuators, clock, vendors)
+        waiting = WaitingRoom(database, store.outbox, approval_rules(sites))
+        desk = SubmissionDesk(store, actuators, clock, vendors, waiting)
+        approvals = ApprovalDesk(desk, store, waiting, clock)
 
         async def consume() -> None:
             await bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans", transient=is_away)
@@ -56,9 +61,10 @@ async def main() -> None:
         await run(
             "plans",
             settings,
-            create_api(database, store, desk, vendors, actuators, clock, Writes.over(database, clock)),
+            create_api(database, store, desk, approvals, vendors, actuators, clock, Writes.over(database, clock)),
             tasks={
                 "submissions": consume,
+                "approvals": approvals.watch,
                 "outbox": lambda: store.outbox.relay(database, bus),
                 "retention": lambda: keep_tidy(database, clock, settings),
                 **doorkeeping,
@@ -73,8 +79,10 @@ def documented_api() -> FastAPI:
     database, clock = Database(PlansSettings().database_url), Clock()
     store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient())
     vendors = VendorDesk(VendorStore(database), Preflight({}, store, ingest), {}, clock)
-    desk = SubmissionDesk(store, {}, clock, vendors)
-    return create_api(database, store, desk, vendors, {}, clock, Writes.over(database, clock))
+    waiting = WaitingRoom(database, store.outbox, {})
+    desk = SubmissionDesk(store, {}, clock, vendors, waiting)
+    approvals = ApprovalDesk(desk, store, waiting, clock)
+    return create_api(database, store, desk, approvals, vendors, {}, clock, Writes.over(database, clock))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.service import create_app
 from headworks.plans.actuators import Actuator
+from headworks.plans.api.approvals import add_approval_routes
 from headworks.plans.api.audit import add_audit_routes
 from headworks.plans.api.changes import add_change_routes
 from headworks.plans.api.export import add_export_routes
@@ -15,6 +16,7 @@ from headworks.plans.api.plans import add_plan_routes
 from headworks.plans.api.resources import add_resource_routes
 from headworks.plans.api.submissions import add_submission_routes
 from headworks.plans.api.vendors import add_vendor_routes
+from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk
@@ -25,6 +27,7 @@ def create_api(
     database: Database,
     store: PlanStore,
     desk: SubmissionDesk,
+    approvals: ApprovalDesk,
     vendors: VendorDesk,
     actuators: Mapping[tuple[str, str], Actuator],
     clock: Clock,
@@ -37,7 +40,8 @@ def create_api(
     add_submission_routes(app, desk, clock)
     add_export_routes(app, database)
     add_plan_routes(app, store, database, clock)
-    add_change_routes(app, store, actuators, clock)
+    add_change_routes(app, store, desk, actuators, clock)
+    add_approval_routes(app, approvals)
     add_audit_routes(app, writes.audit)
     add_vendor_routes(app, vendors, lambda publisher, by: store.withdraw(publisher, by, clock.now()))
     return app

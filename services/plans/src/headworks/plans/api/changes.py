@@ -1,22 +1,26 @@
 """Changing one plan: a new version with other content, an old version's content again, or an end without a successor."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from pydantic import Field, JsonValue, model_validator
 
 from headworks.common.auth import Engineer, Operator
 from headworks.common.clock import Clock
-from headworks.common.messages import Plan, PlanChange, PlanInterval, PlanSubmission, Refusal, Targets
+from headworks.common.messages import Plan, PlanChange, PlanInterval, PlanReply, PlanSubmission, Refusal, Targets
 from headworks.common.problems import FieldProblem, Problem
 from headworks.plans.actuators import Actuator
-from headworks.plans.etags import STALE, IfMatch, changed_meanwhile, check_match
+from headworks.plans.desk import SubmissionDesk
+from headworks.plans.etags import STALE, IfMatch, body_of, changed_meanwhile, check_match
 from headworks.plans.lifecycle import refusals
 from headworks.plans.merging import merged
 from headworks.plans.parameters import PlanId, Reason, Responses
 from headworks.plans.store import PlanStore
 
+WAITS: Responses = {202: {"model": PlanReply, "description": "The change waits for a person's approval"}}
+OVER: Responses = {409: {"description": "The plan is over"}}
 NOT_ACTIVE: Responses = {409: {"description": "The plan is not active, or the change is refused"}}
 
 
@@ -36,21 +40,24 @@ class PlanUpdate(Reason):
 
 
 def add_change_routes(
-    app: FastAPI, store: PlanStore, actuators: Mapping[tuple[str, str], Actuator], clock: Clock
+    app: FastAPI, store: PlanStore, desk: SubmissionDesk, actuators: Mapping[tuple[str, str], Actuator], clock: Clock
 ) -> None:
     """Update, roll back, cancel."""
 
     async def revise(
         plan: Plan, targets: Targets, change: PlanChange, by: str, reason: str, if_match: str | None
-    ) -> list[Plan]:
-        interval = _checked(plan, targets, actuators, clock.now())
+    ) -> Response:
+        wanted = _checked(plan, targets, change, reason, actuators, clock.now())
+        if (waiting := await desk.take_change(wanted, by)) is not None:
+            return Response(body_of(waiting), 202, media_type="application/json")
+        [interval] = wanted.intervals
         event = await store.revise(plan, interval, change, by, reason, clock.now())
         if event is None:
             raise changed_meanwhile(await existing(store, plan.plan_id), if_match)
-        return list(event.plans)
+        return Response(body_of(event.plans), media_type="application/json")
 
-    @app.patch("/plans/{plan_id}", responses={**NOT_ACTIVE, **STALE})
-    async def update(plan_id: PlanId, body: PlanUpdate, caller: Engineer, if_match: IfMatch = None) -> list[Plan]:
+    @app.patch("/plans/{plan_id}", response_model=list[Plan], responses={**WAITS, **NOT_ACTIVE, **STALE})
+    async def update(plan_id: PlanId, body: PlanUpdate, caller: Engineer, if_match: IfMatch = None) -> Response:
         """A new version of one active plan with other content."""
         plan = await existing(store, plan_id)
         check_match(if_match, plan)
@@ -61,8 +68,8 @@ def add_change_routes(
             raise _refused(targets)
         return await revise(plan, targets, PlanChange.UPDATED, caller.name, body.reason, if_match)
 
-    @app.post("/plans/{plan_id}/rollback", responses={409: {"description": "The plan is over"}, **STALE})
-    async def roll_back(plan_id: PlanId, body: Reason, caller: Engineer, if_match: IfMatch = None) -> list[Plan]:
+    @app.post("/plans/{plan_id}/rollback", response_model=list[Plan], responses={**WAITS, **OVER, **STALE})
+    async def roll_back(plan_id: PlanId, body: Reason, caller: Engineer, if_match: IfMatch = None) -> Response:
         """A new version with an old version's content, over the old version's interval."""
         plan = await existing(store, plan_id)
         check_match(if_match, plan)
@@ -94,9 +101,14 @@ def _refused(reasons: tuple[Refusal, ...]) -> Problem:
 
 
 def _checked(
-    plan: Plan, targets: Targets, actuators: Mapping[tuple[str, str], Actuator], now: datetime
-) -> PlanInterval:
-    """The plan's interval with new targets, by the rules that submissions must keep. Answers 409 with every reason."""
+    plan: Plan,
+    targets: Targets,
+    change: PlanChange,
+    reason: str,
+    actuators: Mapping[tuple[str, str], Actuator],
+    now: datetime,
+) -> PlanSubmission:
+    """The plan with new targets, by the rules that submissions must keep. Answers 409 with every reason."""
     interval = PlanInterval(
         resource=plan.resource_id,
         resource_type=plan.resource_type,
@@ -105,8 +117,15 @@ def _checked(
         targets=targets,
     )
     submission = PlanSubmission(
-        submission_id="check", publisher=plan.publisher, site=plan.station_id, created_at=now, intervals=(interval,)
+        submission_id=f"{change.value}-{uuid.uuid4().hex}",
+        publisher=plan.publisher,
+        site=plan.station_id,
+        created_at=now,
+        run_id=plan.optimization_run_id,
+        priority=plan.plan_priority,
+        reason=reason,
+        intervals=(interval,),
     )
     if reasons := refusals(submission, actuators, now):
         raise _refused(reasons)
-    return interval
+    return submission

@@ -2,7 +2,7 @@
 
 import uuid
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from headworks.common.auth import Engineer
@@ -12,7 +12,10 @@ from headworks.common.problems import FieldProblem, Problem
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.parameters import Responses
 
-REFUSED: Responses = {409: {"description": "The submission is refused"}}
+ANSWERS: Responses = {
+    202: {"model": PlanReply, "description": "It waits for a person's approval until `waits_until`"},
+    409: {"description": "The submission is refused"},
+}
 
 
 class OneInterval(BaseModel):
@@ -29,16 +32,16 @@ class OneInterval(BaseModel):
 def add_submission_routes(app: FastAPI, desk: SubmissionDesk, clock: Clock) -> None:
     """Submissions."""
 
-    @app.post("/submissions", status_code=201, responses=REFUSED)
-    async def submit(submission: PlanSubmission, caller: Engineer) -> PlanReply:
+    @app.post("/submissions", status_code=201, responses=ANSWERS)
+    async def submit(submission: PlanSubmission, caller: Engineer, response: Response) -> PlanReply:
         """Submit a whole horizon. The publisher is the caller."""
         if submission.publisher != caller.name:
             wrong = FieldProblem(field="publisher", value=submission.publisher, expected=f"the caller, {caller.name}")
             raise Problem(403, "Not your publisher", errors=[wrong])
-        return await _answer(desk, submission)
+        return await _answer(desk, submission, response)
 
-    @app.post("/plans", status_code=201, responses=REFUSED)
-    async def submit_one(body: OneInterval, caller: Engineer) -> PlanReply:
+    @app.post("/plans", status_code=201, responses=ANSWERS)
+    async def submit_one(body: OneInterval, caller: Engineer, response: Response) -> PlanReply:
         """Submit one interval, in the caller's name."""
         submission = PlanSubmission(
             submission_id=body.submission_id or f"one-{uuid.uuid4().hex}",
@@ -49,11 +52,14 @@ def add_submission_routes(app: FastAPI, desk: SubmissionDesk, clock: Clock) -> N
             reason=body.reason,
             intervals=(body.interval,),
         )
-        return await _answer(desk, submission)
+        return await _answer(desk, submission, response)
 
 
-async def _answer(desk: SubmissionDesk, submission: PlanSubmission) -> PlanReply:
+async def _answer(desk: SubmissionDesk, submission: PlanSubmission, response: Response) -> PlanReply:
     reply = await desk.take(submission)
+    if reply.waits_until is not None:
+        response.status_code = 202
+        return reply
     if not reply.accepted:
         errors = [FieldProblem(**refusal.model_dump()) for refusal in reply.refusals]
         raise Problem(409, "The submission is refused", errors=errors)

@@ -1,9 +1,10 @@
 """Alembic's entry: runs the versions of this schema."""
 
 from headworks.common.migrate import run_environment
-from headworks.plans import audit_store, idempotency, vendor_tables
+from headworks.plans import audit_store, idempotency, vendor_tables, waiting_room
 from headworks.plans.tables import metadata
 
-assert audit_store.audit.metadata is idempotency.keys.metadata is vendor_tables.metadata is metadata
+tables = (audit_store.audit, idempotency.keys, waiting_room.approvals, vendor_tables.vendors)
+assert all(table.metadata is metadata for table in tables)
 
 run_environment(metadata)
