@@ -243,7 +243,9 @@ def test_a_key_is_known_by_its_hash_alone(tmp_path: Path) -> None:
     path = keys_file(tmp_path, stored("historian", "key-one"), stored("scada", "key-two", "operator"))
     assert "key-one" not in path.read_text()
     authenticator = Authenticator(ServiceSettings(api_keys_file=path))
-    assert authenticator.caller_of_api_key("key-two") == Caller("scada", Role.OPERATOR)
+    scada = authenticator.caller_of_api_key("key-two")
+    assert scada == Caller("scada", Role.OPERATOR, by_key=True)
+    assert not scada.is_person
     assert authenticator.caller_of_api_key("key-three") is None
     assert authenticator.caller_of_api_key(stored("historian", "key-one")["sha256"]) is None
 

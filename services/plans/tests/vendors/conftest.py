@@ -23,6 +23,7 @@ from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.common.tasks import in_background
 from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
+from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
 from headworks.plans.preflight.check import Preflight
@@ -30,6 +31,7 @@ from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk
 from headworks.plans.vendor_store import VendorStore
+from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
 
@@ -72,8 +74,10 @@ async def plans(
     store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient(base_url="http://127.0.0.1:9"))
     vendors = VendorDesk(VendorStore(database), Preflight(sites, store, ingest), sites, clock)
     await store.register(actuators_of(sites).values(), NOW)
-    desk = SubmissionDesk(store, actuators_of(sites), clock, vendors)
-    app = create_api(database, store, desk, vendors, actuators_of(sites), clock, Writes.over(database, clock))
+    waiting = WaitingRoom(database, store.outbox, {})
+    desk = SubmissionDesk(store, actuators_of(sites), clock, vendors, waiting)
+    approvals, writes = ApprovalDesk(desk, store, waiting, clock), Writes.over(database, clock)
+    app = create_api(database, store, desk, approvals, vendors, actuators_of(sites), clock, writes)
     app.state.authenticator = Authenticator(settings)
     listening = socket.create_server(("127.0.0.1", 0))
     serving = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))

@@ -71,7 +71,7 @@ class SubmissionDesk:
         rule = self._waiting.rule_for(submission) if self._waiting else None
         if examined.refusals:
             reply = await self._store.refuse(submission, examined.refusals, now, examined.notes)
-        elif self._waiting is not None and rule is not None:
+        elif self._waiting is not None and rule is not None and not examined.shadow:
             asked_by = submission.publisher
             reply = await self._waiting.hold(submission, rule, now, asked_by=asked_by, over_bus=over_bus)
         else:

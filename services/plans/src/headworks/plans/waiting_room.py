@@ -117,7 +117,7 @@ class WaitingRoom:
             return None
         return _approval(row), PlanSubmission.model_validate(row["submission"]), row["over_bus"]
 
-    async def list(
+    async def page(
         self, site: str | None, state: ApprovalState | None, limit: int, before: int | None
     ) -> list[Approval]:
         """Approvals, newest first."""

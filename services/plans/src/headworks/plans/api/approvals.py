@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 
-from headworks.common.auth import Viewer
+from headworks.common.auth import Caller, Viewer
 from headworks.common.messages import PlanSubmission
 from headworks.common.problems import FieldProblem, Problem
 from headworks.plans.approval_desk import ApprovalDesk
@@ -35,7 +35,7 @@ def add_approval_routes(app: FastAPI, approvals: ApprovalDesk) -> None:
     ) -> Response:
         """What waits or waited for a person, newest first."""
         key = key_of(cursor, int)
-        found = await approvals.waiting.list(station, state, limit + 1, key[0] if key else None)
+        found = await approvals.waiting.page(station, state, limit + 1, key[0] if key else None)
         more = cursor_after(found[limit - 1].approval_id) if len(found) > limit else None
         return tagged(request, found[:limit], next_link(request, more))
 
@@ -79,7 +79,7 @@ async def _existing(approvals: ApprovalDesk, approval_id: int) -> Approval:
     return found[0]
 
 
-async def _check_caller(approvals: ApprovalDesk, approval_id: int, caller: Viewer) -> None:
+async def _check_caller(approvals: ApprovalDesk, approval_id: int, caller: Caller) -> None:
     """Answer 404 where nothing waits by that id, 403 to whoever may not decide on it."""
     if reason := why_not(caller, await _existing(approvals, approval_id)):
         raise Problem(403, "Not yours to decide", reason)
