@@ -19,7 +19,7 @@ from headworks.control_gateway.site_points import PlcPoints, plc_points
 HERE = Path(__file__).parent
 SOURCE = HERE / "libmodbus_plc.c"
 HEADERS = Path("/usr/include/modbus")
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 
 
 def needed(there: bool, what: str) -> None:
@@ -125,6 +125,17 @@ ANY_ACTUATOR = {
     "feedback_stale_after": "1 min",
     "fail_safe": "hold",
 }
+
+
+def served_by(function: int, order: str = "CDAB", of_type: str = "float32") -> tuple[dict[str, Any], dict[str, Any]]:
+    """A drive's points and its actuator: a setpoint in steps of 0.01 Hz, written by one function."""
+    plain = {"table": "holding", "type": of_type, "order": order, "scale": "1 Hz"}
+    roles = {
+        "setpoint": {**plain, "address": 10, "step": "0.01 Hz", "writable": True, "write_function": function},
+        "readback": {**plain, "address": 12},
+        "actual": {**plain, "address": 14, "table": "input"},
+    }
+    return {"M": roles}, {"M": ANY_ACTUATOR}
 
 
 def port_to(points: PlcPoints, port: int) -> Plc:

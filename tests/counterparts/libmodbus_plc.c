@@ -7,6 +7,7 @@
  *   put TABLE ADDRESS ORDER BITS     a 32-bit pattern in the order abcd, cdab, badc or dcba
  *   peek TABLE ADDRESS ORDER
  *   fault none|hang|close|garbage|cut|short|long|unit|function|slow MS|drip MS|exception CODE
+ *   copy FROM TABLE TO COUNT         the PLC's program: after each request holding registers are copied on
  *   served                           the functions of the requests since the last time
  *   restart                          drops every connection and forgets all registers, as after a power cycle
  *
@@ -32,6 +33,9 @@ static modbus_mapping_t *cells;
 static int clients[CLIENTS], client_count, listener, inner[2], is_rtu;
 static char fault[16] = "none", served[4096];
 static int fault_value;
+
+static struct { int from, to, count; uint16_t *table; } copies[16];
+static int copy_count;
 
 static void fail(const char *what) { perror(what); exit(1); }
 
@@ -145,6 +149,11 @@ static void answer(int i, uint8_t *reply, int length) {
     }
 }
 
+static void run_program(void) {
+    for (int i = 0; i < copy_count; i++)
+        memmove(copies[i].table + copies[i].to, cells->tab_registers + copies[i].from, 2 * copies[i].count);
+}
+
 static void serve(int i) {
     uint8_t query[LONGEST], reply[LONGEST];
     int length = receive(clients[i], query);
@@ -153,6 +162,7 @@ static void serve(int i) {
     if (!strcmp(fault, "hang")) return;
     if (!strcmp(fault, "close")) { drop(i); return; }
     modbus_set_socket(modbus, inner[0]);
+    run_program();
     if (!strcmp(fault, "exception")) modbus_reply_exception(modbus, query, fault_value);
     else if (modbus_reply(modbus, query, length, cells) < 0 && errno < MODBUS_ENOBASE) fail("reply");
     length = read(inner[1], reply, sizeof reply);
@@ -184,6 +194,7 @@ static uint32_t peek(const uint16_t *at, const char *order) {
 static void restart(void) {
     while (client_count) drop(0);
     modbus_mapping_free(cells);
+    copy_count = 0;
     cells = modbus_mapping_new(CELLS, CELLS, CELLS, CELLS);
 }
 
@@ -208,6 +219,13 @@ static void obey(char *line) {
         printf("ok\n");
     } else if (sscanf(line, "peek %15s %d %7s", table, &address, order) == 3) {
         printf("%u\n", peek(registers_of(table) + address, order));
+    } else if (copy_count < 16 && sscanf(line, "copy %d %15s %d %d", &address, table, &used, &count) == 4) {
+        copies[copy_count].from = address;
+        copies[copy_count].to = used;
+        copies[copy_count].count = count;
+        copies[copy_count++].table = registers_of(table);
+        run_program();
+        printf("ok\n");
     } else if (sscanf(line, "fault %15s %d", fault, &fault_value) >= 1) {
         printf("ok\n");
     } else if (!strncmp(line, "served", 6)) {
