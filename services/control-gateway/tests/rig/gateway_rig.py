@@ -59,6 +59,7 @@ class PlcServer:
     actual: int = 200
     port: int = field(default_factory=free_port)
     fault: str = "none"
+    epoch: int = 0
     writes: list[int] = field(default_factory=list)
     stale_reads: int = 0
     hung: bool = False
@@ -78,7 +79,7 @@ class PlcServer:
 
     def restart(self) -> None:
         """After a power cycle the registers read 0; the machine goes on as it was."""
-        self.setpoint = self.read_back = 0
+        self.setpoint = self.read_back = self.epoch = 0
 
     async def _on_access(
         self, function_code: int, start_address: int, address: int, count: int, current: list[int], values: Any
@@ -90,6 +91,8 @@ class PlcServer:
             return ExcCodes.DEVICE_FAILURE
         if function_code == 6 and address == 100 and values is not None:
             self._take(int(values[0]))
+        if function_code == 6 and address == 111 and values is not None:
+            self.epoch = int(values[0])
         if function_code in {3, 4}:
             for at in range(address, address + count):
                 current[at - start_address] = self._read(function_code, at)
@@ -109,7 +112,7 @@ class PlcServer:
         if address == 101 and self.stale_reads:
             self.stale_reads -= 1
             return 300
-        return {100: self.setpoint, 101: self.read_back}.get(address, 0)
+        return {100: self.setpoint, 101: self.read_back, 111: self.epoch}.get(address, 0)
 
 
 def plan_of(

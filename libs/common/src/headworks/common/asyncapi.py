@@ -35,6 +35,7 @@ PARAMETERS = {
     "publisher": "the publisher's own name; the server lets it use no other",
     "resource": "an actuator's name, as in the site file",
     "alarm": "an alarm's name, as in the site file",
+    "gateway": "a control gateway's own name",
 }
 
 

@@ -47,6 +47,8 @@ log = structlog.get_logger(__name__)
 FETCH_S = 5.0
 """After a reconnect an outstanding pull is lost until this time-out, so it is short."""
 PUBLISH_S = 5.0
+WRONG_LAST_SEQUENCE = {10071, 10164}
+"""The server's words for: the newest message of the subject is another."""
 LEAVE_S = 5.0
 
 
@@ -56,6 +58,10 @@ class BusUnavailable(Exception):
 
 class BusRefused(BusUnavailable):
     """The server does not let this client publish there."""
+
+
+class BusOvertaken(Exception):
+    """A publish came after another one that it did not know of."""
 
 
 class Deliver(StrEnum):
@@ -220,6 +226,29 @@ class Bus:
                 await self._client.publish(name, body, headers=headers or None)
         except LINK_FAULTS as error:
             raise BusUnavailable(f"{name}: not confirmed, the bus is away or refuses us ({error!r})") from error
+
+    async def publish_after(
+        self, subject: Subject[M], message: M, last: int | None, *, timeout_s: float = PUBLISH_S, **parts: str
+    ) -> int:
+        """Publish if the subject's newest message stands at `last` (0: there is none; None: anywhere). The place it then has.
+
+        Raises BusOvertaken when another message is the newest, BusUnavailable when it is not confirmed in time: then it may
+        have arrived all the same.
+        """
+        if not self._client.is_connected:
+            raise BusUnavailable(f"{subject.at(**parts)}: not connected to the bus")
+        headers = None if last is None else {"Nats-Expected-Last-Subject-Sequence": str(last)}
+        body = message.model_dump_json().encode()
+        try:
+            async with asyncio.timeout(timeout_s):
+                stored = await self._jetstream.publish(subject.at(**parts), body, timeout=timeout_s, headers=headers)
+        except nats.js.errors.APIError as error:
+            if error.err_code in WRONG_LAST_SEQUENCE:
+                raise BusOvertaken(f"{subject.at(**parts)}: {last} is not the newest") from error
+            raise BusUnavailable(f"{subject.at(**parts)}: {error!r}") from error
+        except LINK_FAULTS as error:
+            raise BusUnavailable(f"{subject.at(**parts)}: not confirmed ({error!r})") from error
+        return stored.seq
 
     async def consume(
         self,
@@ -448,5 +477,6 @@ def _stream_config(stream: Stream, subjects: list[str]) -> StreamConfig:
         storage=StorageType.FILE,
         max_age=stream.max_age.total_seconds(),
         max_bytes=stream.max_bytes,
+        max_msgs_per_subject=stream.max_per_subject,
         duplicate_window=stream.duplicate_window.total_seconds(),
     )

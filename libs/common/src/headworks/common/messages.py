@@ -447,9 +447,39 @@ class ControlState(Message):
     level_m: float | None = None
     interlock: Interlock | None = None
     findings: tuple[str, ...] = Field(default=(), description="what discovery found wrong in site files and plans")
+    gateway: str | None = Field(default=None, description="who says this")
+    leader: str | None = Field(default=None, description="the gateway that writes; None while none does")
     e_stop_scope: str | None = Field(default=None, description="what the e-stop covers: system, or the site")
     e_stop_clear_requested_by: str | None = Field(default=None, description="who asked to clear; another must confirm")
     e_stop_clear_requested_at: Instant | None = None
+
+
+class Lease(Message):
+    """Who leads a site's actuators, and for how long from when it was sent. Its place in the stream guards each change of it."""
+
+    site: Name
+    gateway: Name
+    epoch: int = Field(ge=1, le=65535, description="grows with each change of the leader; what PLCs are fenced with")
+    valid_s: float = Field(gt=0)
+    orders: int = Field(ge=0, description="the place in the stream of the newest orders that the leader has told")
+    released: bool = False
+
+
+class KeptMode(Message):
+    """Who leads a site, by whose order, since when."""
+
+    mode: ControlMode
+    by: str
+    at: Instant
+
+
+class GatewayOrders(Message):
+    """All orders of people that a gateway knows, for the gateway that may take its place."""
+
+    gateway: Name
+    at: Instant
+    e_stops: dict[str, JsonValue]
+    modes: dict[Name, KeptMode] = Field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- alerts

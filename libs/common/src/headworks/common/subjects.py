@@ -32,6 +32,8 @@ class Stream:
     description: str
     duplicate_window: timedelta = timedelta(minutes=10)
     max_bytes: int = 1 << 30
+    max_per_subject: int = -1
+    """How many messages of each subject are kept; all without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,13 @@ PLAN_SUBMISSIONS_STREAM = Stream(
 )
 PLAN_EVENTS_STREAM = Stream("PLAN_EVENTS", Retention.LIMITS, timedelta(days=30), "committed changes of plans")
 CONTROL_STREAM = Stream("CONTROL", Retention.LIMITS, timedelta(days=30), "setpoints and the gateway's state")
+LEASES_STREAM = Stream(
+    "LEASES",
+    Retention.LIMITS,
+    timedelta(days=366),
+    "who leads, and the orders that a gateway takes over: the newest of each alone",
+    max_per_subject=1,
+)
 ALARMS_STREAM = Stream("ALARMS", Retention.LIMITS, timedelta(days=90), "alarm transitions")
 DEAD_LETTERS_STREAM = Stream(
     "DEAD_LETTERS",
@@ -137,6 +146,14 @@ CONTROL_STATE = Subject(
     "control.state.{site}", messages.ControlState, CONTROL_STREAM,
     ("control_gateway",), ("alerts", "dashboard"), "the gateway's state",
 )  # fmt: skip
+LEASE = Subject(
+    "control.lease.{site}", messages.Lease, LEASES_STREAM,
+    ("control_gateway",), ("control_gateway",), "who leads a site's actuators",
+)  # fmt: skip
+GATEWAY_ORDERS = Subject(
+    "control.orders.{gateway}", messages.GatewayOrders, LEASES_STREAM,
+    ("control_gateway",), ("control_gateway",), "people's orders, for the gateway that may take over",
+)  # fmt: skip
 ALARM = Subject(
     "alarms.{site}.{alarm}", messages.AlarmTransition, ALARMS_STREAM,
     ("alerts",), ("dashboard",), "an alarm's change of state",
@@ -144,7 +161,7 @@ ALARM = Subject(
 
 SUBJECTS: tuple[Subject[Message], ...] = (  # type: ignore[assignment]  # each entry narrows Message; only read
     TELEMETRY, FORECAST, MARKET, SOLVE_JOB, RUN_PROGRESS, RUN_FINISHED, PLAN_SUBMISSION, PLAN_REPLY, PLAN_EVENT,
-    SETPOINT, CONTROL_STATE, ALARM,
+    SETPOINT, CONTROL_STATE, LEASE, GATEWAY_ORDERS, ALARM,
 )  # fmt: skip
 
 DEAD_LETTER_PREFIX = "dead"

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,16 +13,21 @@ from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
 from headworks.common.tasks import together, wait_at_most
 from headworks.control_gateway.batching import Block
 from headworks.control_gateway.due import due_plan
+from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.known import Known, seen_running, seen_setpoint
+from headworks.control_gateway.lease import seconds
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, Plc, Snapshot
 from headworks.control_gateway.pump_control import PumpControl
+from headworks.control_gateway.pump_safety import Keep
 from headworks.control_gateway.recording import Recorder
-from headworks.control_gateway.setpoint_control import SetpointControl
+from headworks.control_gateway.safety import Hold
+from headworks.control_gateway.setpoint_control import SetpointControl, with_reading
 from headworks.control_gateway.state import interlock_of, resource_state
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
+from headworks.control_gateway.writer import take_fence
 
 ALIVE_S = 10.0
 """Longer than a whole turn with a hung PLC."""
@@ -41,6 +46,9 @@ class ControlLoop:
     clock: Clock
     tick_s: float
     station: Station | None = None
+    fences: Mapping[str, Fence] = field(default_factory=dict)
+    """By PLC, where another gateway could lead."""
+    leader: Callable[[], str | None] = lambda: None
     _known: dict[str, Known] = field(default_factory=dict)
     _wake: dict[str, asyncio.Event] = field(default_factory=dict)
     _blocks: dict[str, tuple[Block, ...]] = field(default_factory=dict)
@@ -106,24 +114,52 @@ class ControlLoop:
         """What a turn reads of a PLC: what its actuators are decided on, and the tunnel's level."""
         wanted = [point.name for actuator in self.actuators if actuator.plc == name for point in actuator.read]
         level = self.station.limits.level_points.get(name) if self.station else None
-        return self.plcs[name].points.blocks(*wanted, *([level.name] if level else []))
+        shared = [level.name] if level else []
+        fence = self.fences.get(name)
+        if fence is not None and fence.point is not None:
+            shared.append(fence.point.point.name)
+        return self.plcs[name].points.blocks(*wanted, *shared)
+
+    async def _leads(self, name: str, snapshot: Snapshot, asked_s: float) -> bool:
+        """Whether this gateway may write the PLC now: it leads, and the PLC has its epoch."""
+        fence = self.fences.get(name)
+        if fence is None:
+            return True
+        if fence.point is not None:
+            epoch = snapshot.counts(fence.point.point)
+            if not isinstance(epoch, LinkFault):
+                fence.saw(epoch, asked_s)
+        return fence.term.held is not None and await take_fence(self.plcs[name], fence) and fence.is_settled()
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether another gateway speaks for the site: one leads, and it is not this one."""
+        held = any(fence.term.held is not None for fence in self.fences.values())
+        return bool(self.fences) and not held and self.leader() is not None
+
+    def reaches(self) -> bool:
+        """Whether any PLC of the site answers."""
+        return any(known.link_up for known in self._known.values())
 
     async def _turn(self, name: str) -> None:
         """All actuators of one PLC, once, on one snapshot of it: the tunnel's level first."""
-        plc = self.plcs[name]
+        plc, asked_s = self.plcs[name], seconds()
         snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
         if self.station is not None and name in self.station.limits.level_points:
             level = snapshot.counts(self.station.limits.level_points[name])
             if not isinstance(level, LinkFault):
                 self.station.saw_level(name, level, at)
+        leads = await self._leads(name, snapshot, asked_s)
         for actuator in self.actuators:
             if actuator.plc != name:
                 continue
             if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
                 snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
-            await self._tick(actuator, plc, snapshot, at)
+            await self._tick(actuator, plc, snapshot, at, leads=leads)
 
-    async def _tick(self, actuator: Actuator, plc: Plc, snapshot: Snapshot, at: datetime) -> None:
+    async def _tick(
+        self, actuator: Actuator, plc: Plc, snapshot: Snapshot, at: datetime, *, leads: bool = True
+    ) -> None:
         """One actuator, once, on what was read `at` an instant."""
         before = self._known.get(actuator.resource, Known())
         known = self._seen(actuator, snapshot, before, at)
@@ -131,13 +167,13 @@ class ControlLoop:
         if isinstance(known, LinkFault):
             plan = self.plans.current(self.site, actuator.resource, now)
             lost = replace(before, plan=plan)
-            known = self._without_link(actuator, lost, known, now, noted=before.link_up is False)
+            known = self._without_link(actuator, lost, known, now, noted=before.link_up is False or not leads)
         else:
             # While the link is away, as before the first answer, no rate is earned: the return starts from where it was.
             ramped_until = before.ramped_until if before.link_up else now
             plan = self.plans.current(self.site, actuator.resource, now)
             known = replace(known, link_up=True, plan=plan, ramped_until=ramped_until)
-            known = await self._follow(actuator, plc, known, now)
+            known = await self._follow(actuator, plc, known, now) if leads else self._watch(actuator, known, now)
         self._known[actuator.resource] = known
         if _news(known) != _news(before):
             self.changed.set()
@@ -154,6 +190,18 @@ class ControlLoop:
             return pump
         run = self.station.saw(actuator.resource, pump, at)
         return replace(before, feedback=feedback, run=run, power_kw=pump.power_kw)
+
+    def _watch(self, actuator: Actuator, known: Known, now: datetime) -> Known:
+        """What a gateway that does not lead remembers, so that it can from one moment to the next: no rate is earned."""
+        standing = known.run is not None and not known.run.running
+        known = with_reading(actuator.limits, known, standing=standing)
+        why = f"{self.leader() or 'no gateway'} leads"
+        run_decision = None
+        if self.station is not None and actuator.run is not None:
+            self.station.duty(actuator.resource, now)
+            run_decision = Keep(why)
+        known = replace(known, decision=Hold(why), run_decision=run_decision, ramped_until=now)
+        return replace(known, ramping=False, level_memory=None)
 
     async def _follow(self, actuator: Actuator, plc: Plc, known: Known, now: datetime) -> Known:
         if actuator.run is not None and self._pumps is not None:
@@ -192,6 +240,8 @@ class ControlLoop:
             level_m=station.level_m(now) if station else None,
             interlock=interlock_of(station.tripped) if station else None,
             findings=self.findings,
+            gateway=self.journal.gateway,
+            leader=self.leader() if self.fences else self.journal.gateway,
             e_stop_scope=str(press.scope) if press else None,
             e_stop_clear_requested_by=waiting.by if waiting else None,
             e_stop_clear_requested_at=waiting.at if waiting else None,

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +25,10 @@ from headworks.control_gateway.connections import plc_of
 from headworks.control_gateway.controlled import ControlledSites
 from headworks.control_gateway.discovering import Discovery
 from headworks.control_gateway.e_stop_board import EStopBoard
+from headworks.control_gateway.fencing import fences_of
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.leadership import Leadership
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.local_api import create_local_api, serve_local_api
 from headworks.control_gateway.loop import ControlLoop
@@ -33,6 +36,7 @@ from headworks.control_gateway.pump_limits import pump_limits_of
 from headworks.control_gateway.runs import RunBook
 from headworks.control_gateway.section import ControlSection, control_section
 from headworks.control_gateway.settings import GatewaySettings
+from headworks.control_gateway.sharing import SharedOrders
 from headworks.control_gateway.shipping import Shipper, publish_state
 from headworks.control_gateway.site_points import plc_points
 from headworks.control_gateway.station import Station
@@ -64,9 +68,12 @@ async def _control(settings: GatewaySettings) -> None:
         service_client(settings, "control_gateway", settings.plans_url) as client,
     ):
         loops: dict[str, ControlLoop] = {}
+        orders = StopOrders(board, loops, auditor)
+        shared = SharedOrders(settings.gateway_name, orders)
         tasks: dict[str, Task] = {
             "journal": outlasting_faults("journal", shipper.ship),
             "outbox": outlasting_faults("outbox", lambda: shipper.outbox.relay(database, bus)),
+            "orders": outlasting_faults("orders", lambda: shared.share(bus)),
         }
 
         def build(site: Site) -> tuple[ControlLoop, dict[str, Task]]:
@@ -74,7 +81,7 @@ async def _control(settings: GatewaySettings) -> None:
                 site.site, client, bus, clock, cache_file=settings.folder / f"plans-{site.site}.json"
             )
             loop = _loop(site, settings, plans, journal, clock, board)
-            return loop, _tasks(loop, plans, bus)
+            return loop, _tasks(loop, plans, bus) | _leadership_tasks(site, loop, shared, bus)
 
         controlled = ControlledSites(build, loops)
         for site in sites.values():
@@ -90,7 +97,6 @@ async def _control(settings: GatewaySettings) -> None:
 
         # Bus and database are not asked: control and e-stop must be reachable without them.
         ready = {"control": controlling}
-        orders = StopOrders(board, loops, auditor)
         if settings.local_api is not None:
             local, address = create_local_api(orders, settings), settings.local_api
             tasks["local-api"] = outlasting_faults("local-api", lambda: serve_local_api(local, address))
@@ -119,6 +125,30 @@ def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus) -> dict[
     }
 
 
+def _leadership_tasks(site: Site, loop: ControlLoop, shared: SharedOrders, bus: Bus) -> dict[str, Task]:
+    """The site's lease, where two gateways share the site."""
+    ha = control_section(site).ha
+    if ha is None or not loop.fences:
+        return {}
+    leadership = Leadership(
+        site=site.site,
+        gateway=shared.gateway,
+        valid_s=ha.lease,
+        term=next(iter(loop.fences.values())).term,
+        fences=loop.fences,
+        orders=shared,
+        auditor=shared.stops.auditor,
+        reaches=loop.reaches,
+        changed=loop.wake,
+    )
+    loop.leader = partial(_leader, leadership)
+    return {f"lease-{site.site}": outlasting_faults(f"lease-{site.site}", partial(leadership.keep, bus))}
+
+
+def _leader(leadership: Leadership) -> str | None:
+    return leadership.leader
+
+
 def outlasting_faults(name: str, task: Task) -> Task:
     """The task, begun again after a fault: whatever goes wrong around control must not end control."""
 
@@ -145,6 +175,10 @@ def _loop(
     points = plc_points(site.site, section)
     plcs = {name: plc_of(plc, settings) for name, plc in points.items()}
     actuators = actuators_of(site, section)
+    guarded = fences_of(site.site, section.ha, points)
+    fences = guarded[1] if guarded is not None else {}
+    for name, fence in fences.items():
+        plcs[name].fence = fence
     return ControlLoop(
         site=site.site,
         actuators=actuators,
@@ -154,6 +188,7 @@ def _loop(
         journal=journal,
         clock=clock,
         tick_s=section.tick_every,
+        fences=fences,
         station=_station(site, section, actuators, settings, clock),
     )
 

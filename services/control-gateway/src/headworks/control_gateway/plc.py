@@ -5,6 +5,7 @@ repeated. Exception replies, short replies and closed connections are all `LinkF
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pymodbus.framer import FramerType
 from pymodbus.pdu import ModbusPDU
 
 from headworks.control_gateway.batching import Block
+from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.points import (
     READ_FUNCTIONS,
     READ_WRITE_REGISTERS,
@@ -39,6 +41,11 @@ class LinkFault:
     """Why a PLC did not answer as it should."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotPermitted(LinkFault):
+    """Nothing was written: this gateway may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ class Plc:
         self._client: AsyncModbusTcpClient | None = None
         self._lock = asyncio.Lock()
         self._apart: set[Block] = set()
+        self.fence: Fence | None = None
+        """Who may write, where more than one gateway could."""
         self.connection = 0
         """Counts lost connections: what was read over another one says nothing of now."""
 
@@ -127,6 +136,10 @@ class Plc:
             client = self._client
             if client is None or not client.connected:
                 return LinkFault("the connection was lost before the write")
+            refusal = self.fence.refusal(writable) if self.fence is not None else None
+            if refusal is not None:
+                return NotPermitted(refusal)
+            # Between the question above and the first byte nothing waits: whoever is held up there is held up before it.
             reply = await self._guard(_write(client, writable, registers), writable.function)
         return reply if isinstance(reply, LinkFault) else self._written(writable, registers, reply)
 
@@ -208,6 +221,7 @@ class Plc:
             client.close()
             why = f": {failed[-1]}" if failed else ""
             return LinkFault(f"cannot connect to {host}:{port}{why}")
+        _bound_delivery(client, self.points.timeout_s)
         self._client = client
         return client
 
@@ -258,6 +272,18 @@ class Plc:
             self.close()
             return LinkFault(f"asked for function {function}, got an answer to {reply.function_code}")
         return reply
+
+
+def _bound_delivery(client: AsyncModbusTcpClient, timeout_s: float) -> None:
+    """Have the system give up on bytes that the PLC does not take within twice the time-out.
+
+    Left to itself it goes on sending them for minutes, when the process that wrote them has long ended or lost its lease.
+    """
+    transport = client.ctx.transport
+    link = transport.get_extra_info("socket") if transport is not None else None
+    if link is None or not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(2000 * timeout_s))
 
 
 def _part(registers: list[int], block: Block, point: Point) -> tuple[int, ...]:

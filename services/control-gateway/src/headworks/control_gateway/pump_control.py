@@ -11,7 +11,7 @@ from headworks.common.messages import Outcome
 from headworks.control_gateway.due import Due, Present, at_once, due_speed, fail_safe_speed
 from headworks.control_gateway.known import Known
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.pump_safety import OFF, Duty, Keep, RunDecision, RunSituation, Start, Stop, decide_run
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import DuePlan, Refused
@@ -138,6 +138,9 @@ class PumpControl:
             case Differs(read_back=read_back):
                 reason = f"the PLC holds another run command than was written{result.why}"
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, on=on, read_back=read_back, reason=reason)
+            case NotPermitted(reason=reason):
+                record(actuator, plan, Outcome.HELD, at, on=on, reason=reason)
+                return replace(known, run_decision=Keep(reason))
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, on=on, reason=reason)
                 return replace(known, link_up=False, decision=None, run_decision=None)

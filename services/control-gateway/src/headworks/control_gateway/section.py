@@ -181,9 +181,22 @@ class PumpsSection(_Section):
     level_control: LevelControlSection | None = None
 
 
+class HaSection(_Section):
+    """Two gateways for the site. `lease`: after how long without a sign of life the other one leads.
+
+    `without_bus`: what a leader does that cannot renew its lease: stop, or continue for as long as each PLC's `lease_epoch`
+    says that no other leads.
+    """
+
+    standby: bool
+    lease: Duration = 3.0
+    without_bus: Literal["stop", "continue"] = "stop"
+
+
 class ControlSection(_Section):
     """The whole section."""
 
+    ha: HaSection | None = None
     tick_every: Duration
     plcs: dict[Name, PlcSection]
     actuators: dict[Name, ActuatorSection] = Field(min_length=1)

@@ -10,7 +10,7 @@ from headworks.control_gateway.known import Known
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.movement import with_seen
 from headworks.control_gateway.plausibility import watched
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import (
     DuePlan,
@@ -88,6 +88,9 @@ class SetpointControl:
             case Differs(read_back=read_back):
                 reason = f"the PLC holds another setpoint than was written{result.why}"
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, counts=counts, read_back=read_back, reason=reason)
+            case NotPermitted(reason=reason):
+                record(actuator, plan, Outcome.HELD, at, counts=counts, reason=reason)
+                return replace(known, decision=Hold(reason))
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, counts=counts, reason=reason)
                 return replace(known, link_up=False, decision=None)

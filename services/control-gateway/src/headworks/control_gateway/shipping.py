@@ -104,6 +104,7 @@ async def publish_state(loop: ControlLoop, bus: Bus) -> None:
     while True:
         loop.changed.clear()
         with contextlib.suppress(BusUnavailable):
-            await bus.publish(CONTROL_STATE, loop.state(), site=loop.site)
+            if not loop.is_standby:  # whoever leads tells it
+                await bus.publish(CONTROL_STATE, loop.state(), site=loop.site)
         await wait_at_most(loop.changed, STATE_EVERY_S)
         await asyncio.sleep(0.05)

@@ -6,11 +6,12 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from headworks.common.messages import ControlMode, Instant
+from headworks.common.messages import ControlMode, Instant, KeptMode
 from headworks.control_gateway.e_stop import ClearRequest, Press, Scope
 from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.files import replace_durably
 
+NEVER = datetime.fromtimestamp(0, UTC)
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +71,24 @@ class SwitchBoard:
         """Whether the plan leads an actuator."""
         return self._switches.mode is ControlMode.AUTO and self.stopped(resource) is None
 
+    @property
+    def kept_mode(self) -> KeptMode:
+        """Who leads, by whose order, since when."""
+        kept = self._switches
+        return KeptMode(mode=kept.mode, by=kept.mode_by, at=kept.changed_at or NEVER)
+
+    def take_over(self, mode: KeptMode) -> bool:
+        """Take over a mode that was ordered at another gateway, if it is the newer order. It holds whatever the disk says."""
+        if mode.at <= self.kept_mode.at:
+            return False
+        changed = self._switches.model_copy(update={"mode": mode.mode, "mode_by": mode.by, "changed_at": mode.at})
+        try:
+            self._store(changed)
+        except OSError:
+            log.exception("a mode of another gateway holds, but is not stored", file=self._path.name)
+            self._switches = changed
+        return True
+
     def set_mode(self, mode: ControlMode, by: str, at: datetime) -> None:
         """Who leads from now on. Raises OSError, and leaves all as it was, when the order cannot be stored."""
         self._store(self._switches.model_copy(update={"mode": mode, "mode_by": by, "changed_at": at}))
@@ -104,3 +123,4 @@ class SwitchBoard:
     def _store(self, switches: Switches) -> None:
         replace_durably(self._path, switches.model_dump_json())
         self._switches = switches
+        self.e_stops.changed.set()

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from prometheus_client import Histogram
 
+from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.points import Point, WritablePoint
 
 READ_BACK_S = 0.5
@@ -64,7 +65,11 @@ async def write_run(plc: Plc, actuator: Actuator, on: bool) -> WriteResult:
 
 async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int) -> WriteResult:
     started = time.perf_counter()
+    if plc.fence is not None:
+        await _ask_who_leads(plc, plc.fence)
     answer = await plc.write(point, counts)
+    if isinstance(answer, NotPermitted):
+        return answer
     if answer == counts:  # written by function 23, which reads back in the same request
         return _verified(started, counts)
     fault = answer if isinstance(answer, LinkFault) else None
@@ -79,6 +84,31 @@ async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int) -
         if time.perf_counter() - started > READ_BACK_S:
             return Differs(held, fault)
         await asyncio.sleep(READ_BACK_EVERY_S)
+
+
+async def take_fence(plc: Plc, fence: Fence) -> bool:
+    """Give the PLC this gateway's epoch, where it has a register for it. Whether it holds it."""
+    if not fence.must_be_taken():
+        return True
+    held = fence.term.held
+    if fence.point is None or held is None or not fence.may_be_taken():
+        return False
+    answer = await plc.write(fence.point, held.epoch)
+    kept = await plc.read(plc.points.blocks(fence.point.point.name))
+    if isinstance(answer, NotPermitted) or kept.counts(fence.point.point) != held.epoch:
+        return False
+    fence.took()
+    return True
+
+
+async def _ask_who_leads(plc: Plc, fence: Fence) -> None:
+    """Have the PLC say with which epoch it is led."""
+    if fence.point is None:
+        return
+    asked_s = fence.clock_s()
+    epoch = (await plc.read(plc.points.blocks(fence.point.point.name))).counts(fence.point.point)
+    if not isinstance(epoch, LinkFault):
+        fence.saw(epoch, asked_s)
 
 
 def _verified(started: float, counts: int) -> Verified:

@@ -1,0 +1,82 @@
+"""What gateways tell each other: e-stops and modes, so that an order given at one holds at both, and outlasts either.
+
+Each tells all that it knows, on every change and at a steady beat; what is heard is merged. A mode is the newest order's; an
+e-stop is in force while anybody's press is.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+from pydantic import ValidationError
+
+from headworks.common.bus import Bus, BusUnavailable, Deliver
+from headworks.common.messages import GatewayOrders
+from headworks.common.subjects import GATEWAY_ORDERS
+from headworks.common.tasks import together, wait_at_most
+from headworks.control_gateway.e_stop import EStops
+from headworks.control_gateway.stop_orders import StopOrders
+
+log = structlog.get_logger(__name__)
+BEAT_S = 5.0
+AGAIN_S = 0.5
+
+
+@dataclass
+class SharedOrders:
+    """The orders of people at this gateway and at others of the same sites."""
+
+    gateway: str
+    stops: StopOrders
+    _place: int | None = None
+    _heard: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def place(self) -> int | None:
+        """Where the newest word of this gateway stands; None while an order is not told yet."""
+        return None if self.stops.board.changed.is_set() else self._place
+
+    async def share(self, bus: Bus) -> None:
+        """Tell and hear for ever; run it as a task."""
+        await together(self._tell(bus), self._hear(bus))
+
+    def has_heard(self, gateway: str, place: int) -> bool:
+        """Whether all that a gateway had told up to a place in the stream is known here."""
+        return gateway == self.gateway or self._heard.get(gateway, -1) >= place
+
+    async def _tell(self, bus: Bus) -> None:
+        changed = self.stops.board.changed
+        while True:
+            if changed.is_set():
+                changed.clear()
+                self._place = None
+            told = GatewayOrders(
+                gateway=self.gateway,
+                at=self.stops.auditor.clock.now(),
+                e_stops=self.stops.board.now.model_dump(mode="json"),
+                modes={site: loop.switches.kept_mode for site, loop in self.stops.loops.items()},
+            )
+            try:
+                self._place = await bus.publish_after(GATEWAY_ORDERS, told, None, gateway=self.gateway)
+            except BusUnavailable:
+                changed.set()
+                await asyncio.sleep(AGAIN_S)
+                continue
+            await wait_at_most(changed, BEAT_S)
+
+    async def _hear(self, bus: Bus) -> None:
+        async for told, delivery in bus.follow(GATEWAY_ORDERS, deliver=Deliver.LAST_PER_SUBJECT):
+            if told.gateway != self.gateway:
+                self.heard(told)
+                self._heard[told.gateway] = delivery.sequence
+
+    def heard(self, told: GatewayOrders) -> None:
+        """Another gateway's orders."""
+        try:
+            self.stops.heard(EStops.model_validate(told.e_stops), told.gateway)
+        except ValidationError:
+            log.exception("another gateway's e-stops cannot be read", gateway=told.gateway)
+            raise
+        for site, mode in told.modes.items():
+            if site in self.stops.loops:
+                self.stops.loops[site].switches.take_over(mode)
