@@ -52,6 +52,7 @@ class Api:
     client: httpx.AsyncClient
     clock: HandClock
     approvals: ApprovalDesk
+    desk: SubmissionDesk
 
     async def __call__(
         self,
@@ -160,4 +161,4 @@ async def api(
     settings = ServiceSettings(jwt_secret_file=tmp_path / "secret", api_keys_file=tmp_path / "keys")
     app.state.authenticator = Authenticator(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
-        yield Api(client, clock, approvals)
+        yield Api(client, clock, approvals, desk)

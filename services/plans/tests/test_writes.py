@@ -10,6 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from headworks.common.auth import Role
 from headworks.common.database import Database
+from headworks.common.handling import Delivery
+from headworks.common.messages import PlanSubmission
+from headworks.plans.audit_store import AuditStore
+from headworks.plans.bus_record import RecordedDesk
 
 UPDATE = {"changes": {"suggested_speed_hz": 48.0}, "reason": "noise"}
 
@@ -162,6 +166,29 @@ async def test_the_audit_can_only_grow_and_what_is_forced_is_found(api: Any, pla
     broken = (await api("GET", "/audit/verification")).json()
     assert (broken["whole"], broken["why"]) == (False, "its content was changed")
     assert broken["where"].startswith("row 3")
+
+
+async def test_submissions_from_the_bus_are_listed_too_with_how_they_ended(api: Any, plans_database: Database) -> None:
+    desk = RecordedDesk(api.desk, AuditStore(plans_database), api.clock)
+    for number, speed_hz in enumerate((49.0, 30.0)):
+        intervals = [api.pump(suggested_speed_hz=speed_hz)]
+        content = {
+            "submission_id": f"s{number}",
+            "publisher": "optimizer",
+            "site": "blominmaki",
+            "intervals": intervals,
+        }
+        submission = PlanSubmission.model_validate({**content, "created_at": api.clock.now(), "reason": "scheduled"})
+        delivery = Delivery("plans.submit.optimizer.blominmaki", f"m{number}", number, 1, api.clock.now())
+        await desk.on_submission(submission, delivery)
+    refused, accepted = (await api("GET", "/audit?actor=optimizer")).json()
+    assert (accepted["asked"]["source"], accepted["asked"]["reason"]) == (
+        "bus, plans.submit.optimizer.blominmaki",
+        "scheduled",
+    )
+    assert (accepted["answered"]["result"], accepted["answered"]["details"]["plan_ids"]) == ("success", 1)
+    assert refused["answered"]["result"] == "refused"
+    assert refused["answered"]["details"]["refusals"][0]["value"] == 30.0
 
 
 async def test_writes_at_once_are_one_chain(api: Any) -> None:

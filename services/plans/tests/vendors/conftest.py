@@ -24,6 +24,7 @@ from headworks.common.tasks import in_background
 from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.approval_desk import ApprovalDesk
+from headworks.plans.bus_record import RecordedDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
 from headworks.plans.preflight.check import Preflight
@@ -77,6 +78,7 @@ async def plans(
     waiting = WaitingRoom(database, store.outbox, {})
     desk = SubmissionDesk(store, actuators_of(sites), clock, vendors, waiting)
     approvals, writes = ApprovalDesk(desk, store, waiting, clock), Writes.over(database, clock)
+    recorded = RecordedDesk(desk, writes.audit, clock)
     app = create_api(database, store, desk, approvals, vendors, actuators_of(sites), clock, writes)
     app.state.authenticator = Authenticator(settings)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -84,7 +86,10 @@ async def plans(
     web = asyncio.create_task(serving.serve([listening]))
     async with await Bus.connect(guarded.url, "plans", keys / "plans.nk") as bus:
         jobs = [task() for task in door_tasks(settings, bus, vendors).values()]
-        jobs += [store.outbox.relay(database, bus), bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans")]
+        jobs += [
+            store.outbox.relay(database, bus),
+            bus.consume(PLAN_SUBMISSION, recorded.on_submission, durable="plans"),
+        ]
         async with in_background(*jobs):  # type: ignore[arg-type]  # a task is a coroutine function's call
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
             yield Plans(guarded, keys, settings, database, desk, vendors, store, address)

@@ -78,7 +78,7 @@ class SubmissionDesk:
             reply = await self._store.accept(submission, now, examined.notes)
         return _noted(submission, reply)
 
-    async def on_submission(self, submission: PlanSubmission, delivery: Delivery) -> None:
+    async def on_submission(self, submission: PlanSubmission, delivery: Delivery) -> PlanReply:
         """A submission from the bus: its publisher and site must be those of its subject. One sent again is answered again."""
         if delivery.subject != PLAN_SUBMISSION.at(publisher=submission.publisher, site=submission.site):
             raise Unacceptable(
@@ -87,9 +87,9 @@ class SubmissionDesk:
             )
         known = await self._known(submission)
         if known is None:
-            await self._judge(submission, over_bus=True)
-        else:
-            await self._store.answer_again(known, delivery.sequence)
+            return await self._judge(submission, over_bus=True)
+        await self._store.answer_again(known, delivery.sequence)
+        return known
 
 
 def _noted(submission: PlanSubmission, reply: PlanReply) -> PlanReply:

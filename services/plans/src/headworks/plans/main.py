@@ -19,6 +19,7 @@ from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.approvals import approval_rules
+from headworks.plans.bus_record import RecordedDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
 from headworks.plans.preflight.check import Preflight
@@ -51,8 +52,11 @@ async def main() -> None:
         desk = SubmissionDesk(store, actuators, clock, vendors, waiting)
         approvals = ApprovalDesk(desk, store, waiting, clock)
 
+        writes = Writes.over(database, clock)
+        recorded = RecordedDesk(desk, writes.audit, clock)
+
         async def consume() -> None:
-            await bus.consume(PLAN_SUBMISSION, desk.on_submission, durable="plans", transient=is_away)
+            await bus.consume(PLAN_SUBMISSION, recorded.on_submission, durable="plans", transient=is_away)
 
         async def bus_ready() -> bool:
             return bus.is_connected
@@ -61,7 +65,7 @@ async def main() -> None:
         await run(
             "plans",
             settings,
-            create_api(database, store, desk, approvals, vendors, actuators, clock, Writes.over(database, clock)),
+            create_api(database, store, desk, approvals, vendors, actuators, clock, writes),
             tasks={
                 "submissions": consume,
                 "approvals": approvals.watch,
