@@ -218,7 +218,11 @@ async def test_the_plan_in_force_is_the_pump_s_of_this_quarter_hour(store: PlanS
         assert plan is not None
         assert isinstance(plan.targets, PumpTargets)
         assert plan.targets.suggested_speed_hz == speed_hz
+        of_all = await store.current_of_all("blominmaki", NOW + quarter * QUARTER)
+        assert [each.resource_id for each in of_all] == list(PUMPS)
+        assert of_all[-1] == plan
     assert await store.current("blominmaki", "P2_4", NOW + 96 * QUARTER) is None
+    assert await store.current_of_all("blominmaki", NOW + 96 * QUARTER) == []
 
 
 async def test_submissions_at_once_for_the_same_pumps_neither_wait_in_a_ring_nor_overlap(

@@ -27,6 +27,6 @@ select json_agg(message order by resource) as messages from (
         where p.station_id = $1 and p.plan_status = 'ACTIVE'
             and p.interval_end > $2::timestamptz and p.interval_start <= $2::timestamptz
     ) held order by resource, plan_priority desc, plan_id desc
-) leading
+) of_each
 """
 """Of every actuator of a site: $1 site, $2 instant."""
