@@ -30,3 +30,6 @@ select json_agg(message order by resource) as messages from (
 ) of_each
 """
 """Of every actuator of a site: $1 site, $2 instant."""
+
+KNOWN = "select reply, content_hash from plans.submissions where publisher = $1 and submission_id = $2"
+"""The answer that a submission had: $1 publisher, $2 its id."""

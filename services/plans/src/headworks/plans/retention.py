@@ -34,11 +34,17 @@ MONTHS = """
 select relname from pg_inherits join pg_class on pg_class.oid = inhrelid
 where inhparent in ('plans.pump_plans_superseded'::regclass, 'plans.optimization_plans_superseded'::regclass)
 """
+PAST = {
+    "active": "interval_end < :plans and plan_created_at < :plans",
+    "cancelled": "interval_end < :plans and plan_created_at < :plans",
+    "other": "plan_created_at < :plans",
+}
+"""What goes from which partition: superseded plans as their months do, by their making alone."""
 DELETIONS = (
     *(
         f"""delete from plans.{plans}_{part} where plan_id in (select plan_id from plans.{plans}_{part}
-        where interval_end < :plans and plan_created_at < :plans limit :batch)"""  # noqa: S608  # names of our own
-        for plans, part in product(PLAN_TABLES, ("active", "cancelled", "other"))
+        where {past} limit :batch)"""  # noqa: S608  # names of our own
+        for plans, (part, past) in product(PLAN_TABLES, PAST.items())
     ),
     """delete from plans.submissions where (publisher, submission_id) in (select publisher, submission_id
         from plans.submissions where received_at < :plans limit :batch)""",

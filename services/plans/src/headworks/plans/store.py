@@ -30,7 +30,7 @@ from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
 from headworks.plans.actuator_table import register
 from headworks.plans.actuators import Actuator
 from headworks.plans.effective import EffectiveSpan, effective_spans
-from headworks.plans.queries import CURRENT, CURRENT_OF_ALL
+from headworks.plans.queries import CURRENT, CURRENT_OF_ALL, KNOWN
 from headworks.plans.resource_types import SCHEMAS
 from headworks.plans.rows import GENERIC, KINDS, PUMP, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
@@ -57,13 +57,10 @@ class PlanStore:
 
     async def known_reply(self, submission: PlanSubmission) -> PlanReply | None:
         """The reply that this submission had before, or a refusal when its id was used for other content."""
-        t = submissions
-        query = select(t).where(t.c.publisher == submission.publisher, t.c.submission_id == submission.submission_id)
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(query)).mappings().first()
-        if row is None:
+        rows = await self._database.fetch(KNOWN, submission.publisher, submission.submission_id)
+        if not rows:
             return None
-        return _known(PlanReply.model_validate(row["reply"]), row["content_hash"], _digest(submission))
+        return _known(PlanReply.model_validate_json(rows[0]["reply"]), rows[0]["content_hash"], _digest(submission))
 
     async def refuse(
         self, submission: PlanSubmission, refusals: Sequence[Refusal], now: datetime, notes: Sequence[str] = ()

@@ -1,5 +1,5 @@
 -- One plan table of Strategy B. @plans@, @resource@, @columns@, @definitions@ and @content@ stand for what differs between
--- pump_plans and optimization_plans. See docs/how-to/plans.md for the meanings and docs/decisions/0014 for the partitions.
+-- pump_plans and optimization_plans. See docs/how-to/plans.md for the meanings and docs/decisions/0013 for the partitions.
 
 create table plans.@plans@ (
     plan_id integer not null default nextval('plans.plan_id_seq'),

@@ -1,4 +1,4 @@
-"""The plan tables in partitions, and the write path as functions: see docs/decisions/0014.
+"""The plan tables in partitions, and the write path as functions: see docs/decisions/0013.
 
 The SQL lies in ../sql, for one plan table with what differs between the two filled in here. Rows that are there are taken over.
 """
