@@ -33,6 +33,8 @@ QUARTER = timedelta(minutes=15)
 SITE = "bench"
 ACTIVE_EACH = 100
 """Active plans of an actuator: a day of quarter hours and one more."""
+FILLED_AT_ONCE = 10
+"""Actuators filled by one statement."""
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 FILL = """
 insert into plans.pump_plans (station_id, pump_id, interval_start, interval_end, target_flow_m3h, suggested_speed_hz,
@@ -40,8 +42,8 @@ insert into plans.pump_plans (station_id, pump_id, interval_start, interval_end,
 select $1, 'P' || actuator, $2::timestamptz + quarter * interval '15 min', $2::timestamptz + (quarter + 1) * interval '15 min',
     3000, 49, $2::timestamptz, version, case when last then 'ACTIVE' else 'SUPERSEDED' end, case when last then null else 1 end,
     'optimizer', 'fill', repeat('a', 64), $2::timestamptz, case when last then null else $2::timestamptz end
-from generate_series($3::integer, $4::integer) version, generate_series(0, $5::integer - 1) actuator,
-    generate_series(0, $6::integer - 1) quarter, lateral (select version = $7::integer) which (last)
+from generate_series(1, $3::integer) version, generate_series($4::integer, $5::integer - 1) actuator,
+    generate_series(0, $6::integer - 1) quarter, lateral (select version = $3::integer) which (last)
 """
 BARE = """
 with old as (
@@ -103,8 +105,9 @@ async def measure(url: str, actuators: int, versions: int, writers: int, seconds
     store = PlanStore(database)
     await store.register([pump(number) for number in range(actuators)], NOW)
     await tidy(database, NOW, Limits(LONG_AGO, LONG_AGO))
-    for version in range(1, versions + 1):
-        await database.fetch(FILL, SITE, NOW, version, version, actuators, ACTIVE_EACH, versions)
+    for first in range(0, actuators, FILLED_AT_ONCE):
+        last = min(first + FILLED_AT_ONCE, actuators)
+        await database.fetch(FILL, SITE, NOW, versions, first, last, ACTIVE_EACH)
     for table in ("pump_plans", "optimization_plans", "outbox", "submissions"):
         await database.fetch(f"analyze plans.{table}")
 
