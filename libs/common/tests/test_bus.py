@@ -10,11 +10,11 @@ from pathlib import Path
 import nats
 import pytest
 
-from headworks.common.bus import Bus, BusUnavailable, Deliver
+from headworks.common.bus import Bus, BusOvertaken, BusUnavailable, Deliver
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery, TryLater, Unacceptable
-from headworks.common.messages import ControlMode, ControlState, SolveJob
-from headworks.common.subjects import CONTROL_STATE, SOLVE_JOB
+from headworks.common.messages import ControlMode, ControlState, Lease, SolveJob
+from headworks.common.subjects import CONTROL_STATE, LEASE, SOLVE_JOB
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 
@@ -226,3 +226,27 @@ async def test_a_bus_that_is_away_can_be_left(nats_server: NatsServer) -> None:
         await leaving.close()
         assert not leaving.is_connected
         nats_server.start()
+
+
+async def test_of_two_that_publish_after_the_same_message_one_is_taken(bus: Bus) -> None:
+    def lease(gateway: str, epoch: int = 1) -> Lease:
+        return Lease(site="abay", gateway=gateway, epoch=epoch, valid_s=3, orders=0)
+
+    first = await bus.publish_after(LEASE, lease("a"), 0, site="abay")
+    with pytest.raises(BusOvertaken, match="0 is not the newest"):
+        await bus.publish_after(LEASE, lease("b"), 0, site="abay")
+    second = await bus.publish_after(LEASE, lease("b", 2), first, site="abay")
+    for last in (first, second + 1):
+        with pytest.raises(BusOvertaken):
+            await bus.publish_after(LEASE, lease("a", 3), last, site="abay")
+    assert await bus.publish_after(LEASE, lease("a", 3), 0, site="elsewhere") > second
+    async for kept, delivery in bus.follow(LEASE, deliver=Deliver.ALL, site="abay"):
+        assert (kept.gateway, delivery.sequence) == ("b", second), "the newest alone is kept"
+        break
+
+
+async def test_who_publishes_after_another_is_told_that_the_bus_is_away(bus: Bus, nats_server: NatsServer) -> None:
+    nats_server.stop()
+    message = Lease(site="abay", gateway="a", epoch=1, valid_s=3, orders=0)
+    with pytest.raises(BusUnavailable):
+        await bus.publish_after(LEASE, message, 0, timeout_s=0.5, site="abay")

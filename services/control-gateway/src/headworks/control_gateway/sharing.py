@@ -6,10 +6,12 @@ e-stop is in force while anybody's press is.
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from pydantic import ValidationError
 
+from headworks.common.audit import Category, Result
 from headworks.common.bus import Bus, BusUnavailable, Deliver
 from headworks.common.messages import GatewayOrders
 from headworks.common.subjects import GATEWAY_ORDERS
@@ -20,6 +22,8 @@ from headworks.control_gateway.stop_orders import StopOrders
 log = structlog.get_logger(__name__)
 BEAT_S = 5.0
 AGAIN_S = 0.5
+PRESENT = timedelta(seconds=30)
+"""Who told orders within this time is there."""
 
 
 @dataclass
@@ -30,6 +34,7 @@ class SharedOrders:
     stops: StopOrders
     _place: int | None = None
     _heard: dict[str, int] = field(default_factory=dict)
+    _warned: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def place(self) -> int | None:
@@ -68,7 +73,27 @@ class SharedOrders:
         async for told, delivery in bus.follow(GATEWAY_ORDERS, deliver=Deliver.LAST_PER_SUBJECT):
             if told.gateway != self.gateway:
                 self.heard(told)
+                self._warn_of_a_second(told, delivery.published_at)
                 self._heard[told.gateway] = delivery.sequence
+
+    def _warn_of_a_second(self, told: GatewayOrders, published_at: datetime) -> None:
+        """Say loudly that another gateway controls a site that this one takes for its own alone."""
+        if datetime.now(UTC) - published_at > PRESENT:
+            return
+        for site in sorted(told.modes):
+            loop = self.stops.loops.get(site)
+            if loop is not None and not loop.fences and (told.gateway, site) not in self._warned:
+                self._warned.add((told.gateway, site))
+                why = f"{told.gateway} controls it too, and its site file has no ha.standby here: end one of the two"
+                log.error("two gateways without a lease", site=site, why=why)
+                self.stops.auditor.note(
+                    Category.CONTROL_SYSTEM,
+                    "second_gateway",
+                    told.gateway,
+                    result=Result.FAILURE,
+                    subject=site,
+                    reason=why,
+                )
 
     def heard(self, told: GatewayOrders) -> None:
         """Another gateway's orders."""
