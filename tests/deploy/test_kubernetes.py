@@ -303,3 +303,18 @@ def test_our_own_assembly_is_what_kustomize_builds(root: Path, kustomize_build: 
         for o in kustomize_build(folder)
     }
     assert built == written
+
+
+def test_a_pair_of_gateways_is_two_on_two_machines_with_a_folder_each(root: Path, kustomize_build: Build) -> None:
+    objects = kustomize_build(root / "deploy/k8s/overlays/pair")
+    [gateway] = [o for o in objects if o["kind"] == "StatefulSet" and o["metadata"]["name"] == "control-gateway"]
+    assert gateway["spec"]["replicas"] == 2
+    [apart] = gateway["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert apart["topologyKey"] == "kubernetes.io/hostname"
+    assert [claim["metadata"]["name"] for claim in gateway["spec"]["volumeClaimTemplates"]] == ["state"]
+    [budget] = [
+        o for o in objects if o["kind"] == "PodDisruptionBudget" and o["metadata"]["name"] == "control-gateway"
+    ]
+    assert budget["spec"]["maxUnavailable"] == 1

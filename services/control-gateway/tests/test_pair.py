@@ -69,7 +69,7 @@ def no_jump(pair: Pair) -> None:
     [
         "{standby: true, lease: 3 s}",
         "{standby: true, lease: 3 s, fenced}",
-        "{standby: true, lease: 3 s, without_bus: continue, fenced}",
+        "{standby: true, lease: 2.5 s, without_bus: continue, fenced}",
     ],
 )
 async def test_a_killed_leader_is_replaced_in_time(start: Start, ha: str, record_property: Callable[..., None]) -> None:
@@ -91,7 +91,7 @@ async def test_a_killed_leader_is_replaced_in_time(start: Start, ha: str, record
     [
         "{standby: true, lease: 3 s}",
         "{standby: true, lease: 3 s, fenced}",
-        "{standby: true, lease: 3 s, without_bus: continue, fenced}",
+        "{standby: true, lease: 2.5 s, without_bus: continue, fenced}",
     ],
 )
 async def test_a_frozen_leader_is_replaced_in_time_and_writes_nothing_on_waking(start: Start, ha: str) -> None:
