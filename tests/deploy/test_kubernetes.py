@@ -314,7 +314,5 @@ def test_a_pair_of_gateways_is_two_on_two_machines_with_a_folder_each(root: Path
     ]
     assert apart["topologyKey"] == "kubernetes.io/hostname"
     assert [claim["metadata"]["name"] for claim in gateway["spec"]["volumeClaimTemplates"]] == ["state"]
-    [budget] = [
-        o for o in objects if o["kind"] == "PodDisruptionBudget" and o["metadata"]["name"] == "control-gateway"
-    ]
+    [budget] = [o for o in objects if o["kind"] == "PodDisruptionBudget" and o["metadata"]["name"] == "control-gateway"]
     assert budget["spec"]["maxUnavailable"] == 1
