@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
-from headworks.plans.vendor_tables import metadata
+from headworks.plans.challengers.tables import metadata
 
 PLANS = """
 insert into plans.pump_plans (station_id, pump_id, interval_start, interval_end, suggested_speed_hz, publisher, submission_id,

@@ -19,11 +19,10 @@ from headworks.common.embedded.nats import NatsServer
 from headworks.common.ingest import IngestClient
 from headworks.common.permissions import new_seed, public_key
 from headworks.plans.desk import SubmissionDesk
-from headworks.plans.preflight.check import Preflight
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
-from headworks.plans.vendor_desk import VendorDesk
-from headworks.plans.vendor_store import Change, VendorStore
+from headworks.plans.vendor_desk import VendorDesk, vendor_desk
+from headworks.plans.vendor_store import Change
 from headworks.plans.vendors import Terms, Vendor
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
@@ -33,8 +32,7 @@ ADMIN = Change("ann", NOW)
 
 def no_vendors(store: PlanStore, clock: Clock) -> VendorDesk:
     """The registry with nobody in it, for tests of what is not about vendors."""
-    nobody = Preflight({}, store, IngestClient(httpx.AsyncClient()))
-    return VendorDesk(VendorStore(store._database), nobody, {}, clock)
+    return vendor_desk(store._database, store, {}, IngestClient(httpx.AsyncClient()), clock)
 
 
 @dataclass

@@ -27,11 +27,9 @@ from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.bus_record import RecordedDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
-from headworks.plans.preflight.check import Preflight
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
-from headworks.plans.vendor_desk import VendorDesk
-from headworks.plans.vendor_store import VendorStore
+from headworks.plans.vendor_desk import vendor_desk
 from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
@@ -73,7 +71,7 @@ async def plans(
     )
     database, clock, sites = Database(database_url), Clock(NOW, wall_epoch_s=0.0, speed=1e-12), read_sites(sites_folder)
     store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient(base_url="http://127.0.0.1:9"))
-    vendors = VendorDesk(VendorStore(database), Preflight(sites, store, ingest), sites, clock)
+    vendors = vendor_desk(database, store, sites, ingest, clock)
     await store.register(actuators_of(sites).values(), NOW)
     waiting = WaitingRoom(database, store.outbox, {})
     desk = SubmissionDesk(store, actuators_of(sites), clock, vendors, waiting)

@@ -52,6 +52,8 @@ class SubmissionDesk:
         examined, now = await self._examine(submission, besides, over_bus=over_bus), self._clock.now()
         if examined.refusals:
             return _noted(submission, await self._store.refuse(submission, examined.refusals, now, examined.notes))
+        if examined.shadow:
+            return _noted(submission, await self._outside.keep_in_shadow(submission, now, examined.notes))
         return _noted(submission, await self._store.accept(submission, now, examined.notes))
 
     async def _known(self, submission: PlanSubmission) -> PlanReply | None:
@@ -71,7 +73,9 @@ class SubmissionDesk:
         rule = self._waiting.rule_for(submission) if self._waiting else None
         if examined.refusals:
             reply = await self._store.refuse(submission, examined.refusals, now, examined.notes)
-        elif self._waiting is not None and rule is not None and not examined.shadow:
+        elif examined.shadow:
+            reply = await self._outside.keep_in_shadow(submission, now, examined.notes)
+        elif self._waiting is not None and rule is not None:
             asked_by = submission.publisher
             reply = await self._waiting.hold(submission, rule, now, asked_by=asked_by, over_bus=over_bus)
         else:

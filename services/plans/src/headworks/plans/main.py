@@ -22,12 +22,10 @@ from headworks.plans.approvals import approval_rules
 from headworks.plans.bus_record import RecordedDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
-from headworks.plans.preflight.check import Preflight
 from headworks.plans.retention import keep_tidy
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
-from headworks.plans.vendor_desk import VendorDesk
-from headworks.plans.vendor_store import VendorStore
+from headworks.plans.vendor_desk import vendor_desk
 from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
@@ -47,7 +45,7 @@ async def main() -> None:
         async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
             with attempt:
                 await store.register(actuators.values(), clock.now())
-        vendors = VendorDesk(VendorStore(database), Preflight(sites, store, IngestClient(http)), sites, clock)
+        vendors = vendor_desk(database, store, sites, IngestClient(http), clock)
         waiting = WaitingRoom(database, store.outbox, approval_rules(sites))
         desk = SubmissionDesk(store, actuators, clock, vendors, waiting)
         approvals = ApprovalDesk(desk, store, waiting, clock)
@@ -71,6 +69,7 @@ async def main() -> None:
                 "approvals": approvals.watch,
                 "outbox": lambda: store.outbox.relay(database, bus),
                 "retention": lambda: keep_tidy(database, clock, settings),
+                "challengers": vendors.challengers.work,
                 **doorkeeping,
             },
             ready={"database": database.is_ready, "bus": bus_ready},
@@ -81,8 +80,8 @@ async def main() -> None:
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
     database, clock = Database(PlansSettings().database_url), Clock()
-    store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient())
-    vendors = VendorDesk(VendorStore(database), Preflight({}, store, ingest), {}, clock)
+    store = PlanStore(database)
+    vendors = vendor_desk(database, store, {}, IngestClient(httpx.AsyncClient()), clock)
     waiting = WaitingRoom(database, store.outbox, {})
     desk = SubmissionDesk(store, {}, clock, vendors, waiting)
     approvals = ApprovalDesk(desk, store, waiting, clock)

@@ -66,9 +66,9 @@ class PlanStore:
         self, submission: PlanSubmission, refusals: Sequence[Refusal], now: datetime, notes: Sequence[str] = ()
     ) -> PlanReply:
         """Record a refusal and answer it."""
-        reply = _reply(submission, now, refusals=tuple(refusals), notes=tuple(notes))
+        reply = reply_to(submission, now, refusals=tuple(refusals), notes=tuple(notes))
         async with self._database.transaction() as connection:
-            await self._record(connection, submission, reply)
+            await self.record(connection, submission, reply)
         self.outbox.wake()
         return reply
 
@@ -96,7 +96,7 @@ class PlanStore:
             ACCEPT,
             *origin.arguments(),
             digest,
-            _reply(submission, now, notes=tuple(notes)).model_dump_json(exclude={"plan_ids"}),
+            reply_to(submission, now, notes=tuple(notes)).model_dump_json(exclude={"plan_ids"}),
             PLAN_REPLY.at(publisher=submission.publisher, site=submission.site),
             wanted[PUMP],
             wanted[GENERIC],
@@ -104,7 +104,8 @@ class PlanStore:
         self.outbox.wake()
         return _known(PlanReply.model_validate_json(row["reply"]), row["known"] or digest, digest)
 
-    async def _record(self, connection: AsyncConnection, submission: PlanSubmission, reply: PlanReply) -> None:
+    async def record(self, connection: AsyncConnection, submission: PlanSubmission, reply: PlanReply) -> None:
+        """Keep an answer, and send it, in the caller's transaction."""
         await connection.execute(
             insert(submissions).values(
                 publisher=submission.publisher,
@@ -250,14 +251,16 @@ def _digest(submission: PlanSubmission) -> str:
     return hashlib.sha256(submission.model_dump_json(exclude={"created_at"}).encode()).hexdigest()
 
 
-def _reply(
+def reply_to(
     submission: PlanSubmission,
     now: datetime,
     *,
     plan_ids: tuple[int, ...] = (),
     refusals: tuple[Refusal, ...] = (),
     notes: tuple[str, ...] = (),
+    shadow: bool = False,
 ) -> PlanReply:
+    """The answer to a submission."""
     return PlanReply(
         submission_id=submission.submission_id,
         publisher=submission.publisher,
@@ -267,4 +270,5 @@ def _reply(
         plan_ids=plan_ids,
         refusals=refusals[:50],
         notes=notes,
+        shadow=shadow,
     )

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from headworks.common.clock import Clock
-from headworks.common.messages import PlanSubmission, Refusal
+from headworks.common.database import Database
+from headworks.common.ingest import IngestClient
+from headworks.common.messages import PlanReply, PlanSubmission, Refusal
+from headworks.plans.challengers.runs import Challengers
+from headworks.plans.challengers.store import accept_in_shadow
 from headworks.plans.preflight.check import Preflight
+from headworks.plans.store import PlanStore
 from headworks.plans.vendor_store import Change, VendorStore
 from headworks.plans.vendors import Vendor, publisher_refusals
-from headworks.waterway.site import Site
+from headworks.waterway.site_file import AnySite
 
 OWN = "optimizer"
 """The publisher that is a service of this system."""
@@ -32,9 +37,12 @@ class Examined:
 class VendorDesk:
     """The registry as the service uses it. `changed` is called when somebody's access may have ended."""
 
+    database: Database
+    store: PlanStore
     registry: VendorStore
     preflight: Preflight
-    sites: Mapping[str, Site]
+    challengers: Challengers
+    sites: Mapping[str, AnySite]
     clock: Clock
     changed: Callable[[], None] = field(default=lambda: None)
 
@@ -58,9 +66,22 @@ class VendorDesk:
         flown = await self.preflight.of(submission, now)
         return Examined(flown.refusals, flown.notes, vendor.shadow)
 
+    async def keep_in_shadow(self, submission: PlanSubmission, now: datetime, notes: Sequence[str]) -> PlanReply:
+        """Take a submission that was examined as a challenger's."""
+        return await accept_in_shadow(self.database, self.store, submission, now, notes)
+
     async def _within_quota(self, vendor: Vendor, submission: PlanSubmission, now: datetime) -> tuple[Refusal, ...]:
         return await self.registry.take(vendor, submission.submission_id, len(submission.intervals), now)
 
 
 def _stranger(submission: PlanSubmission) -> tuple[Refusal, ...]:
     return (Refusal(field="publisher", value=submission.publisher, expected="a vendor of the registry"),)
+
+
+def vendor_desk(
+    database: Database, store: PlanStore, sites: Mapping[str, AnySite], ingest: IngestClient, clock: Clock
+) -> VendorDesk:
+    """The registry and all that hangs on it. Raises ValueError for a site file whose `publishers` cannot be read."""
+    registry, preflight = VendorStore(database), Preflight(sites, store, ingest)
+    challengers = Challengers(database, registry, sites, ingest, clock)
+    return VendorDesk(database, store, registry, preflight, challengers, sites, clock)

@@ -101,11 +101,16 @@ class VendorStore:
             return await _existing(connection, name)
 
     async def take(self, vendor: Vendor, submission_id: str, intervals: int, now: datetime) -> tuple[Refusal, ...]:
-        """Count a submission within the vendor's quota, or say why it is too much; two at once cannot both be the last one."""
+        """Count a submission within the vendor's quota, or say why it is too much; two at once cannot both be the last one.
+
+        One that waited for an approval comes twice, and counts once.
+        """
         t = vendor_intake
         async with self._database.transaction() as connection:
             await connection.execute(select(vendors.c.name).where(vendors.c.name == vendor.name).with_for_update())
-            of_late = select(t.c.at, t.c.intervals).where(t.c.vendor == vendor.name, t.c.at > now - DAY)
+            of_late = select(t.c.at, t.c.intervals).where(
+                t.c.vendor == vendor.name, t.c.at > now - DAY, t.c.submission_id != submission_id
+            )
             taken = [Taken(row.at, row.intervals) for row in await connection.execute(of_late.order_by(t.c.at))]
             refusals = quota_refusals(vendor.quota, taken, intervals, now)
             if not refusals:

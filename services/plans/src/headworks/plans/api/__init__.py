@@ -10,6 +10,7 @@ from headworks.common.service import create_app
 from headworks.plans.actuators import Actuator
 from headworks.plans.api.approvals import add_approval_routes
 from headworks.plans.api.audit import add_audit_routes
+from headworks.plans.api.challengers import add_challenger_routes
 from headworks.plans.api.changes import add_change_routes
 from headworks.plans.api.export import add_export_routes
 from headworks.plans.api.plans import add_plan_routes
@@ -43,5 +44,6 @@ def create_api(
     add_change_routes(app, store, desk, actuators, clock)
     add_approval_routes(app, approvals)
     add_audit_routes(app, writes.audit)
+    add_challenger_routes(app, vendors.challengers, vendors.registry, vendors.sites, clock)
     add_vendor_routes(app, vendors, lambda publisher, by: store.withdraw(publisher, by, clock.now()))
     return app

@@ -73,10 +73,15 @@ def add_vendor_routes(app: FastAPI, desk: VendorDesk, withdraw: Withdraw) -> Non
 
     @app.put("/vendors/{name}/terms", responses=UNKNOWN)
     async def change_terms(name: Name, body: Terms, caller: Admin) -> Vendor:
-        """Change what a vendor may do. Where its sites change, it is made to connect again."""
+        """Change what a vendor may do. Where its sites change, it is made to connect again.
+
+        One that goes into shadow has its plans cancelled: from then on none of its plans is in force.
+        """
         _check_sites(body.sites, desk)
         changed = _known(await desk.registry.change(name, body, desk.change_by(caller.name)), name)
         desk.changed()
+        if changed.shadow:
+            await withdraw(name, caller.name)
         return changed
 
     @app.post("/vendors/{name}/rotate", responses=UNKNOWN | IN_USE)
