@@ -18,6 +18,7 @@ from headworks.common.messages import (
     RunFinished,
     RunStatus,
     Setpoint,
+    TrippedInterlock,
 )
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
@@ -94,9 +95,10 @@ def test_an_intended_or_held_setpoint_says_nothing(outcome: Outcome) -> None:
 
 def test_the_state_ends_what_is_over_and_nothing_else() -> None:
     well = {change.event: change.text for change in of_state(state())}
-    assert well == {"e_stop": None, "interlock": None, "discovery": None, "plc_lost": None, "setpoint_refused": None}
+    over = {"interlock": None, "fail_safe": None, "heartbeat_lost": None, "discovery": None}
+    assert well == over | {"e_stop": None, "plc_lost": None, "setpoint_refused": None}
     ill = {change.event: change.text for change in of_state(state(link_up=False, refused=True, e_stop=True))}
-    assert ill == {"e_stop": "pressed by ann", "interlock": None, "discovery": None}
+    assert ill == over | {"e_stop": "pressed by ann"}
 
 
 def test_what_discovery_found_wrong_is_a_cause_until_it_is_mended() -> None:
@@ -147,3 +149,17 @@ def test_an_e_stop_of_one_actuator_is_told_with_its_name() -> None:
     pressed = state().model_copy(update={"resources": (alone,)})
     told = {change.event: change.text for change in of_state(pressed)}
     assert told["e_stop"] == "pressed for OXPH by ann: hot bearing"
+
+
+def test_a_fail_safe_interlocks_by_condition_and_a_lost_heartbeat_are_causes_while_they_last() -> None:
+    usual = state()
+    [resource] = usual.resources
+    safe = resource.model_copy(update={"fail_safe": True, "leads_because": "no plan update for 1200 s"})
+    tripped = TrippedInterlock(name="low_afterbay", since=NOW, why="elevation < 1166 ft for 5 min")
+    changes = {"resources": (safe,), "interlocks": (tripped,), "heartbeat_lost": ("oxph-plc",)}
+    texts = {change.event: change.text for change in of_state(usual.model_copy(update=changes))}
+    assert texts["fail_safe"] == "OXPH: no plan update for 1200 s"
+    assert texts["interlock"] == "low_afterbay: elevation < 1166 ft for 5 min"
+    assert texts["heartbeat_lost"] == "oxph-plc does not hold the heartbeat"
+    over = {change.event: change.text for change in of_state(usual)}
+    assert [over[event] for event in ("fail_safe", "interlock", "heartbeat_lost")] == [None, None, None]

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from gateway_rig import NOW, HandClock, PlcServer
+from loop_rig import Gateway
 
+from headworks.common.bus import Bus
 from headworks.common.messages import Outcome, Setpoint
 from headworks.common.sites import afterbays, read_sites
 from headworks.control_gateway.limits import Actuator, actuators_of
@@ -77,3 +80,13 @@ def entry() -> Callable[[str], Setpoint]:
         )
 
     return make
+
+
+@pytest.fixture
+async def gateway(
+    tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock
+) -> AsyncIterator[Gateway]:
+    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
+        made = Gateway(tmp_path / "state", (actuator,), {"oxph-plc": plc_server.port}, clock, bus, client)
+        yield made
+        made.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from gateway_rig import HandClock, PlcServer, plc_at
+from gateway_rig import HandClock, PlcServer, lead_board, plc_at
 
 from headworks.common.auth import Authenticator, Issuer, Role
 from headworks.common.bus import Bus
@@ -70,8 +70,17 @@ async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock:
         plans = OptimizationPlanManager("abay", plans_client, bus, clock)
         plc = plc_at(plc_server.port)
         journal, board = Journal(folder), EStopBoard(folder)
-        switches = SwitchBoard(folder, "abay", board)
-        loop = ControlLoop("abay", (actuator,), {"oxph-plc": plc}, plans, switches, journal, clock, tick_s=1)
+        loop = ControlLoop(
+            site="abay",
+            actuators=(actuator,),
+            plcs={"oxph-plc": plc},
+            plans=plans,
+            switches=SwitchBoard(folder, "abay", board),
+            journal=journal,
+            clock=clock,
+            tick_s=1,
+            leads=lead_board(folder, "abay", (actuator,), clock.now()),
+        )
         orders = StopOrders(board, {"abay": loop}, Auditor(journal, clock))
         app = create_api({"abay": loop}, Shipper(journal, database), orders)
         app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))

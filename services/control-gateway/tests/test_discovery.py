@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from gateway_rig import NOW, HandClock, PlcServer, plan_of, plc_at
+from gateway_rig import NOW, HandClock, PlcServer, lead_board, plan_of, plc_at
 
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
@@ -194,18 +194,20 @@ class Running:
         if site.site == self.refused:
             raise ValueError(f"HEADWORKS_PLC_ADDRESSES lacks the PLC of {site.site}")
         section = control_section(site)
+        actuators = actuators_of(site, section)
         plans = OptimizationPlanManager(
             site.site, self.client, self.bus, self.clock, cache_file=self.state / f"plans-{site.site}.json"
         )
         loop = ControlLoop(
             site=site.site,
-            actuators=actuators_of(site, section),
+            actuators=actuators,
             plcs={n: plc_at(self.plc_server.port, p) for n, p in plc_points(site.site, section).items()},
             plans=plans,
             switches=SwitchBoard(self.state, site.site),
             journal=Journal(self.state),
             clock=self.clock,
             tick_s=0.02,
+            leads=lead_board(self.state, site.site, actuators, self.clock.now()),
         )
         return loop, {f"control-{site.site}": loop.run}
 

@@ -8,7 +8,8 @@ from pump_rig import pump_plan
 
 from headworks.common.messages import TargetType
 from headworks.control_gateway.calculators import LevelControl
-from headworks.control_gateway.due import Due, LevelMemory, Present, at_once, due_plan, due_speed, fail_safe_speed
+from headworks.control_gateway.due import Due, LevelMemory, Present, due_plan, due_speed, fail_safe_speed
+from headworks.control_gateway.leading import at_once
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.safety import DuePlan
 

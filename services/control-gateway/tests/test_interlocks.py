@@ -249,3 +249,11 @@ def test_another_that_may_not_run_makes_a_pump_needed(changes: dict[str, object]
 @pytest.mark.parametrize("order", [Order(True, NOW), Order(False, ago(60.001))])
 def test_another_that_runs_on_makes_it_not_needed(order: Order) -> None:
     assert not is_needed(LIMITS, "A", pumps(A=RUNS, B=replace(RUNS, ordered=order)), NOW)
+
+
+def test_one_that_is_not_available_is_not_called_and_the_next_one_is() -> None:
+    away = replace(STANDS, available=False)
+    assert called(LIMITS, HIGH, pumps(B=away), NOW) == "A"
+    assert called(LIMITS, HIGH, pumps(A=away, B=away), NOW) == "C"
+    assert called(LIMITS, HIGH, pumps(A=away, B=away, C=away), NOW) is None
+    assert STANDS.available

@@ -1,11 +1,10 @@
 """The control section of a site file: limits in counts on the safe side, and what is wrong named with what would be right."""
 
-import copy
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
+from gateway_rig import changed
 
 from headworks.common.messages import TargetType
 from headworks.control_gateway.limits import Actuator, actuators_of
@@ -14,20 +13,6 @@ from headworks.control_gateway.plausibility import PlausibleLimits
 from headworks.control_gateway.safety import Limits, Range
 from headworks.control_gateway.section import control_section
 from headworks.waterway.site import Site
-
-
-def changed(site: Site, path: str, value: object) -> Site:
-    """The site with one field of its control section changed; None takes it out."""
-    extra = copy.deepcopy(site.model_extra or {})
-    *folders, name = path.split(".")
-    at: dict[str, Any] = extra["control"]
-    for folder in folders:
-        at = at[folder]
-    if value is None:
-        del at[name]
-    else:
-        at[name] = value
-    return Site.model_construct(**{name: getattr(site, name) for name in Site.model_fields}, **extra)
 
 
 def read(site: Site) -> Actuator:
@@ -44,6 +29,7 @@ def test_the_afterbay_is_read_in_counts_of_ten_kilowatts(actuator: Actuator) -> 
         deadband=2,
         plan_stale_after_s=26 * 3600,
         feedback_stale_after_s=600,
+        hardware=Range(50, 600),
     )
     assert actuator.limits.rate_per_s == pytest.approx(0.07)
     assert (actuator.plc, actuator.unit, actuator.target_type) == ("oxph-plc", "MW", TargetType.POWER)
@@ -86,6 +72,7 @@ def test_limits_between_two_counts_are_rounded_to_the_safe_side(
 def test_the_unit_says_which_targets_an_actuator_takes(site: Site, unit: str, target_type: TargetType) -> None:
     changes = {
         "actuators.OXPH.unit": unit,
+        "actuators.OXPH.hardware": None,
         "actuators.OXPH.minimum": f"8 {unit}",
         "actuators.OXPH.maximum": f"58 {unit}",
         "actuators.OXPH.max_rate": f"6 {unit}/min",
@@ -140,7 +127,7 @@ POINTS = "plcs.oxph-plc.points.OXPH"
         (
             "actuators.OXPH.fail_safe",
             "jump",
-            "actuators.OXPH.fail_safe: Input should be 'hold' or 'level' (got 'jump')",
+            "actuators.OXPH.fail_safe: String should match pattern '^(hold|level|hand_to_local|value .+)$' (got 'jump')",
         ),
         ("actuators.OXPH.colour", "red", "actuators.OXPH.colour: Extra inputs are not permitted (got 'red')"),
         ("actuators.OXPH.minimum", None, "actuators.OXPH.minimum: Field required"),

@@ -2,93 +2,23 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
-from gateway_rig import NOW, HandClock, PlcServer, plan_of, plc_at
+from gateway_rig import NOW, HandClock, PlcServer, plan_of
+from loop_rig import Gateway, with_limits
 
 from headworks.common.bus import Bus
-from headworks.common.messages import ControlMode, Outcome, Plan, ResourceState, Setpoint, TargetType
-from headworks.common.plan_manager import OptimizationPlanManager
+from headworks.common.messages import ControlMode, Outcome, Plan, TargetType
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.movement import MaxChange
 from headworks.control_gateway.plausibility import PlausibleLimits
 from headworks.control_gateway.switches import SwitchBoard
-
-
-@dataclass
-class Gateway:
-    """A gateway's loop, ticked by hand, as often begun anew as a test likes."""
-
-    folder: Path
-    actuators: tuple[Actuator, ...]
-    ports: dict[str, int]
-    clock: HandClock
-    bus: Bus
-    client: httpx.AsyncClient
-    tick_s: float = 60.0
-    timeout_s: float = 0.2
-    plans: OptimizationPlanManager = field(init=False)
-    loop: ControlLoop = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin as after a restart: only what lies in the folder is known."""
-        self.plans = OptimizationPlanManager(
-            "abay", self.client, self.bus, self.clock, cache_file=self.folder / "plans-abay.json"
-        )
-        self.loop = ControlLoop(
-            site="abay",
-            actuators=self.actuators,
-            plcs={name: plc_at(port, timeout_s=self.timeout_s) for name, port in self.ports.items()},
-            plans=self.plans,
-            switches=SwitchBoard(self.folder, "abay"),
-            journal=Journal(self.folder),
-            clock=self.clock,
-            tick_s=self.tick_s,
-        )
-
-    def follow(self, *plans: Plan) -> None:
-        """These plans and no other are active."""
-        self.plans._hold(plans, ended=set(self.plans._by_id))
-
-    async def tick(self, *, after_s: float = 1.0, times: int = 1) -> ResourceState:
-        for _ in range(times):
-            self.clock.forward(after_s)
-            for name in self.ports:
-                await self.loop._turn(name)
-        return self.loop.state().resources[0]
-
-    def told(self) -> list[Setpoint]:
-        """All that is in the journal."""
-        return Journal(self.folder).unshipped(10_000)[0]
-
-    def outcomes(self) -> list[str]:
-        return [entry.outcome.value for entry in self.told()]
-
-    def close(self) -> None:
-        for plc in self.loop.plcs.values():
-            plc.close()
-
-
-@pytest.fixture
-async def gateway(
-    tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock
-) -> AsyncIterator[Gateway]:
-    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
-        made = Gateway(tmp_path / "state", (actuator,), {"oxph-plc": plc_server.port}, clock, bus, client)
-        yield made
-        made.close()
 
 
 async def test_a_new_gateway_writes_nothing_until_its_own_rate_allows_a_step(
@@ -258,7 +188,7 @@ async def test_without_a_journal_nothing_is_written_and_with_it_control_goes_on(
     [
         (plan_of(5.81), "581 counts is outside the station's 80 to 580"),
         (plan_of(0.79), "79 counts is outside the station's 80 to 580"),
-        (plan_of(0), "0 counts is outside the station's 80 to 580"),
+        (plan_of(0), "0 counts is outside the hardware's 50 to 600"),
         (plan_of(3, made=NOW - timedelta(hours=27)), "the plan is older than 93600 s"),
         (plan_of(3, target_type=TargetType.SPEED), "the plan asks nothing that this actuator can do"),
         (plan_of(3, target_type=TargetType.POSITION), "the plan asks nothing that this actuator can do"),
@@ -371,15 +301,6 @@ async def test_a_loop_that_has_not_run_is_not_alive(gateway: Gateway) -> None:
     assert not gateway.loop.is_alive()
     state = gateway.loop.state().resources[0]
     assert (state.reason, state.link_up, state.read_back) == ("starting", False, None)
-
-
-def with_limits(gateway: Gateway, **changes: object) -> None:
-    """The gateway begins anew with other limits."""
-    [actuator] = gateway.actuators
-    limits = replace(actuator.limits, **changes)  # type: ignore[arg-type]  # each test changes fields of its own
-    gateway.actuators = (actuator.model_copy(update={"limits": limits}),)
-    gateway.close()
-    gateway.begin()
 
 
 async def test_within_a_window_the_setpoint_moves_no_further_over_restarts_too(

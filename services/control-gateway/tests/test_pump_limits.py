@@ -197,6 +197,7 @@ def test_a_pump_is_led_by_its_speed(station_site: Site) -> None:
     wrong = station_site
     for path, value in {
         "actuators.P1_1.unit": "kW",
+        "actuators.P1_1.hardware": None,
         "actuators.P1_1.minimum": "200 kW",
         "actuators.P1_1.maximum": "400 kW",
         "actuators.P1_1.max_rate": "1 kW/s",
@@ -209,10 +210,14 @@ def test_a_pump_is_led_by_its_speed(station_site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "only"), [("setpoint_from", "level", "direct"), ("fail_safe", "level", "hold")]
+    ("field", "right"),
+    [
+        ("setpoint_from", "must be 'direct': only pumps have another"),
+        ("fail_safe", "must be hold, value or hand_to_local: only pumps have a level"),
+    ],
 )
-def test_only_pumps_have_calculators(site: Site, field: str, value: str, only: str) -> None:
-    wrong = changed(site, f"actuators.OXPH.{field}", value)
-    text = f"site abay: control.actuators.OXPH.{field}='{value}' must be '{only}': only pumps have another"
+def test_only_pumps_have_calculators(site: Site, field: str, right: str) -> None:
+    wrong = changed(site, f"actuators.OXPH.{field}", "level")
+    text = f"site abay: control.actuators.OXPH.{field}='level' {right}"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         actuators_of(wrong, control_section(wrong))

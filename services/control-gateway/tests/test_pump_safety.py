@@ -21,7 +21,6 @@ from headworks.control_gateway.interlocks import (
     tripped,
 )
 from headworks.control_gateway.pump_safety import (
-    NO_PLAN,
     Duty,
     Keep,
     RunDecision,
@@ -86,7 +85,7 @@ def test_what_decides_cannot_be_changed() -> None:
         (situation(), "e_stop"),
         (Start(""), "forced"),
         (Stop(""), "forced"),
-        (NO_PLAN, "reason"),
+        (Keep("no plan is in force: what runs is held"), "reason"),
     ):
         with pytest.raises(FrozenInstanceError):
             setattr(frozen, name, 1)
@@ -195,8 +194,8 @@ def test_a_wish_needs_a_record() -> None:
 
 def test_without_a_plan_what_runs_is_held() -> None:
     for feedback in (STANDS, RUNS, replace(RUNS, commanded=False)):
-        assert decided(situation(feedback, None)) == NO_PLAN
-    assert NO_PLAN.reason == "no plan is in force: what runs is held"
+        assert decided(situation(feedback, None)) == Keep("no plan is in force: what runs is held")
+    assert Keep("no plan is in force: what runs is held").reason == "no plan is in force: what runs is held"
 
 
 @pytest.mark.parametrize("asked", [ON, OFF])
@@ -427,3 +426,38 @@ def test_at_a_level_that_lets_pumps_run_the_station_is_never_without_one(
         for _ in range(steps):
             station.step(level, plans, e_stop=False)
             assert any(machine.running for machine in station.machines.values())
+
+
+# ---------------------------------------------------------------- who stands above the plan besides
+
+CALLED, LOW = Duty(called=True, high_high=True), Duty(low_low=True)
+
+
+def test_where_the_plcs_own_control_leads_nothing_is_commanded_but_by_e_stop() -> None:
+    local = replace(situation(RUNS, duty=LOW), local="the plant leads", stops="hot", barred=Keep("no"))
+    assert decided(local) == Keep("the plant leads")
+    assert decided(replace(local, duty=CALLED, feedback=STANDS)) == Keep("the plant leads")
+    assert decided(replace(local, e_stop=True)) == Stop("e-stop is active", forced=True)
+    assert decided(replace(local, mode="maintenance")) == Keep("mode is maintenance")
+
+
+def test_an_interlock_that_stops_stands_over_high_high_and_under_low_low() -> None:
+    hot = replace(situation(RUNS, duty=CALLED, recordable=False), stops="interlock hot")
+    assert decided(hot) == Stop("interlock hot", forced=True)
+    assert decided(replace(hot, feedback=STANDS)) == Keep("interlock hot")
+    assert decided(replace(hot, duty=LOW)) == Stop("the level is low-low: no pump may run", forced=True)
+
+
+@pytest.mark.parametrize("barred", [Keep("interlock wet: x"), Refused(("interlock wet: x",))])
+def test_an_interlock_that_holds_or_refuses_bars_wishes_but_nothing_that_protects(barred: Keep | Refused) -> None:
+    wish = replace(situation(STANDS, ON), barred=barred)
+    assert decided(wish) == barred
+    assert decided(replace(wish, feedback=RUNS, plan=OFF)) == barred
+    assert decided(replace(wish, duty=CALLED)) == Start("the level is high-high", forced=True)
+    assert decided(replace(wish, duty=LOW, feedback=RUNS)) == Stop("the level is low-low: no pump may run", forced=True)
+    assert decided(replace(wish, recordable=False)) == Refused(("the journal cannot be written",))
+
+
+def test_why_there_is_no_plan_is_told() -> None:
+    silent = replace(situation(RUNS, None), lacking="no plan update for 1200 s")
+    assert decided(silent) == Keep("no plan update for 1200 s: what runs is held")

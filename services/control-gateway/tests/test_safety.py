@@ -721,3 +721,20 @@ def test_over_time_with_restarts_and_outages_a_register_keeps_all_layers_and_bot
     for i, (begin, before) in enumerate(stretches):
         for end, after in stretches[i:]:
             assert (end - begin).total_seconds() > limit.within_s or abs(after - before) <= change
+
+
+# ---------------------------------------------------------------- what an interlock says, and why there is no plan
+
+
+@pytest.mark.parametrize("barred", [Hold("interlock low: x"), Refused(("interlock low: x",))])
+def test_what_an_interlock_says_stands_over_any_plan_and_under_mode_and_journal(barred: Hold | Refused) -> None:
+    situation = replace(SITUATION, barred=barred)
+    assert decide(LIMITS, situation, NOW) == barred
+    assert decide(LIMITS, replace(situation, plan=None, feedback=None), NOW) == barred
+    assert decide(LIMITS, replace(situation, mode="maintenance"), NOW) == Hold("mode is maintenance")
+    assert violation(replace(situation, recordable=False)) == "the journal cannot be written"
+
+
+def test_why_there_is_no_plan_to_follow_is_told() -> None:
+    silent = replace(SITUATION, plan=None, lacking="no plan update for 1200 s")
+    assert decide(LIMITS, silent, NOW) == FailSafe("no plan update for 1200 s")

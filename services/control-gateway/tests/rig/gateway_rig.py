@@ -1,6 +1,8 @@
 """What the gateway's tests share: a clock moved by hand, plans, and a PLC on a real Modbus/TCP server."""
 
 import asyncio
+import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,11 +17,36 @@ from headworks.common.clock import Clock
 from headworks.common.embedded.process import free_port
 from headworks.common.messages import GenericTargets, Plan, PlanStatus, PumpTargets, ResourceType, TargetType
 from headworks.common.sites import read_sites
+from headworks.control_gateway.lead_board import LeadBoard
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.orders import OrderBook
 from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.section import control_section
+from headworks.control_gateway.site_interlocks import SiteInterlocks
 from headworks.control_gateway.site_points import PlcPoints, plc_points
+from headworks.control_gateway.trip_board import TripBoard
+from headworks.control_gateway.watchdog import WatchLimits
+from headworks.waterway.site import Site
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+LOCAL, HEARTBEAT = 102, 110
+
+
+def lead_board(
+    folder: Path,
+    site: str,
+    actuators: Iterable[Actuator],
+    now: datetime,
+    made: SiteInterlocks | None = None,
+    watch: WatchLimits | None = None,
+) -> LeadBoard:
+    """Who stands above the plan, as the folder says; no silence is too long where no other limit is given."""
+    return LeadBoard(
+        TripBoard(folder, site, made or SiteInterlocks(), now),
+        OrderBook(folder, site, [actuator.resource for actuator in actuators]),
+        watch or WatchLimits(timedelta(days=365).total_seconds()),
+        measured_at=now,
+    )
 
 
 @cache
@@ -33,6 +60,20 @@ def plc_at(port: int, points: PlcPoints | None = None, timeout_s: float = 0.2) -
     """A port to a PLC on this machine; the afterbay's where no other is named."""
     points = points_of("abay", "oxph-plc") if points is None else points
     return Plc(replace(points, timeout_s=timeout_s), "127.0.0.1", port)
+
+
+def changed(site: Site, path: str, value: object) -> Site:
+    """The site with one field of its control section changed; None takes it out."""
+    extra = copy.deepcopy(site.model_extra or {})
+    *folders, name = path.split(".")
+    at: dict[str, Any] = extra["control"]
+    for folder in folders:
+        at = at[folder]
+    if value is None:
+        del at[name]
+    else:
+        at[name] = value
+    return Site.model_construct(**{name: getattr(site, name) for name in Site.model_fields}, **extra)
 
 
 class HandClock(Clock):
@@ -62,6 +103,10 @@ class PlcServer:
     epoch: int = 0
     writes: list[int] = field(default_factory=list)
     stale_reads: int = 0
+    elevation: int = 7000
+    local: int = 0
+    heartbeat: int = 0
+    deaf: bool = False
     hung: bool = False
     _server: ModbusTcpServer | None = None
 
@@ -93,6 +138,10 @@ class PlcServer:
             self._take(int(values[0]))
         if function_code == 6 and address == 111 and values is not None:
             self.epoch = int(values[0])
+        if function_code == 6 and address == LOCAL and values is not None and not self.deaf:
+            self.local = int(values[0])
+        if function_code == 6 and address == HEARTBEAT and values is not None and not self.deaf:
+            self.heartbeat = int(values[0])
         if function_code in {3, 4}:
             for at in range(address, address + count):
                 current[at - start_address] = self._read(function_code, at)
@@ -108,11 +157,18 @@ class PlcServer:
 
     def _read(self, function_code: int, address: int) -> int:
         if function_code == 4:
-            return self.actual if address == 100 else 0
+            return {100: self.actual, 101: self.elevation}.get(address, 0)
         if address == 101 and self.stale_reads:
             self.stale_reads -= 1
             return 300
-        return {100: self.setpoint, 101: self.read_back, 111: self.epoch}.get(address, 0)
+        return {
+            100: self.setpoint,
+            101: self.read_back,
+            LOCAL: self.local,
+            LOCAL + 1: self.local,
+            111: self.epoch,
+            HEARTBEAT: self.heartbeat,
+        }.get(address, 0)
 
 
 def plan_of(

@@ -8,24 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gateway_rig import NOW, HandClock, plc_at, points_of
+from gateway_rig import NOW, HandClock, lead_board, plc_at, points_of
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from headworks.common.bus import Bus
 from headworks.common.embedded.process import free_port
-from headworks.common.messages import Plan, PlanStatus, PumpTargets, ResourceState, ResourceType, Setpoint
+from headworks.common.messages import Outcome, Plan, PlanStatus, PumpTargets, ResourceState, ResourceType, Setpoint
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.pump_limits import PumpLimits
 from headworks.control_gateway.runs import RunBook
+from headworks.control_gateway.site_interlocks import SiteInterlocks
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
+from headworks.control_gateway.watchdog import WatchLimits
 
-LEVEL = 200
+LEVEL, HEARTBEAT = 200, 300
 KW_AT_50_HZ = 400.0
 
 
@@ -67,6 +69,7 @@ class PumpPlcServer:
     level: int = 2000
     port: int = field(default_factory=free_port)
     fault: str = "none"
+    heartbeat: int = 0
     pumps: list[PumpRegisters] = field(default_factory=lambda: [PumpRegisters() for _ in range(4)])
     writes: list[tuple[int, str, int]] = field(default_factory=list)
     _server: ModbusTcpServer | None = None
@@ -93,7 +96,9 @@ class PumpPlcServer:
     ) -> ExcCodes | None:
         if self.fault == "hang":
             await asyncio.sleep(3600)
-        if function_code == 6 and values is not None:
+        if function_code == 6 and address == HEARTBEAT and values is not None:
+            self.heartbeat = int(values[0])
+        elif function_code == 6 and values is not None:
             pump, register = divmod(address - 100, 10)
             if self.fault == "refuse":
                 return ExcCodes.DEVICE_FAILURE
@@ -107,6 +112,8 @@ class PumpPlcServer:
     def _read(self, function_code: int, address: int) -> int:
         if address == LEVEL:
             return self.level if function_code == 4 else 0
+        if address == HEARTBEAT:
+            return self.heartbeat
         pump, register = divmod(address - 100, 10)
         return self.pumps[pump].holding(register) if function_code == 3 else self.pumps[pump].input(register)
 
@@ -123,6 +130,8 @@ class PumpGateway:
     bus: Bus
     client: httpx.AsyncClient
     timeout_s: float = 0.2
+    made: SiteInterlocks | None = None
+    watch: WatchLimits | None = None
     loop: ControlLoop = field(init=False)
     plans: OptimizationPlanManager = field(init=False)
 
@@ -147,6 +156,7 @@ class PumpGateway:
             journal=Journal(self.folder),
             clock=self.clock,
             tick_s=60.0,
+            leads=lead_board(self.folder, "blominmaki", self.actuators, self.clock.now(), self.made, self.watch),
             station=Station(self.limits, self.limits.interlocks.order, runs, self.clock.now()),
         )
 
@@ -184,6 +194,14 @@ class PumpGateway:
         return [(f"P{s.unit_id}_{pump}", what, counts) for s in self.servers for pump, what, counts in s.writes]
 
     def told(self) -> list[Setpoint]:
+        """What was decided and done, as the journal has it."""
+        return [entry for entry in self.journal() if entry.outcome is not Outcome.HELD]
+
+    def led(self, resource: str) -> list[str]:
+        """Who led a pump, one after the other, as the journal has it."""
+        return [e.reason for e in self.journal() if e.resource == resource and e.outcome is Outcome.HELD]
+
+    def journal(self) -> list[Setpoint]:
         return Journal(self.folder).unshipped(10_000)[0]
 
     def set_level(self, counts: int) -> None:

@@ -362,11 +362,12 @@ class PlanEvent(Message):
 
 
 class ControlMode(StrEnum):
-    """Who leads the actuators: the plan, a person, or nobody."""
+    """Who leads the actuators: the plan, a person, or nobody; in maintenance somebody may have a hand in the machine."""
 
     AUTO = "auto"
     MANUAL = "manual"
     OFF = "off"
+    MAINTENANCE = "maintenance"
 
 
 class Outcome(StrEnum):
@@ -381,10 +382,14 @@ class Outcome(StrEnum):
 
 
 class Quantity(StrEnum):
-    """What a decision is on: a setpoint in its unit, or a run command (unit `on`: 1 run, 0 stand)."""
+    """What a decision is on: a setpoint in its unit, a run command (unit `on`: 1 run, 0 stand), or who leads.
+
+    Of the latter the unit is `local`: 1 the PLC's own control, 0 the gateway.
+    """
 
     SETPOINT = "setpoint"
     RUN = "run"
+    LOCAL = "local"
 
 
 class Setpoint(Message):
@@ -404,6 +409,16 @@ class Setpoint(Message):
     plan_id: int | None = None
     plan_version: int | None = None
     quantity: Quantity = Quantity.SETPOINT
+
+
+class SetpointOverride(Message):
+    """A value that a person set for an actuator in place of the plan's, in the actuator's unit; of a pump 0 is off."""
+
+    value: float
+    by: str
+    reason: str
+    given_at: Instant
+    until: Instant
 
 
 class ResourceState(Message):
@@ -426,6 +441,18 @@ class ResourceState(Message):
     run_since: Instant | None = Field(default=None, description="since when it runs or stands, so far as was seen")
     power_kw: float | None = None
     e_stop_by: str | None = Field(default=None, description="who stopped it, this one actuator or more with it")
+    mode: ControlMode | None = Field(default=None, description="of the actuator and its site the stricter")
+    leader: str | None = Field(default=None, description="plan, override, interlock, fail_safe or local")
+    leads_because: str = Field(default="", description="why somebody else than the plan leads")
+    override: SetpointOverride | None = None
+
+
+class TrippedInterlock(Message):
+    """An interlock of the site file that is in force, and why it tripped."""
+
+    name: str
+    since: Instant
+    why: str
 
 
 class Interlock(StrEnum):
@@ -452,6 +479,10 @@ class ControlState(Message):
     e_stop_scope: str | None = Field(default=None, description="what the e-stop covers: system, or the site")
     e_stop_clear_requested_by: str | None = Field(default=None, description="who asked to clear; another must confirm")
     e_stop_clear_requested_at: Instant | None = None
+    interlocks: tuple[TrippedInterlock, ...] = ()
+    heartbeat_lost: tuple[Name, ...] = Field(
+        default=(), description="PLCs that do not hold the heartbeat written to them"
+    )
 
 
 class Lease(Message):

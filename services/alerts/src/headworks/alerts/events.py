@@ -82,11 +82,14 @@ def of_setpoint(setpoint: Setpoint) -> Iterator[CauseChange]:
 
 
 def of_state(state: ControlState) -> Iterator[CauseChange]:
-    """The gateway's own view: e-stop, the interlock above the plan, and which links and refusals are over."""
+    """The gateway's own view: e-stop, interlocks and fail-safes above the plan, and which links and refusals are over."""
     pressed = f"pressed by {state.e_stop_by or 'someone not known'}" if state.e_stop else _stopped_alone(state)
     yield CauseChange("e_stop", "gateway", state.at, pressed)
-    tripped = None if state.interlock is None else f"{INTERLOCKS[state.interlock]} at {_level(state)}"
-    yield CauseChange("interlock", "gateway", state.at, tripped)
+    yield CauseChange("interlock", "gateway", state.at, _tripped(state))
+    safe = [f"{r.resource}: {r.leads_because}" for r in state.resources if r.fail_safe]
+    yield CauseChange("fail_safe", "gateway", state.at, "; ".join(safe) or None)
+    deaf = ", ".join(state.heartbeat_lost)
+    yield CauseChange("heartbeat_lost", "gateway", state.at, f"{deaf} does not hold the heartbeat" if deaf else None)
     yield CauseChange("discovery", "gateway", state.at, "; ".join(state.findings) or None)
     for resource in state.resources:
         if resource.link_up:
@@ -94,6 +97,12 @@ def of_state(state: ControlState) -> Iterator[CauseChange]:
         if not resource.refused:
             for quantity in Quantity:
                 yield CauseChange("setpoint_refused", _about(resource.resource, quantity), state.at, None)
+
+
+def _tripped(state: ControlState) -> str | None:
+    """The interlocks in force, those of the level first."""
+    level = [] if state.interlock is None else [f"{INTERLOCKS[state.interlock]} at {_level(state)}"]
+    return "; ".join([*level, *(f"{tripped.name}: {tripped.why}" for tripped in state.interlocks)]) or None
 
 
 def _stopped_alone(state: ControlState) -> str | None:

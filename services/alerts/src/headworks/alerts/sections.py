@@ -121,6 +121,8 @@ class EventAlarm(_Alarm):
         "read_back_differs",
         "e_stop",
         "interlock",
+        "fail_safe",
+        "heartbeat_lost",
         "discovery",
     ]
 

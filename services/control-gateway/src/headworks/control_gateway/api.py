@@ -1,36 +1,25 @@
 """The gateway's OpenAPI: state, mode, e-stop and its clearing, journal."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from headworks.common.auth import Caller, Engineer, Operator, Role, Viewer
+from headworks.common.auth import Engineer, Operator, Viewer
 from headworks.common.database import DATABASE_AWAY
-from headworks.common.messages import ControlMode, ControlState, Setpoint
+from headworks.common.messages import ControlState, Setpoint
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
+from headworks.control_gateway.actuator_api import ModeOrder, add_actuator_routes
 from headworks.control_gateway.audit import RefusedRequests, where_of
+from headworks.control_gateway.by_hand import UNRECORDED, by_hand, recorded
 from headworks.control_gateway.e_stop import Scope
 from headworks.control_gateway.e_stop_api import add_e_stop_routes, clear_by_hand
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.shipping import Shipper
 from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.text import Text
-
-UNRECORDED: dict[int | str, dict[str, Any]] = {
-    503: {"description": "The order cannot be recorded; nothing was changed"}
-}
-
-
-class ModeOrder(BaseModel):
-    """Who shall lead."""
-
-    model_config = ConfigDict(extra="forbid")
-    mode: ControlMode
-    reason: Text
 
 
 class Reason(BaseModel):
@@ -53,6 +42,8 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
             raise Problem(404, "No such site", errors=[wrong])
         return loops[site]
 
+    add_actuator_routes(app, loop_of, auditor)
+
     @app.get("/sites/{site}/state")
     async def state(site: str, _caller: Viewer) -> ControlState:
         """Mode, e-stop, and what is known of every actuator."""
@@ -62,7 +53,7 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
     async def set_mode(site: str, order: ModeOrder, request: Request, caller: Operator) -> ControlState:
         """Put the plan, a person, or nobody in the lead. By hand only."""
         loop, by = loop_of(site), by_hand(caller, order.reason)
-        with _recorded(loop, f"mode {order.mode.value} by {by}"):
+        with recorded(loop, f"mode {order.mode.value} by {by}"):
             loop.switches.set_mode(order.mode, by, clock.now())
         auditor.order(f"mode_{order.mode.value}", caller.name, site, order.reason, where_of(request))
         return loop.state()
@@ -96,25 +87,3 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
             raise Problem(503, "The database is away", "control goes on; the journal is shipped later") from error
 
     return app
-
-
-def by_hand(caller: Caller, reason: str) -> str:
-    """Who gives an order that lets writes go on. Answers 403 to a machine: that is for people."""
-    if caller.role is Role.SERVICE:
-        raise Problem(403, "Not allowed", f"{caller.name} is a service; this is done by hand, by a person")
-    return f"{caller.name}: {reason}"
-
-
-@contextlib.contextmanager
-def _recorded(loop: ControlLoop, order: str) -> Iterator[None]:
-    """Carry an order out once it is in the journal. Answers 503 when it cannot be recorded or kept."""
-    unrecorded = Problem(503, "The order cannot be recorded", "the gateway's disk refuses; nothing was changed")
-    if not loop.record_order(order):
-        raise unrecorded
-    try:
-        yield
-    except OSError as error:
-        raise unrecorded from error
-    finally:
-        loop.changed.set()
-        loop.wake()

@@ -1,7 +1,7 @@
 """What the plan in force asks of an actuator now, in its counts: the plan's own value, or a pump's calculator's."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from headworks.common.messages import GenericTargets, Plan, PumpTargets, TargetType
 from headworks.control_gateway.calculators import (
@@ -13,6 +13,7 @@ from headworks.control_gateway.calculators import (
     level_speed,
     power_speed,
 )
+from headworks.control_gateway.leading import at_once
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.pump_safety import OFF
 from headworks.control_gateway.safety import DuePlan
@@ -97,11 +98,6 @@ def fail_safe_speed(
     """Without a plan: the level calculator's speed toward the fail-safe level."""
     speed, memory = _by_level(control, speed_range(actuator), present, target_m, memory, now)
     return Due(_asked(at_once(0, now), actuator, speed), memory)
-
-
-def at_once(requested: float, now: datetime) -> DuePlan:
-    """What an interlock or a fail-safe asks: now, and for now only."""
-    return DuePlan(requested, now, now, now + timedelta(seconds=1), within="station")
 
 
 def speed_range(actuator: Actuator) -> SpeedRange:

@@ -73,7 +73,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class PumpSeen:
-    """What is known of a pump. `running` and `commanded` were read at `seen_at`; None with the gateway's begin: never yet."""
+    """What is known of a pump. `running` and `commanded` were read at `seen_at`; None with the gateway's begin: never yet.
+
+    One that is not `available` is not called: somebody works on it, the PLC leads it, or an interlock stops it.
+    """
 
     resource: str
     running: bool | None
@@ -82,6 +85,7 @@ class PumpSeen:
     reachable: bool
     rested: bool
     ordered: Order | None = None
+    available: bool = True
 
 
 def is_plausible(limits: InterlockLimits, counts: int) -> bool:
@@ -117,7 +121,9 @@ def called(limits: InterlockLimits, now_tripped: Tripped, pumps: Sequence[PumpSe
     if sum(_may_run(limits, pump, now) for pump in pumps) >= wanted:
         return None
     ready = [
-        p for p in pumps if p.reachable and p.running is False and not p.commanded and not _may_run(limits, p, now)
+        p
+        for p in pumps
+        if p.available and p.reachable and p.running is False and not p.commanded and not _may_run(limits, p, now)
     ]
     # One that was told to run and still stands has failed: it is tried last.
     ready.sort(key=lambda p: (_was_told_to_run(p), not p.rested, limits.order.index(p.resource)))

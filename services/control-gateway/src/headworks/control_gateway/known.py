@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from headworks.common.messages import Plan
+from headworks.common.messages import ControlMode, Plan
 from headworks.control_gateway.due import LevelMemory
+from headworks.control_gateway.leading import Lead, Leader
 from headworks.control_gateway.limits import Actuator, RunPoints
 from headworks.control_gateway.movement import Held
 from headworks.control_gateway.plausibility import Watched
@@ -16,7 +17,10 @@ from headworks.control_gateway.safety import Decision, Feedback
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of an actuator. `link_up` is None before the first answer or fault."""
+    """What is remembered of an actuator. `link_up` is None before the first answer or fault.
+
+    `lead` is who leads now, `told` who was last recorded to; `local` whether the PLC says that its own control leads.
+    """
 
     feedback: Feedback | None = None
     link_up: bool | None = None
@@ -30,6 +34,11 @@ class Known:
     run_decision: RunDecision | None = None
     power_kw: float | None = None
     level_memory: LevelMemory | None = None
+    mode: ControlMode = ControlMode.AUTO
+    lead: Lead | None = None
+    told: tuple[Leader, str] | None = None
+    local: bool | None = None
+    local_told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,16 @@ def seen_setpoint(snapshot: Snapshot, actuator: Actuator, at: datetime) -> Feedb
         return held
     actual = snapshot.counts(actuator.actual)
     return actual if isinstance(actual, LinkFault) else Feedback(held, actual, at)
+
+
+def seen_local(snapshot: Snapshot, actuator: Actuator) -> bool | LinkFault | None:
+    """Whether the PLC's own control leads; None where it cannot be told to. What is neither 0 nor 1 is a fault."""
+    if actuator.local is None:
+        return None
+    counts = snapshot.counts(actuator.local.readback)
+    if not isinstance(counts, LinkFault) and counts not in {0, 1}:
+        return LinkFault(f"local or remote reads {counts}, which is neither 0 nor 1")
+    return counts if isinstance(counts, LinkFault) else bool(counts)
 
 
 def seen_running(snapshot: Snapshot, points: RunPoints) -> Running | LinkFault:

@@ -39,6 +39,7 @@ SI_UNITS = {
 """What each kind of target is measured in."""
 SETPOINT_ROLES: tuple[Role, ...] = ("setpoint", "readback", "actual")
 RUN_ROLES: tuple[Role, ...] = ("run", "run_readback", "run_feedback")
+LOCAL_ROLES: tuple[Role, ...] = ("local", "local_readback")
 """The points that must be there."""
 
 
@@ -63,6 +64,14 @@ class RunPoints(BaseModel):
         return tuple(p for p in (self.readback, self.feedback, self.power, self.in_state) if p is not None)
 
 
+class LocalPoints(BaseModel):
+    """Where the PLC is told whether its own control leads (1) or the gateway (0), and where it says so."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    command: WritablePoint
+    readback: Point
+
+
 class Actuator(BaseModel):
     """An actuator ready to be controlled: where its points are and what is allowed. `run` is there for pumps alone."""
 
@@ -78,13 +87,16 @@ class Actuator(BaseModel):
     actual: Point
     limits: Limits
     run: RunPoints | None = None
+    local: LocalPoints | None = None
     setpoint_from: Literal["direct", "level", "power"] = "direct"
-    fail_safe: Literal["hold", "level"] = "hold"
+    fail_safe: Literal["hold", "level", "value", "hand_to_local"] = "hold"
+    fail_safe_counts: int | None = None
 
     @property
     def read(self) -> tuple[Point, ...]:
         """The points that a turn reads."""
-        return (self.readback, self.actual, *(self.run.read if self.run else ()))
+        local = (self.local.readback,) if self.local else ()
+        return (self.readback, self.actual, *(self.run.read if self.run else ()), *local)
 
     def value(self, counts: int | None) -> float | None:
         """Counts as a number of `unit`."""
@@ -130,9 +142,46 @@ def _actuator(
         actual=known.points[f"{name}.actual"],
         limits=limits,
         run=_run_points(where, at, name, entry, plc, known, target_type),
+        local=_local_points(where, at, name, entry, plc, known),
         setpoint_from=entry.setpoint_from,
-        fail_safe=entry.fail_safe,
+        fail_safe=_fail_safe(entry),
+        fail_safe_counts=_fail_safe_counts(where, entry, limits, scale),
     )
+
+
+def _fail_safe(entry: ActuatorSection) -> Literal["hold", "level", "value", "hand_to_local"]:
+    match entry.fail_safe:
+        case "hold" | "level" | "hand_to_local" as action:
+            return action
+        case _:
+            return "value"
+
+
+def _fail_safe_counts(where: str, entry: ActuatorSection, limits: Limits, scale: float) -> int | None:
+    """What `value` asks."""
+    if _fail_safe(entry) != "value":
+        return None
+    return allowed_counts(f"{where}.fail_safe", entry.fail_safe.removeprefix("value "), entry.unit, limits, scale)
+
+
+def allowed_counts(where: str, text: str, unit: str, limits: Limits, scale: float) -> int:
+    """A quantity in counts, within the station's limits. Raises ValueError naming the field."""
+    counts = round(quantity(where, text, unit) / scale)
+    if not limits.station.holds(counts):
+        lowest, highest = (round(bound * scale, 6) for bound in (limits.minimum, limits.maximum))
+        raise ValueError(f"{where}={text!r} must be within minimum and maximum, {lowest:g} to {highest:g} {unit}")
+    return counts
+
+
+def _local_points(
+    where: str, at: str, name: str, entry: ActuatorSection, plc: PlcSection, known: PlcPoints
+) -> LocalPoints | None:
+    if entry.fail_safe != "hand_to_local" and "local" not in plc.points[name]:
+        return None
+    if "local" not in plc.points[name]:
+        raise ValueError(f"{at}.local is missing; {where}.fail_safe: hand_to_local needs it")
+    _check_roles(at, name, plc, LOCAL_ROLES)
+    return LocalPoints(command=known.writable[f"{name}.local"], readback=known.points[f"{name}.local_readback"])
 
 
 def _run_points(
@@ -146,9 +195,10 @@ def _run_points(
 ) -> RunPoints | None:
     """A pump's run registers; what only a pump can have is refused elsewhere."""
     if entry.kind != "pump":
-        for field, only in (("setpoint_from", "direct"), ("fail_safe", "hold")):
-            if getattr(entry, field) != only:
-                raise ValueError(f"{where}.{field}={getattr(entry, field)!r} must be {only!r}: only pumps have another")
+        if entry.setpoint_from != "direct":
+            raise ValueError(f"{where}.setpoint_from={entry.setpoint_from!r} must be 'direct': only pumps have another")
+        if entry.fail_safe == "level":
+            raise ValueError(f"{where}.fail_safe='level' must be hold, value or hand_to_local: only pumps have a level")
         return None
     if target_type is not TargetType.SPEED:
         raise ValueError(f"{where}.unit={entry.unit!r} must measure SPEED, such as 'Hz': it is a pump")

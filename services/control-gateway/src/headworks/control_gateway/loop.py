@@ -8,16 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from headworks.common.clock import Clock
-from headworks.common.messages import ControlState, Outcome, Plan
+from headworks.common.messages import ControlMode, ControlState, Outcome, Plan
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
 from headworks.common.tasks import together, wait_at_most
 from headworks.control_gateway.batching import Block
 from headworks.control_gateway.due import due_plan
 from headworks.control_gateway.fencing import Fence
+from headworks.control_gateway.heartbeat import Heartbeat
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.known import Known, seen_running, seen_setpoint
+from headworks.control_gateway.known import Known, seen_local, seen_running, seen_setpoint
+from headworks.control_gateway.lead_board import LeadBoard, announced
+from headworks.control_gateway.leading import leading
 from headworks.control_gateway.lease import seconds
 from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.local_control import LocalControl
 from headworks.control_gateway.plc import LinkFault, Plc, Snapshot
 from headworks.control_gateway.pump_control import PumpControl
 from headworks.control_gateway.pump_safety import Keep
@@ -35,7 +39,10 @@ ALIVE_S = 10.0
 
 @dataclass
 class ControlLoop:
-    """Controls the actuators of one site. `station` is what its pumps have in common, where it has pumps."""
+    """Controls the actuators of one site.
+
+    `leads` gathers who stands above the plan; `station` is what its pumps have in common, where it has pumps.
+    """
 
     site: str
     actuators: tuple[Actuator, ...]
@@ -45,6 +52,7 @@ class ControlLoop:
     journal: Journal
     clock: Clock
     tick_s: float
+    leads: LeadBoard
     station: Station | None = None
     fences: Mapping[str, Fence] = field(default_factory=dict)
     """By PLC, where another gateway could lead."""
@@ -67,6 +75,8 @@ class ControlLoop:
             if self.station is None
             else PumpControl(self.station, self._setpoints, self.switches, self._recorder, self.clock)
         )
+        self._local = LocalControl(self.leads.orders, self._recorder, self.clock)
+        self._heartbeat = Heartbeat(self.plcs)
         self._wake = {actuator.plc: asyncio.Event() for actuator in self.actuators}
         self._blocks = {name: self._blocks_of(name) for name in self._wake}
         self.plans.register_callback(self._on_plan)
@@ -111,14 +121,14 @@ class ControlLoop:
             plc.close()
 
     def _blocks_of(self, name: str) -> tuple[Block, ...]:
-        """What a turn reads of a PLC: what its actuators are decided on, and the tunnel's level."""
+        """What a turn reads of a PLC: what its actuators and interlocks are decided on, and the tunnel's level."""
         wanted = [point.name for actuator in self.actuators if actuator.plc == name for point in actuator.read]
         level = self.station.limits.level_points.get(name) if self.station else None
-        shared = [level.name] if level else []
+        shared = [*([level.name] if level else []), *self.leads.trips.point_names(name)]
         fence = self.fences.get(name)
         if fence is not None and fence.point is not None:
             shared.append(fence.point.point.name)
-        return self.plcs[name].points.blocks(*wanted, *shared)
+        return self.plcs[name].points.blocks(*dict.fromkeys([*wanted, *shared]))
 
     async def _leads(self, name: str, snapshot: Snapshot, asked_s: float) -> bool:
         """Whether this gateway may write the PLC now: it leads, and the PLC has its epoch."""
@@ -149,13 +159,18 @@ class ControlLoop:
             level = snapshot.counts(self.station.limits.level_points[name])
             if not isinstance(level, LinkFault):
                 self.station.saw_level(name, level, at)
-        leads = await self._leads(name, snapshot, asked_s)
+        self.leads.trips.saw(name, snapshot, at)
+        if self.leads.trips.judge(at):
+            self.changed.set()
+        may_write = await self._leads(name, snapshot, asked_s)
         for actuator in self.actuators:
             if actuator.plc != name:
                 continue
             if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
                 snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
-            await self._tick(actuator, plc, snapshot, at, leads=leads)
+            await self._tick(actuator, plc, snapshot, at, leads=may_write)
+        if may_write and await self._heartbeat.beat(name, plc):
+            self.changed.set()
 
     async def _tick(
         self, actuator: Actuator, plc: Plc, snapshot: Snapshot, at: datetime, *, leads: bool = True
@@ -171,25 +186,32 @@ class ControlLoop:
         else:
             # While the link is away, as before the first answer, no rate is earned: the return starts from where it was.
             ramped_until = before.ramped_until if before.link_up else now
-            plan = self.plans.current(self.site, actuator.resource, now)
-            known = replace(known, link_up=True, plan=plan, ramped_until=ramped_until)
-            known = await self._follow(actuator, plc, known, now) if leads else self._watch(actuator, known, now)
+            silent = self.leads.silence(self.plans.newest_at(self.site, actuator.resource), now)
+            plan = None if silent else self.plans.current(self.site, actuator.resource, now)
+            mode = self.leads.mode(self.switches.now.mode, actuator.resource)
+            known = replace(known, link_up=True, plan=plan, mode=mode, ramped_until=ramped_until)
+            if leads:
+                known = await self._follow(actuator, plc, known, silent, now)
+            else:
+                known = self._watch(actuator, known, now)
         self._known[actuator.resource] = known
         if _news(known) != _news(before):
             self.changed.set()
 
     def _seen(self, actuator: Actuator, snapshot: Snapshot, before: Known, at: datetime) -> Known | LinkFault:
         """What is known once the actuator's points are read."""
-        feedback = seen_setpoint(snapshot, actuator, at)
+        feedback, local = seen_setpoint(snapshot, actuator, at), seen_local(snapshot, actuator)
         if isinstance(feedback, LinkFault):
             return feedback
+        if isinstance(local, LinkFault):
+            return local
         if actuator.run is None or self.station is None:
-            return replace(before, feedback=feedback)
+            return replace(before, feedback=feedback, local=local)
         pump = seen_running(snapshot, actuator.run)
         if isinstance(pump, LinkFault):
             return pump
         run = self.station.saw(actuator.resource, pump, at)
-        return replace(before, feedback=feedback, run=run, power_kw=pump.power_kw)
+        return replace(before, feedback=feedback, local=local, run=run, power_kw=pump.power_kw)
 
     def _watch(self, actuator: Actuator, known: Known, now: datetime) -> Known:
         """What a gateway that does not lead remembers, so that it can from one moment to the next: no rate is earned."""
@@ -201,12 +223,27 @@ class ControlLoop:
             self.station.duty(actuator.resource, now)
             run_decision = Keep(why)
         known = replace(known, decision=Hold(why), run_decision=run_decision, ramped_until=now)
-        return replace(known, ramping=False, level_memory=None)
+        return replace(known, ramping=False, level_memory=None, lead=None)
 
-    async def _follow(self, actuator: Actuator, plc: Plc, known: Known, now: datetime) -> Known:
-        if actuator.run is not None and self._pumps is not None:
-            return await self._pumps.follow(actuator, plc, known, now)
-        return await self._setpoints.follow(actuator, plc, known, due_plan(known.plan, actuator), now)
+    async def _follow(self, actuator: Actuator, plc: Plc, known: Known, silent: str | None, now: datetime) -> Known:
+        """Who leads the actuator, told to the journal and, where that is its own control, to the PLC; then what is due."""
+        wishes = self.leads.wishes(actuator, silent, self._local.of_others(actuator, known), now)
+        pumps = self._pumps if actuator.run is not None else None
+        if pumps is None:
+            wishes = replace(wishes, plan=due_plan(known.plan, actuator))
+            known = replace(known, lead=leading(actuator.resource, wishes, now))
+        else:
+            known = pumps.led(actuator, known, wishes, now)
+        lead = known.lead
+        assert lead is not None, "just set"
+        if known.mode is ControlMode.AUTO and self.switches.stopped(actuator.resource) is None:
+            known = announced(self._recorder, actuator, known, lead, now)
+            known = await self._local.settle(actuator, plc, known, lead, now)
+            if not known.link_up:
+                return known
+        if pumps is None:
+            return await self._setpoints.follow(actuator, plc, known, lead, now)
+        return await pumps.follow(actuator, plc, known, lead, now)
 
     def _without_link(self, actuator: Actuator, known: Known, fault: LinkFault, now: datetime, *, noted: bool) -> Known:
         """Nothing is decided on what is not seen; a lost link is recorded once."""
@@ -226,7 +263,7 @@ class ControlLoop:
 
     def state(self) -> ControlState:
         """What is known now, for people and the bus."""
-        now, switches, station = self.clock.now(), self.switches.now, self.station
+        now, switches, station, orders = self.clock.now(), self.switches.now, self.station, self.leads.orders
         press = self.switches.stopped()
         waiting = self.switches.e_stops.waiting(press.scope) if press else None
         known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in self.actuators]
@@ -236,7 +273,12 @@ class ControlLoop:
             mode=switches.mode,
             e_stop=switches.e_stop,
             e_stop_by=switches.e_stop_by if switches.e_stop else None,
-            resources=tuple(resource_state(a, of, self.plans.confirmed_at, now, self._stopped(a)) for a, of in known),
+            resources=tuple(
+                resource_state(
+                    a, of, orders.override_of(a.resource, now), self.plans.confirmed_at, now, self._stopped(a)
+                )
+                for a, of in known
+            ),
             level_m=station.level_m(now) if station else None,
             interlock=interlock_of(station.tripped) if station else None,
             findings=self.findings,
@@ -245,6 +287,8 @@ class ControlLoop:
             e_stop_scope=str(press.scope) if press else None,
             e_stop_clear_requested_by=waiting.by if waiting else None,
             e_stop_clear_requested_at=waiting.at if waiting else None,
+            interlocks=self.leads.trips.told(),
+            heartbeat_lost=tuple(sorted(self._heartbeat.lost)),
         )
 
     def _stopped(self, actuator: Actuator) -> str | None:
@@ -256,4 +300,4 @@ class ControlLoop:
 def _news(known: Known) -> tuple[object, ...]:
     """What people are told of at once when it changes."""
     run = known.run and (known.run.running, known.run.commanded)
-    return known.decision, known.run_decision, known.link_up, known.plan, run
+    return known.decision, known.run_decision, known.link_up, known.plan, run, known.told, known.mode

@@ -16,9 +16,11 @@ from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
+from headworks.common.messages import Quality
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
+from headworks.common.subjects import TELEMETRY
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.connections import plc_of
@@ -28,20 +30,25 @@ from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.fencing import fences_of
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.lead_board import LeadBoard
 from headworks.control_gateway.leadership import Leadership
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.local_api import create_local_api, serve_local_api
 from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.orders import OrderBook
 from headworks.control_gateway.pump_limits import pump_limits_of
 from headworks.control_gateway.runs import RunBook
 from headworks.control_gateway.section import ControlSection, control_section
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.sharing import SharedOrders
 from headworks.control_gateway.shipping import Shipper, publish_state
+from headworks.control_gateway.site_interlocks import interlocks_of
 from headworks.control_gateway.site_points import plc_points
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.switches import SwitchBoard
+from headworks.control_gateway.trip_board import TripBoard
+from headworks.control_gateway.watchdog import WatchLimits
 from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
@@ -121,6 +128,9 @@ def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus) -> dict[
     return {
         f"plans-{loop.site}": outlasting_faults(f"plans-{loop.site}", plans.start_monitoring),
         f"control-{loop.site}": loop.run,
+        f"measurements-{loop.site}": outlasting_faults(
+            f"measurements-{loop.site}", lambda: hear_measurements(loop, bus)
+        ),
         f"state-{loop.site}": outlasting_faults(f"state-{loop.site}", lambda: publish_state(loop, bus)),
     }
 
@@ -189,8 +199,28 @@ def _loop(
         clock=clock,
         tick_s=section.tick_every,
         fences=fences,
+        leads=_leads(site, section, actuators, settings, clock),
         station=_station(site, section, actuators, settings, clock),
     )
+
+
+def _leads(
+    site: Site, section: ControlSection, actuators: Sequence[Actuator], settings: GatewaySettings, clock: Clock
+) -> LeadBoard:
+    watch, now = section.watchdog, clock.now()
+    return LeadBoard(
+        TripBoard(settings.folder, site.site, interlocks_of(site, section, actuators), now),
+        OrderBook(settings.folder, site.site, [actuator.resource for actuator in actuators]),
+        WatchLimits(watch.plan_updates_silent_after, watch.measurements_silent_after),
+        measured_at=now,
+    )
+
+
+async def hear_measurements(loop: ControlLoop, bus: Bus) -> None:
+    """Tell the watchdog that measurements come; run it as a task."""
+    async for measurements, _delivery in bus.follow(TELEMETRY, site=loop.site):
+        if any(sample.quality is Quality.GOOD for sample in measurements.samples):
+            loop.leads.measured_at = max(loop.leads.measured_at, loop.clock.now())
 
 
 def _station(

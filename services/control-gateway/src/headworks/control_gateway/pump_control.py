@@ -7,14 +7,15 @@ from typing import assert_never
 import structlog
 
 from headworks.common.clock import Clock
-from headworks.common.messages import Outcome
-from headworks.control_gateway.due import Due, Present, at_once, due_speed, fail_safe_speed
+from headworks.common.messages import ControlMode, Outcome
+from headworks.control_gateway.due import Due, Present, due_speed, fail_safe_speed
 from headworks.control_gateway.known import Known
+from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.pump_safety import OFF, Duty, Keep, RunDecision, RunSituation, Start, Stop, decide_run
 from headworks.control_gateway.recording import Recorder
-from headworks.control_gateway.safety import DuePlan, Refused
+from headworks.control_gateway.safety import DuePlan, Hold, Refused
 from headworks.control_gateway.setpoint_control import SetpointControl
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
@@ -34,25 +35,39 @@ class PumpControl:
     recorder: Recorder
     clock: Clock
 
-    async def follow(self, actuator: Actuator, plc: Plc, known: Known, now: datetime) -> Known:
+    def led(self, actuator: Actuator, known: Known, wishes: Wishes, now: datetime) -> Known:
+        """Who leads the pump, and whether it may be called."""
+        due = self._due(actuator, known, now)
+        lead = self._lead(actuator, known, wishes, due.plan, now)
+        by_the_plc = lead.by in {Leader.LOCAL, Leader.PLANT}
+        led_here = known.mode is ControlMode.AUTO and self.switches.stopped(actuator.resource) is None
+        self.station.set_available(actuator.resource, led_here and not lead.stops and not by_the_plc)
+        return replace(known, level_memory=due.memory, lead=lead)
+
+    async def follow(self, actuator: Actuator, plc: Plc, known: Known, lead: Lead, now: datetime) -> Known:
         """Decide on the run command, then on the speed of what runs; of a start the speed comes first."""
         duty = self.station.duty(actuator.resource, now)
-        due = self._due(actuator, known, now)
-        speed = self._interlocked(actuator, duty, now) or due.plan
-        known = replace(known, level_memory=due.memory)
-        decision = self._decide(actuator, known, due.plan, duty, now)
+        speed = self._interlocked(actuator, duty, now) or lead
+        decision = self._decide(actuator, known, lead, duty, now)
         if isinstance(decision, Start):
-            return await self._start(actuator, plc, known, due.plan, speed, now)
+            return await self._start(actuator, plc, known, lead, speed, now)
         known = await self._act(actuator, plc, known, decision, now)
         runs_on = known.run is not None and known.run.running and not isinstance(decision, Refused | Stop)
-        if not runs_on or (speed is not None and speed.requested == OFF):
+        if not runs_on or (speed.due is not None and speed.due.requested == OFF):
             return replace(known, decision=None, ramped_until=now)  # the speed stays as it is
         return await self.setpoints.follow(actuator, plc, known, speed, now)
 
-    def _interlocked(self, actuator: Actuator, duty: Duty, now: datetime) -> DuePlan | None:
-        """The speed that an interlock asks, if one does."""
+    def _lead(self, actuator: Actuator, known: Known, wishes: Wishes, due: DuePlan | None, now: datetime) -> Lead:
+        """Who leads: without a plan what is due is the fail-safe's."""
+        if known.plan is not None:
+            return leading(actuator.resource, replace(wishes, plan=due), now)
+        return leading(actuator.resource, replace(wishes, fail_safe=due or wishes.fail_safe), now)
+
+    def _interlocked(self, actuator: Actuator, duty: Duty, now: datetime) -> Lead | None:
+        """The speed that a level interlock asks, if one does."""
         if duty.called or duty.high_high:
-            return at_once(actuator.counts(self.station.limits.interlock_hz), now)
+            why = "the level is high-high" if duty.high_high else "too few pumps run"
+            return Lead(Leader.INTERLOCK, at_once(actuator.counts(self.station.limits.interlock_hz), now), why)
         return None
 
     def _due(self, actuator: Actuator, known: Known, now: datetime) -> Due:
@@ -68,17 +83,20 @@ class PumpControl:
             return fail_safe_speed(actuator, present, control, target_m, memory, now)
         return due_speed(known.plan, actuator, present, control, memory, now)
 
-    def _decide(self, actuator: Actuator, known: Known, plan: DuePlan | None, duty: Duty, now: datetime) -> RunDecision:
-        switches = self.switches.now
+    def _decide(self, actuator: Actuator, known: Known, lead: Lead, duty: Duty, now: datetime) -> RunDecision:
         situation = RunSituation(
-            mode=switches.mode.value,
+            mode=known.mode.value,
             e_stop=self.switches.stopped(actuator.resource) is not None,
             recordable=self.recorder.journal.writable,
-            plan=plan if known.plan is not None else None,  # a fail-safe speed is no plan to start or stop by
+            plan=lead.run,  # a fail-safe speed is nothing to start or stop by
             feedback=known.run,
             duty=duty,
             ordered=self.station.order_of(actuator.resource),
             started_at=self.station.started_at,
+            local=lead.why if lead.by in {Leader.LOCAL, Leader.PLANT} else None,
+            stops=lead.why if lead.stops else None,
+            barred=Keep(lead.barred.reason) if isinstance(lead.barred, Hold) else lead.barred,
+            lacking=lead.why,
         )
         return decide_run(self.station.limits.runs, actuator.limits, situation, now)
 
@@ -87,8 +105,8 @@ class PumpControl:
         actuator: Actuator,
         plc: Plc,
         known: Known,
-        plan: DuePlan | None,
-        speed: DuePlan | None,
+        lead: Lead,
+        speed: Lead,
         now: datetime,
     ) -> Known:
         """Set the speed, then start, if that is still right: while the speed was set, an e-stop may have come."""
@@ -98,7 +116,7 @@ class PumpControl:
         if not known.link_up:
             self.station.ordered(actuator.resource, True, now)  # it was tried: the next one is called
             return known
-        decision = self._decide(actuator, known, plan, self.station.duty(actuator.resource, now), now)
+        decision = self._decide(actuator, known, lead, self.station.duty(actuator.resource, now), now)
         held = known.feedback.read_back if known.feedback else None
         if isinstance(decision, Start) and not (held and actuator.limits.minimum <= held <= actuator.limits.maximum):
             decision = NO_SPEED

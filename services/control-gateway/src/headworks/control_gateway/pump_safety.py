@@ -1,8 +1,9 @@
 """Whether a pump may be started or stopped: a pure function that denies by default.
 
-First who stands above the plan: e-stop, a person in the lead, low-low, high-high, the minimum of pumps. Then the plan, which
-is a wish: it needs a record, a known level, the minimum run and rest times, and its turn among the starts of the station. What
-protects does not wait for these: a record that cannot be made keeps no pump running dry and no tunnel filling.
+First who stands above the plan: e-stop, a person in the lead, the PLC's own control, low-low, the site's interlocks that stop
+it, high-high, the minimum of pumps. Then the plan, or a person's override, which is a wish: it needs a record, a known level,
+the minimum run and rest times, and its turn among the starts of the station. What protects does not wait for these: a record
+that cannot be made keeps no pump running dry and no tunnel filling.
 """
 
 from dataclasses import dataclass
@@ -56,20 +57,6 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
-class RunSituation:
-    """All that a decision is made from. `started_at` is the last start of any pump of the site."""
-
-    mode: Mode
-    e_stop: bool
-    recordable: bool
-    plan: DuePlan | None
-    feedback: RunFeedback | None
-    duty: Duty
-    ordered: Order | None
-    started_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Start:
     """Command the pump to run. A forced start does not wait for rest or record."""
 
@@ -92,8 +79,30 @@ class Keep:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunSituation:
+    """All that a decision is made from. `started_at` is the last start of any pump of the site.
+
+    `local` says that the PLC's own control leads, `stops` that an interlock lets the pump not run, `barred` what one says to any
+    wish; `lacking` why there is no plan to follow.
+    """
+
+    mode: Mode
+    e_stop: bool
+    recordable: bool
+    plan: DuePlan | None
+    feedback: RunFeedback | None
+    duty: Duty
+    ordered: Order | None
+    started_at: datetime | None
+    local: str | None = None
+    stops: str | None = None
+    barred: Keep | Refused | None = None
+    lacking: str = "no plan is in force"
+
+
 RunDecision = Start | Stop | Keep | Refused
-NO_PLAN = Keep("no plan is in force: what runs is held")
+LOW_LOW = "the level is low-low: no pump may run"
 
 
 def decide_run(limits: RunLimits, speeds: Limits, situation: RunSituation, now: datetime) -> RunDecision:
@@ -107,8 +116,19 @@ def decide_run(limits: RunLimits, speeds: Limits, situation: RunSituation, now: 
         return _forced_stop(limits, "e-stop is active", feedback, situation.ordered, now)
     if situation.mode != "auto":
         return Keep(f"mode is {situation.mode}")
-    if duty.low_low:
-        return _forced_stop(limits, "the level is low-low: no pump may run", feedback, situation.ordered, now)
+    if situation.local is not None:
+        return Keep(situation.local)
+    stops = LOW_LOW if duty.low_low else situation.stops
+    if stops is not None:
+        return _forced_stop(limits, stops, feedback, situation.ordered, now)
+    return _led(limits, speeds, situation, feedback, now)
+
+
+def _led(
+    limits: RunLimits, speeds: Limits, situation: RunSituation, feedback: RunFeedback, now: datetime
+) -> RunDecision:
+    """Where nothing stops it: high-high and the minimum, then what interlocks leave of any wish."""
+    duty = situation.duty
     if duty.called:
         why = "the level is high-high" if duty.high_high else "too few pumps run"
         return _in_turn(limits, Start(why, forced=True), situation, now)
@@ -116,6 +136,8 @@ def decide_run(limits: RunLimits, speeds: Limits, situation: RunSituation, now: 
         return _held_on(feedback)
     if not situation.recordable:
         return Refused(("the journal cannot be written",))
+    if situation.barred is not None:
+        return situation.barred
     return _as_planned(limits, speeds, situation, feedback, now)
 
 
@@ -142,7 +164,7 @@ def _as_planned(
 ) -> RunDecision:
     plan = situation.plan
     if plan is None:
-        return NO_PLAN
+        return Keep(f"{situation.lacking}: what runs is held")
     wanted = plan.requested != OFF
     violations = plan_violations(speeds, plan, now) if wanted else timing_violations(speeds, plan, now)
     if violations:

@@ -15,6 +15,8 @@ from headworks.control_gateway.pump_safety import OFF
 
 RUN_UNIT = "on"
 """The unit of a run command: 1 run, 0 stand."""
+LOCAL_UNIT = "local"
+"""The unit of who leads: 1 the PLC's own control, 0 the gateway."""
 
 
 @dataclass
@@ -80,6 +82,26 @@ class Recorder:
             "read_back": None if read_back is None else float(read_back),
         }
         return self._append(actuator, plan, outcome, at, violations, reason, Quantity.RUN, values)
+
+    def local(
+        self,
+        actuator: Actuator,
+        plan: Plan | None,
+        outcome: Outcome,
+        at: datetime,
+        *,
+        local: bool,
+        read_back: int | None = None,
+        reason: str = "",
+    ) -> bool:
+        """Record an order to the PLC that its own control leads, or the gateway; False when the journal cannot be written."""
+        values = {
+            "unit": LOCAL_UNIT,
+            "requested": None,
+            "enforced": float(local),
+            "read_back": None if read_back is None else float(read_back),
+        }
+        return self._append(actuator, plan, outcome, at, (), reason, Quantity.LOCAL, values)
 
     def _append(
         self,

@@ -14,7 +14,7 @@ from typing import Literal
 from headworks.control_gateway.movement import Held, MaxChange, reach
 from headworks.control_gateway.plausibility import PlausibleLimits, Watched, does_not_follow, jumped
 
-Mode = Literal["auto", "manual", "off"]
+Mode = Literal["auto", "manual", "off", "maintenance"]
 
 HIGHEST_COUNT = 65535
 RESTARTED = 0
@@ -134,27 +134,6 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """All that a decision is made from.
-
-    `ramped_until` is the instant up to which the rate has been used; `ramping` says that the last write was on its way;
-    `standing` that the machine is known to stand. `held` is what the PLC held within the window of `max_change`, the present
-    included, and `watched` what was seen of the machine.
-    """
-
-    mode: Mode
-    e_stop: bool
-    recordable: bool
-    plan: DuePlan | None
-    feedback: Feedback | None
-    ramped_until: datetime
-    ramping: bool = False
-    standing: bool = False
-    held: tuple[Held, ...] = ()
-    watched: Watched | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """Write this setpoint [counts]; `complete` when it is the plan's own. `spare_s` of the rate are left for the next step."""
 
@@ -185,6 +164,30 @@ class Refused:
     violations: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision is made from.
+
+    `ramped_until` is the instant up to which the rate has been used; `ramping` says that the last write was on its way;
+    `standing` that the machine is known to stand. `held` is what the PLC held within the window of `max_change`, the present
+    included, and `watched` what was seen of the machine. `barred` is what an interlock says instead of any write; `lacking` why
+    there is no plan to follow.
+    """
+
+    mode: Mode
+    e_stop: bool
+    recordable: bool
+    plan: DuePlan | None
+    feedback: Feedback | None
+    ramped_until: datetime
+    ramping: bool = False
+    standing: bool = False
+    held: tuple[Held, ...] = ()
+    watched: Watched | None = None
+    barred: Hold | Refused | None = None
+    lacking: str = "no plan is in force"
+
+
 Decision = Write | Hold | FailSafe | Refused
 
 
@@ -196,9 +199,11 @@ def decide(limits: Limits, situation: Situation, now: datetime) -> Decision:
         return Hold(f"mode is {situation.mode}")
     if not situation.recordable:
         return Refused(("the journal cannot be written",))
+    if situation.barred is not None:
+        return situation.barred
     plan, feedback = situation.plan, situation.feedback
     if plan is None:
-        return FailSafe("no plan is in force")
+        return FailSafe(situation.lacking)
     violations = (
         *plan_violations(limits, plan, now),
         *_feedback_violations(limits, feedback, situation, now),

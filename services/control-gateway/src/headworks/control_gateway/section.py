@@ -21,10 +21,21 @@ def _above_zero(seconds: float) -> float:
 
 LONGEST_S = 366 * 86400.0
 Text = Annotated[str, StringConstraints(min_length=1)]
+Condition = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$")]
 Duration = Annotated[Seconds, AfterValidator(_above_zero)]
 Role = Literal[
-    "setpoint", "readback", "actual", "run", "run_readback", "run_feedback", "time_in_state", "flow", "power"
+    "setpoint",
+    "readback",
+    "actual",
+    "run",
+    "run_readback",
+    "run_feedback",
+    "time_in_state",
+    "flow",
+    "power",
+    "local",
+    "local_readback",
 ]
 """What a register of an actuator is for."""
 
@@ -129,7 +140,7 @@ class ActuatorSection(_Section):
     plan_stale_after: Duration
     feedback_stale_after: Duration
     setpoint_from: Literal["direct", "level", "power"] = "direct"
-    fail_safe: Literal["hold", "level"]
+    fail_safe: Annotated[str, StringConstraints(pattern=r"^(hold|level|hand_to_local|value .+)$")]
 
 
 class LevelSection(_Section):
@@ -193,6 +204,24 @@ class HaSection(_Section):
     without_bus: Literal["stop", "continue"] = "stop"
 
 
+class InterlockSection(_Section):
+    """A condition over measured points and what is done while it holds; see expressions.py for what can be written."""
+
+    name: Name
+    when: Condition
+    then: Annotated[str, StringConstraints(pattern=r"^(stop|hold|refuse|value .+)$")]
+    release: Condition | None = None
+    applies_to: Annotated[tuple[Name, ...], Field(min_length=1)]
+    when_unknown: Literal["trip", "ignore"] = "trip"
+
+
+class WatchdogSection(_Section):
+    """How long silence is borne before the actuators' fail-safes are taken."""
+
+    plan_updates_silent_after: Duration = 1200.0
+    measurements_silent_after: Duration | None = None
+
+
 class ControlSection(_Section):
     """The whole section."""
 
@@ -201,6 +230,8 @@ class ControlSection(_Section):
     plcs: dict[Name, PlcSection]
     actuators: dict[Name, ActuatorSection] = Field(min_length=1)
     pumps: PumpsSection | None = None
+    interlocks: tuple[InterlockSection, ...] = ()
+    watchdog: WatchdogSection = WatchdogSection()
 
 
 def control_section(site: Site) -> ControlSection:

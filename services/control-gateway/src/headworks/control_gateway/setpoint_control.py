@@ -7,13 +7,13 @@ from typing import assert_never
 from headworks.common.clock import Clock
 from headworks.common.messages import Outcome
 from headworks.control_gateway.known import Known
+from headworks.control_gateway.leading import Lead
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.movement import with_seen
 from headworks.control_gateway.plausibility import watched
 from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import (
-    DuePlan,
     FailSafe,
     Hold,
     Limits,
@@ -36,22 +36,24 @@ class SetpointControl:
     clock: Clock
 
     async def follow(
-        self, actuator: Actuator, plc: Plc, known: Known, due: DuePlan | None, now: datetime, *, standing: bool = False
+        self, actuator: Actuator, plc: Plc, known: Known, lead: Lead, now: datetime, *, standing: bool = False
     ) -> Known:
-        """Decide, and do it. What is then known of the actuator."""
-        switches, recordable = self.switches.now, self.recorder.journal.writable
+        """Decide on what is due from whoever leads, and do it. What is then known of the actuator."""
+        recordable = self.recorder.journal.writable
         known = with_reading(actuator.limits, known, standing=standing)
         situation = Situation(
-            mode=switches.mode.value,
+            mode=known.mode.value,
             e_stop=self.switches.stopped(actuator.resource) is not None,
             recordable=recordable,
-            plan=due,
+            plan=lead.due,
             feedback=known.feedback,
             ramped_until=known.ramped_until or now,
             ramping=known.ramping,
             standing=standing,
             held=known.held,
             watched=known.watched,
+            barred=lead.barred,
+            lacking=lead.why,
         )
         decision = decide(actuator.limits, situation, now)
         # A journal that refused is tried again each time: it must be seen to take entries before anything is written.
@@ -59,12 +61,11 @@ class SetpointControl:
         known = replace(known, decision=decision, ramped_until=now, ramping=False)
         match decision:
             case Write():
-                return await self._write(actuator, plc, known, decision, now)
+                return await self._write(actuator, plc, known, decision, lead.why, now)
             case Hold(spare_s=spare_s):
                 return replace(known, ramped_until=now - timedelta(seconds=spare_s), ramping=situation.ramping)
-            case FailSafe(reason=reason):
-                if news:
-                    self.recorder.setpoint(actuator, known.plan, Outcome.HELD, now, reason=f"fail-safe: {reason}")
+            case FailSafe():
+                pass  # who leads is recorded by the loop
             case Refused(violations=violations):
                 if news:
                     self.recorder.setpoint(actuator, known.plan, Outcome.REFUSED, now, violations=violations)
@@ -72,17 +73,19 @@ class SetpointControl:
                 assert_never(decision)
         return known
 
-    async def _write(self, actuator: Actuator, plc: Plc, known: Known, decision: Write, now: datetime) -> Known:
+    async def _write(
+        self, actuator: Actuator, plc: Plc, known: Known, decision: Write, why: str, now: datetime
+    ) -> Known:
         """Journal the intent, write, journal what became of it. Without a journal there is no write."""
         counts, plan, record = decision.counts, known.plan, self.recorder.setpoint
         held = None if known.feedback is None else known.feedback.read_back
-        if not record(actuator, plan, Outcome.INTENDED, now, counts=counts, read_back=held):
+        if not record(actuator, plan, Outcome.INTENDED, now, counts=counts, read_back=held, reason=why):
             return replace(known, decision=Refused(("the journal cannot be written",)))
         result = await write_setpoint(plc, actuator, counts)
         at = self.clock.now()
         match result:
             case Verified(read_back=read_back):
-                record(actuator, plan, Outcome.VERIFIED, at, counts=counts, read_back=read_back)
+                record(actuator, plan, Outcome.VERIFIED, at, counts=counts, read_back=read_back, reason=why)
                 spent = now - timedelta(seconds=decision.spare_s)
                 known = replace(known, ramped_until=spent, ramping=not decision.complete)
             case Differs(read_back=read_back):

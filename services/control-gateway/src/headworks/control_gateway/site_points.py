@@ -28,7 +28,7 @@ from headworks.control_gateway.points import (
 )
 from headworks.control_gateway.section import ControlSection, PlcSection, PointSection, quantity
 
-READ_BACKS = {"setpoint": "readback", "run": "run_readback"}
+READ_BACKS = {"setpoint": "readback", "run": "run_readback", "local": "local_readback"}
 """Where what is written is read back."""
 MEASURED_IN_COUNTS = ("readback", "actual")
 """The roles that are compared with the setpoint, so in its counts."""
@@ -206,7 +206,7 @@ def _allowance(entry: _Entry, points: Mapping[str, Point]) -> Allowance:
     resource = entry.name.rpartition(".")[0]
     read_back = points.get(f"{resource}.{READ_BACKS.get(entry.role)}")
     function = _write_function(at, section, point, read_back)
-    lowest, highest = (0, 1) if entry.role == "run" else whole_range(point)
+    lowest, highest = (0, 1) if entry.role in {"run", "local"} else whole_range(point)
     minimum, maximum = _range(entry, point.unit)
     count = abs(point.step * point.scale)
     for bound in (minimum, maximum):

@@ -3,18 +3,20 @@
 from datetime import datetime
 from typing import assert_never
 
-from headworks.common.messages import Interlock, ResourceState
+from headworks.common.messages import Interlock, ResourceState, SetpointOverride
 from headworks.control_gateway.due import target_of
 from headworks.control_gateway.interlocks import Tripped
 from headworks.control_gateway.known import Known
+from headworks.control_gateway.leading import Leader
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.pump_safety import NO_PLAN, Keep, RunDecision, Start, Stop
+from headworks.control_gateway.pump_safety import Keep, RunDecision, Start, Stop
 from headworks.control_gateway.safety import Decision, FailSafe, Hold, Refused, Write
 
 
 def resource_state(
     actuator: Actuator,
     known: Known,
+    override: SetpointOverride | None,
     plans_confirmed_at: datetime | None,
     now: datetime,
     e_stop_by: str | None = None,
@@ -33,7 +35,7 @@ def resource_state(
         actual=actuator.value(feedback.actual) if feedback else None,
         plan_age_s=None if plans_confirmed_at is None else max(0.0, (now - plans_confirmed_at).total_seconds()),
         link_up=bool(known.link_up),
-        fail_safe=isinstance(decision, FailSafe) or known.run_decision == NO_PLAN,
+        fail_safe=known.lead is not None and known.lead.by in {Leader.FAIL_SAFE, Leader.LOCAL},
         refused=isinstance(decision, Refused) or isinstance(known.run_decision, Refused),
         reason=_reason(actuator, known),
         running=run.running if run else None,
@@ -41,6 +43,10 @@ def resource_state(
         run_since=run.since if run else None,
         power_kw=known.power_kw if run else None,
         e_stop_by=e_stop_by,
+        mode=known.mode,
+        leader=known.lead.by.value if known.lead else None,
+        leads_because=known.lead.why if known.lead else "",
+        override=override,
     )
 
 

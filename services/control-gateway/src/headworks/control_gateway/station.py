@@ -68,6 +68,11 @@ class Station:
         """A pump could not be read."""
         self._pumps[resource] = replace(self._pumps[resource], reachable=False)
 
+    def set_available(self, resource: str, available: bool) -> None:
+        """Whether the pump may be called: nobody works on it, the gateway leads it, and no interlock stops it."""
+        if self._pumps[resource].available is not available:
+            self._pumps[resource] = replace(self._pumps[resource], available=available)
+
     def ordered(self, resource: str, on: bool, now: datetime) -> None:
         """A pump is about to be told to run or to stand, or was tried to be."""
         self._pumps[resource] = replace(self._pumps[resource], ordered=Order(on, now))

@@ -63,6 +63,25 @@ async def write_run(plc: Plc, actuator: Actuator, on: bool) -> WriteResult:
     return await _write(plc, actuator.run.command, actuator.run.readback, int(on))
 
 
+async def write_local(plc: Plc, actuator: Actuator, local: bool) -> WriteResult:
+    """Tell the PLC that its own control leads an actuator, or the gateway, and wait until it has taken that over.
+
+    Raises ValueError for an actuator whose PLC cannot be told.
+    """
+    if actuator.local is None:
+        raise ValueError(f"{actuator.resource}: it has no local point; not written")
+    return await _write(plc, actuator.local.command, actuator.local.readback, int(local))
+
+
+async def write_heartbeat(plc: Plc, heartbeat: WritablePoint, counts: int) -> WriteResult:
+    """Let a PLC see that the gateway lives, and look once whether it holds it: control does not wait for a heartbeat."""
+    answer = await plc.write(heartbeat, counts)
+    held = (await plc.read(plc.points.blocks(heartbeat.point.name))).counts(heartbeat.point)
+    if isinstance(held, LinkFault) or held == counts:
+        return held if isinstance(held, LinkFault) else Verified(counts)
+    return Differs(held, answer if isinstance(answer, LinkFault) else None)
+
+
 async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int) -> WriteResult:
     started = time.perf_counter()
     if plc.fence is not None:

@@ -16,6 +16,7 @@ from headworks.common.messages import (
     Quantity,
     RunStage,
     RunStatus,
+    SetpointOverride,
     Severity,
 )
 
@@ -146,6 +147,10 @@ class Resource(Shape):
     run_since: Instant | None = None
     power_kw: float | None = None
     e_stop_by: str | None = None
+    mode: ControlMode | None = None
+    leader: str | None = None
+    leads_because: str = ""
+    override: SetpointOverride | None = None
 
 
 class Control(Shape):

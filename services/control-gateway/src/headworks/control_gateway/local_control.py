@@ -1,0 +1,82 @@
+"""Hands an actuator to the PLC's own control, and takes it back: told, read back, journalled, and remembered over a restart.
+
+What people switched to local at the plant is theirs: the gateway takes back only what it handed over itself.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+import structlog
+
+from headworks.common.clock import Clock
+from headworks.common.messages import Outcome
+from headworks.control_gateway.known import Known
+from headworks.control_gateway.leading import Lead, Leader
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.orders import OrderBook
+from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.recording import Recorder
+from headworks.control_gateway.writer import Differs, Verified, write_local
+
+log = structlog.get_logger(__name__)
+AT_THE_PLANT = "the PLC is in local control: somebody at the plant leads"
+TOLD_AGAIN_AFTER_S = 60.0
+"""A PLC that does not take it over is told again after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalControl:
+    """Who leads at the PLC, for one site."""
+
+    orders: OrderBook
+    recorder: Recorder
+    clock: Clock
+
+    def of_others(self, actuator: Actuator, known: Known) -> str | None:
+        """Why the gateway must not lead: the PLC's own control does, and it was not the gateway that handed it over."""
+        return AT_THE_PLANT if known.local and self.orders.handed_at(actuator.resource) is None else None
+
+    async def settle(self, actuator: Actuator, plc: Plc, known: Known, lead: Lead, now: datetime) -> Known:
+        """Tell the PLC who leads, where that is another than it says."""
+        handed = self.orders.handed_at(actuator.resource) is not None
+        if actuator.local is None or self.of_others(actuator, known) is not None:
+            return known
+        told_at = known.local_told_at
+        if told_at is not None and (now - told_at).total_seconds() < TOLD_AGAIN_AFTER_S:
+            return known
+        if lead.by is Leader.LOCAL and not known.local:
+            return await self._tell(actuator, plc, known, lead.why, now, local=True)
+        if lead.by is not Leader.LOCAL and known.local:
+            return await self._tell(actuator, plc, known, "the gateway leads again", now, local=False)
+        if lead.by is not Leader.LOCAL and handed:
+            self.orders.take_back(actuator.resource)
+        return known
+
+    async def _tell(self, actuator: Actuator, plc: Plc, known: Known, why: str, now: datetime, *, local: bool) -> Known:
+        """Remember that it was the gateway, journal the intent, write, journal what became of it."""
+        plan, record = known.plan, self.recorder.local
+        try:
+            if local:
+                self.orders.hand_over(actuator.resource, now)
+        except OSError:
+            log.exception("not handed to local control: that cannot be remembered", resource=actuator.resource)
+            return known
+        if not record(actuator, plan, Outcome.INTENDED, now, local=local, reason=why):
+            return known
+        known = replace(known, local_told_at=now)
+        result = await write_local(plc, actuator, local)
+        at = self.clock.now()
+        match result:
+            case Verified(read_back=read_back):
+                record(actuator, plan, Outcome.VERIFIED, at, local=local, read_back=read_back, reason=why)
+                return replace(known, local=local, local_told_at=None)
+            case Differs(read_back=read_back):
+                reason = f"the PLC holds another leader than was written{result.why}"
+                record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, local=local, read_back=read_back, reason=reason)
+                return known
+            case LinkFault(reason=reason):
+                record(actuator, plan, Outcome.LINK_LOST, at, local=local, reason=reason)
+                return replace(known, link_up=False, decision=None)
+            case _:
+                assert_never(result)

@@ -1,0 +1,105 @@
+"""What people ordered of single actuators: their mode, a value for a while (an override), and who was handed to local control.
+
+Kept in a local file, so that it holds over a restart and with all else down. A file that cannot be read means mode `off` for
+every actuator: nobody knows where a person has a hand in the machine.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from headworks.common.messages import ControlMode, Instant, SetpointOverride
+from headworks.control_gateway.files import replace_durably
+
+log = structlog.get_logger(__name__)
+STRICTEST_LAST = (ControlMode.AUTO, ControlMode.MANUAL, ControlMode.OFF, ControlMode.MAINTENANCE)
+
+
+class ActuatorMode(BaseModel):
+    """A mode of one actuator, with who ordered it when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    mode: ControlMode
+    by: str
+    at: Instant | None = None
+
+
+class Orders(BaseModel):
+    """All orders in force, by actuator. `handed`: since when the gateway has left it to the PLC's own control."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    modes: dict[str, ActuatorMode] = {}
+    overrides: dict[str, SetpointOverride] = {}
+    handed: dict[str, Instant] = {}
+
+
+def strictest(*modes: ControlMode) -> ControlMode:
+    """The mode that counts where several do."""
+    return max(modes, key=STRICTEST_LAST.index)
+
+
+class OrderBook:
+    """The orders on one site's actuators. What changes it raises OSError, and leaves all as it was, when it cannot be stored."""
+
+    def __init__(self, folder: Path, site: str, resources: Iterable[str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"orders-{site}.json"
+        self.now = self._read(resources)
+
+    def _read(self, resources: Iterable[str]) -> Orders:
+        try:
+            return Orders.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return Orders()
+        except (OSError, ValidationError):
+            log.exception("mode off: the orders on actuators cannot be read", file=self._path.name)
+            off = ActuatorMode(mode=ControlMode.OFF, by="unreadable orders file")
+            return Orders(modes=dict.fromkeys(resources, off))
+
+    def mode_of(self, resource: str) -> ControlMode:
+        """The actuator's own mode; the site's may be stricter."""
+        ordered = self.now.modes.get(resource)
+        return ControlMode.AUTO if ordered is None else ordered.mode
+
+    def set_mode(self, resource: str, mode: ControlMode, by: str, at: datetime) -> None:
+        """Who leads the actuator from now on; `auto` leaves it to the site's mode."""
+        modes = {name: ordered for name, ordered in self.now.modes.items() if name != resource}
+        if mode is not ControlMode.AUTO:
+            modes[resource] = ActuatorMode(mode=mode, by=by, at=at)
+        self._store(modes=modes)
+
+    def override_of(self, resource: str, now: datetime) -> SetpointOverride | None:
+        """The value that a person set for the actuator, while it is in force."""
+        override = self.now.overrides.get(resource)
+        return override if override is not None and override.given_at <= now < override.until else None
+
+    def override(self, resource: str, override: SetpointOverride) -> None:
+        """Set a value; it stands in place of an earlier one."""
+        self._store(overrides=self.now.overrides | {resource: override})
+
+    def end_override(self, resource: str) -> SetpointOverride | None:
+        """End it by hand; what was ended."""
+        ended = self.now.overrides.get(resource)
+        if ended is not None:
+            self._store(overrides={name: o for name, o in self.now.overrides.items() if name != resource})
+        return ended
+
+    def handed_at(self, resource: str) -> datetime | None:
+        """Since when the gateway has left the actuator to the PLC's own control."""
+        return self.now.handed.get(resource)
+
+    def hand_over(self, resource: str, at: datetime) -> None:
+        """Remember that the gateway leaves it to the PLC: what people switched there it never takes back."""
+        self._store(handed=self.now.handed | {resource: at})
+
+    def take_back(self, resource: str) -> None:
+        """The gateway leads again."""
+        self._store(handed={name: at for name, at in self.now.handed.items() if name != resource})
+
+    def _store(self, **changes: object) -> None:
+        orders = self.now.model_copy(update=changes)
+        replace_durably(self._path, orders.model_dump_json())
+        self.now = orders

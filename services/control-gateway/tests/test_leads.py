@@ -1,0 +1,297 @@
+"""Who leads, on a real PLC: interlocks by condition, overrides, modes of an actuator, fail-safes and the way back, told once."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from gateway_rig import NOW, PlcServer, changed, plan_of
+from loop_rig import Gateway
+
+from headworks.common.messages import ControlMode, Outcome, SetpointOverride
+from headworks.control_gateway.watchdog import WatchLimits
+from headworks.waterway.site import Site
+
+LOW = {
+    "name": "low_afterbay",
+    "when": "elevation < 1166 ft for 30 s",
+    "release": "elevation > 1167 ft",
+    "then": "value 0.8 MW",
+    "applies_to": ["OXPH"],
+}
+LOW_FT, HIGH_FT = 6500, 6800
+LOCAL = {
+    "local": {"table": "holding", "address": 102, "type": "uint16", "writable": True},
+    "local_readback": {"table": "holding", "address": 103, "type": "uint16"},
+}
+
+
+def led(gateway: Gateway) -> list[str]:
+    """What the journal says of who leads, one after the other."""
+    return [entry.reason for entry in gateway.told() if entry.outcome is Outcome.HELD]
+
+
+def keeps_to_the_rate(server: PlcServer, counts: int) -> bool:
+    return all(abs(b - a) <= counts for a, b in pairwise([200, *server.writes]))
+
+
+def with_interlock(site: Site, **changes: object) -> Site:
+    return changed(site, "interlocks", [LOW | changes])
+
+
+async def test_an_interlock_leads_from_its_condition_to_its_release_at_the_rate_and_is_told_once(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    gateway.begin_by(with_interlock(site))
+    gateway.follow(plan_of(2.1))
+    await gateway.tick(after_s=15, times=20)
+    assert plc_server.setpoint == 210
+    plc_server.elevation = LOW_FT
+    state = await gateway.tick(after_s=15, times=2)
+    assert state.leader == "plan"
+    state = await gateway.tick(after_s=15, times=20)
+    assert (state.leader, state.leads_because) == ("interlock", "interlock low_afterbay: elevation < 1166 ft for 30 s")
+    assert [tripped.name for tripped in gateway.loop.state().interlocks] == ["low_afterbay"]
+    assert plc_server.setpoint < 200
+    plc_server.elevation = 6660
+    state = await gateway.tick(after_s=15, times=3)
+    assert state.leader == "interlock", "it holds until its release"
+    plc_server.elevation = HIGH_FT
+    state = await gateway.tick(after_s=15, times=60)
+    assert (state.leader, plc_server.setpoint) == ("plan", 210)
+    assert keeps_to_the_rate(plc_server, 2)
+    assert led(gateway) == ["interlock low_afterbay: elevation < 1166 ft for 30 s", "the plan leads again"]
+    moved = [e for e in gateway.told() if e.outcome is Outcome.VERIFIED and e.reason.startswith("interlock")]
+    assert moved, "each write says who led"
+
+
+async def test_a_tripped_interlock_is_remembered_over_a_restart(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    gateway.begin_by(with_interlock(site, then="hold"))
+    gateway.follow(plan_of(2.5))
+    plc_server.elevation = LOW_FT
+    await gateway.tick(after_s=15, times=5)
+    written = list(plc_server.writes)
+    plc_server.elevation = 6660
+    gateway.close()
+    gateway.begin()
+    state = await gateway.tick(after_s=15, times=5)
+    assert (state.leader, plc_server.writes) == ("interlock", written)
+    assert state.reason == "interlock low_afterbay: elevation < 1166 ft for 30 s"
+
+
+async def test_a_file_of_interlocks_that_cannot_be_read_trips_all_until_their_release(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    (gateway.folder / "interlocks-abay.json").write_text("[")
+    plc_server.elevation = 6660
+    gateway.begin_by(with_interlock(site, then="refuse"))
+    gateway.follow(plan_of(2.5))
+    state = await gateway.tick(times=3)
+    assert state.refused
+    assert "the file of interlocks cannot be read" in state.reason
+    plc_server.elevation = HIGH_FT
+    state = await gateway.tick(times=3)
+    assert (state.leader, state.refused) == ("plan", False)
+
+
+@pytest.mark.parametrize(("when_unknown", "leader"), [("trip", "interlock"), ("ignore", "plan")])
+async def test_a_point_that_cannot_be_read_trips_or_is_ignored_as_the_site_says(
+    gateway: Gateway, site: Site, when_unknown: str, leader: str
+) -> None:
+    beside = changed(site, "plcs.oxph-plc.shared_points.elevation.minimum", "1190 ft")
+    gateway.begin_by(with_interlock(beside, then="hold", when_unknown=when_unknown))
+    gateway.follow(plan_of(2.5))
+    state = await gateway.tick(times=3)
+    assert state.leads_because == "interlock low_afterbay: its points have not been read yet"
+    assert led(gateway) == []
+    state = await gateway.tick(after_s=310, times=3)
+    assert state.leader == leader
+    if leader == "interlock":
+        assert state.leads_because == "interlock low_afterbay: it is not known whether elevation < 1166 ft for 30 s"
+
+
+def by_ann(value: float, minutes: float = 60) -> SetpointOverride:
+    return SetpointOverride(
+        value=value, by="ann", reason="a test", given_at=NOW, until=NOW + timedelta(minutes=minutes)
+    )
+
+
+async def test_an_override_leads_until_it_expires_then_the_plan_again_at_the_rate(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(2.0))
+    await gateway.tick(times=5)
+    gateway.loop.leads.orders.override("OXPH", by_ann(2.2))
+    state = await gateway.tick(after_s=15, times=30)
+    assert (state.leader, state.override, plc_server.setpoint) == ("override", by_ann(2.2), 220)
+    gateway.close()
+    gateway.begin()
+    state = await gateway.tick(after_s=15, times=3)
+    assert (state.leader, plc_server.setpoint) == ("override", 220), "over a restart too"
+    state = await gateway.tick(after_s=60, times=90)
+    assert (state.leader, state.override, plc_server.setpoint) == ("plan", None, 200)
+    assert keeps_to_the_rate(plc_server, 5)
+    text = "override by ann until 2026-02-17 09:00 UTC, 2.2 MW: a test"
+    assert led(gateway) == [text, text, "the plan leads again"], "told again after the restart"
+
+
+async def test_an_interlock_stands_over_an_override(gateway: Gateway, plc_server: PlcServer, site: Site) -> None:
+    gateway.begin_by(with_interlock(site, then="hold"))
+    gateway.loop.leads.orders.override("OXPH", by_ann(2.2))
+    plc_server.elevation = LOW_FT
+    await gateway.tick(after_s=15, times=4)
+    written = list(plc_server.writes)
+    state = await gateway.tick(after_s=15, times=10)
+    assert (state.leader, plc_server.writes) == ("interlock", written)
+
+
+async def test_in_a_mode_of_its_own_nothing_is_written(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.follow(plan_of(2.5))
+    gateway.loop.leads.orders.set_mode("OXPH", ControlMode.MAINTENANCE, "ann: bearings", NOW)
+    state = await gateway.tick(after_s=60, times=5)
+    assert (state.mode, state.reason, plc_server.writes) == (ControlMode.MAINTENANCE, "mode is maintenance", [])
+    gateway.loop.leads.orders.set_mode("OXPH", ControlMode.AUTO, "ann: done", NOW)
+    await gateway.tick(after_s=15, times=10)
+    assert plc_server.writes
+
+
+# ---------------------------------------------------------------- silence and the way back
+
+
+async def silent(gateway: Gateway, **fail_safe: object) -> None:
+    """The gateway follows a plan to 2.1 MW; then nobody makes a new one for longer than 20 min."""
+    gateway.watch = WatchLimits(1200)
+    gateway.begin_with(**fail_safe)
+    gateway.follow(plan_of(2.1))
+    await gateway.tick(after_s=60, times=20)
+
+
+async def wakes(gateway: Gateway) -> None:
+    """A new plan to 2.3 MW is made."""
+    gateway.follow(plan_of(2.3, plan_id=2, made=gateway.clock.now()))
+
+
+async def test_in_silence_the_setpoint_is_held_and_the_return_is_at_the_rate(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    await silent(gateway, fail_safe="hold")
+    state = await gateway.tick()
+    assert (state.leader, state.fail_safe, state.reason) == ("fail_safe", True, "no plan update for 1200 s")
+    written = list(plc_server.writes)
+    await gateway.tick(after_s=60, times=10)
+    assert plc_server.writes == written
+    await wakes(gateway)
+    await gateway.tick(after_s=15, times=1)
+    assert abs(plc_server.setpoint - 210) <= 2
+    state = await gateway.tick(after_s=15, times=40)
+    assert (state.leader, plc_server.setpoint) == ("plan", 230)
+    assert led(gateway) == ["fail-safe: no plan update for 1200 s", "the plan leads again"]
+
+
+async def test_in_silence_the_configured_value_is_led_to_and_back_at_the_rate(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    await silent(gateway, fail_safe="value", fail_safe_counts=190)
+    state = await gateway.tick(after_s=15, times=60)
+    assert (state.leader, state.fail_safe, plc_server.setpoint) == ("fail_safe", True, 190)
+    await wakes(gateway)
+    await gateway.tick(after_s=15, times=60)
+    assert plc_server.setpoint == 230
+    assert keeps_to_the_rate(plc_server, 5)
+    assert led(gateway) == ["fail-safe: no plan update for 1200 s", "the plan leads again"]
+
+
+async def test_when_measurements_are_silent_the_fail_safe_is_taken(gateway: Gateway) -> None:
+    gateway.watch = WatchLimits(1e6, 600)
+    gateway.begin()
+    gateway.follow(plan_of(2.1))
+    assert (await gateway.tick(after_s=300, times=2)).leader == "plan"
+    assert (await gateway.tick()).reason == "no measurement for 600 s"
+    gateway.loop.leads.measured_at = gateway.clock.now()
+    assert (await gateway.tick()).leader == "plan"
+
+
+async def handed(gateway: Gateway, site: Site) -> None:
+    for role, point in LOCAL.items():
+        site = changed(site, f"plcs.oxph-plc.points.OXPH.{role}", point)
+    site = changed(changed(site, "actuators.OXPH.fail_safe", "hand_to_local"), "interlocks", [])
+    gateway.begin_by(site)
+    await silent(gateway)
+
+
+async def test_in_silence_it_is_handed_to_local_control_and_taken_back_at_the_rate_from_what_the_plc_holds(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    await handed(gateway, site)
+    state = await gateway.tick(times=2)
+    assert (plc_server.local, state.leader, state.fail_safe) == (1, "local", True)
+    plc_server.setpoint = plc_server.read_back = plc_server.actual = 260
+    written = list(plc_server.writes)
+    gateway.close()
+    gateway.begin()
+    state = await gateway.tick(after_s=60, times=5)
+    assert (plc_server.local, state.leader, plc_server.writes) == (1, "local", written)
+    await wakes(gateway)
+    state = await gateway.tick(times=2)
+    assert (plc_server.local, state.leader) == (0, "plan")
+    state = await gateway.tick(after_s=15, times=60)
+    assert plc_server.setpoint == 230
+    assert all(abs(b - a) <= 2 for a, b in pairwise([260, *plc_server.writes[len(written) :]]))
+    told = [(e.outcome, e.enforced) for e in gateway.told() if e.unit == "local"]
+    assert told == [
+        (Outcome.INTENDED, 1.0),
+        (Outcome.VERIFIED, 1.0),
+        (Outcome.INTENDED, 0.0),
+        (Outcome.VERIFIED, 0.0),
+    ]
+
+
+async def test_what_people_switched_to_local_at_the_plant_is_not_taken_back(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    plc_server.local = 1
+    await handed(gateway, site)
+    await wakes(gateway)
+    state = await gateway.tick(after_s=60, times=5)
+    assert (plc_server.local, state.leader, plc_server.writes) == (1, "plant", [])
+    assert state.reason == "the PLC is in local control: somebody at the plant leads"
+    assert led(gateway) == ["the PLC is in local control: somebody at the plant leads"]
+
+
+async def test_a_plc_that_does_not_take_it_over_is_told_again_after_a_while_only(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    plc_server.deaf = True
+    await handed(gateway, site)
+    await gateway.tick(after_s=10, times=5)
+    tried = [e.outcome for e in gateway.told() if e.unit == "local"]
+    assert tried.count(Outcome.READ_BACK_DIFFERS) == tried.count(Outcome.INTENDED)
+    await gateway.tick(after_s=10, times=5)
+    again = [e.outcome for e in gateway.told() if e.unit == "local"]
+    assert 0 < len(again) - len(tried) <= 2
+
+
+# ---------------------------------------------------------------- the heartbeat
+
+
+async def test_the_heartbeat_changes_every_turn_and_a_plc_that_does_not_hold_it_is_told(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    await gateway.tick(times=3)
+    assert plc_server.heartbeat == 3
+    assert gateway.loop.state().heartbeat_lost == ()
+    plc_server.deaf = True
+    await gateway.tick(times=2)
+    assert gateway.loop.state().heartbeat_lost == ()
+    await gateway.tick()
+    assert gateway.loop.state().heartbeat_lost == ("oxph-plc",)
+    plc_server.deaf = False
+    await gateway.tick()
+    assert (plc_server.heartbeat, gateway.loop.state().heartbeat_lost) == (7, ())
+
+
+async def test_a_heartbeat_is_never_0_as_after_a_restart_of_the_plc(gateway: Gateway, plc_server: PlcServer) -> None:
+    gateway.loop._heartbeat._beats["oxph-plc"] = 65535
+    await gateway.tick()
+    assert plc_server.heartbeat == 1
