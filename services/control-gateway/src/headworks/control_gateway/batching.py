@@ -21,7 +21,7 @@ class Block:
 
     def alone(self) -> tuple["Block", ...]:
         """The same points, one request each."""
-        return tuple(_block(point) for point in self.points)
+        return tuple(block_of(point) for point in self.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def blocks_of(wanted: Iterable[Point], readable: Readable) -> tuple[Block, ...]:
     for point in sorted(set(wanted), key=lambda p: (p.unit_id, p.table, p.address, p.name)):
         joined = _joined(found[-1], point, readable) if found else None
         if joined is None:
-            found.append(_block(point))
+            found.append(block_of(point))
         else:
             found[-1] = joined
     return tuple(found)
@@ -59,7 +59,8 @@ def listed(points: Iterable[Point]) -> frozenset[tuple[int, Table, int]]:
     return frozenset((p.unit_id, p.table, address) for p in points for address in range(p.address, p.past_end))
 
 
-def _block(point: Point) -> Block:
+def block_of(point: Point) -> Block:
+    """One point, alone."""
     return Block(point.unit_id, point.table, point.address, point.encoding.width, (point,))
 
 

@@ -55,6 +55,8 @@ class Encoding:
             raise ValueError(f"{len(registers)} registers hold no {self.type}, which takes {self.width}")
         if self.type == "bool":
             return self._decode_bool(registers[0])
+        if self.type == "uint16" and self.order == "ABCD":
+            return registers[0]
         words = struct.pack(f">{self.width}H", *self._swapped(registers))
         number: float = struct.unpack(FORMATS[self.type], words)[0]
         if not math.isfinite(number):

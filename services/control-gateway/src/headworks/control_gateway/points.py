@@ -45,6 +45,8 @@ class Point:
     def number(self, registers: tuple[int, ...]) -> float:
         """What the registers hold. Raises ValueError where that is no number, or outside what the point can be."""
         number = self.encoding.decode(registers)
+        if self.minimum is None and self.maximum is None:
+            return number
         value = self.value_of(number)
         if self.minimum is not None and value < self.minimum:
             raise ValueError(f"it reads {value:g} {self.unit}, below its minimum {self.minimum:g}")
@@ -118,7 +120,7 @@ class WritablePoint:
 
     def __eq__(self, other: object) -> bool:
         """Alike where all that goes on the wire is."""
-        return isinstance(other, WritablePoint) and self._key == other._key
+        return self is other or (isinstance(other, WritablePoint) and self._key == other._key)
 
     def __hash__(self) -> int:
         """By what goes on the wire."""

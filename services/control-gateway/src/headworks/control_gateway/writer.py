@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Histogram
 
+from headworks.control_gateway.batching import block_of
 from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
@@ -92,7 +93,7 @@ async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int) -
     if answer == counts:  # written by function 23, which reads back in the same request
         return _verified(started, counts)
     fault = answer if isinstance(answer, LinkFault) else None
-    blocks = plc.points.blocks(readback.name)
+    blocks = (block_of(readback),)
     # A fault of the write itself says nothing of whether it arrived: the read-back decides.
     while True:
         held = (await plc.read(blocks)).counts(readback)
