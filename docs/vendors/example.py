@@ -51,7 +51,8 @@ async def main(server, name, seed_file, site, resource="OXPH", megawatts="2.1", 
     this_hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     begins = datetime.fromisoformat(start) if start else this_hour
     seed = Path(seed_file).read_text().strip()
-    client = await nats.connect(server, nkeys_seed_str=seed, inbox_prefix=f"_INBOX_{name}", connect_timeout=5)
+    own = {"nkeys_seed_str": seed, "inbox_prefix": f"_INBOX_{name}", "max_reconnect_attempts": TRIES}
+    client = await nats.connect(server, **own)
     reply = await submit(client, name, site, submission(name, site, resource, float(megawatts), begins))
     await client.close()
     print(json.dumps(reply, indent=2))
