@@ -28,8 +28,8 @@ def test_an_override_is_in_force_from_its_begin_to_its_end_over_a_restart(tmp_pa
     ):
         assert again.override_of("OXPH", at) == expected
     assert again.override_of("OTHER", NOW) is None
-    assert again.end_override("OXPH") == BY_ANN
-    assert again.end_override("OXPH") is None
+    assert again.end_override("OXPH", NOW) == BY_ANN
+    assert again.end_override("OXPH", NOW) is None
     assert book(tmp_path).override_of("OXPH", NOW) is None
 
 
@@ -38,7 +38,7 @@ def test_a_mode_holds_over_a_restart_and_auto_leaves_it_to_the_site(tmp_path: Pa
     again = book(tmp_path)
     assert (again.mode_of("OXPH"), again.mode_of("OTHER")) == (ControlMode.MAINTENANCE, ControlMode.AUTO)
     again.set_mode("OXPH", ControlMode.AUTO, "ann: done", NOW)
-    assert book(tmp_path).now.modes == {}
+    assert book(tmp_path).mode_of("OXPH") is ControlMode.AUTO
 
 
 def test_the_stricter_mode_counts() -> None:
@@ -73,3 +73,21 @@ def test_what_cannot_be_stored_changes_nothing(tmp_path: Path) -> None:
         orders.set_mode("OXPH", ControlMode.OFF, "ann", NOW)
     assert orders.override_of("OXPH", NOW) is None
     assert orders.mode_of("OXPH") is ControlMode.AUTO
+
+
+def test_what_is_newer_at_another_gateway_is_taken_over_and_holds_over_a_restart(tmp_path: Path) -> None:
+    here, there = book(tmp_path / "here"), book(tmp_path / "there")
+    later = NOW + timedelta(minutes=1)
+    there.set_mode("OXPH", ControlMode.MAINTENANCE, "ann", NOW)
+    there.override("OTHER", BY_ANN)
+    here.take_over(there.now.modes, there.now.overrides)
+    assert book(tmp_path / "here").mode_of("OXPH") is ControlMode.MAINTENANCE
+    assert book(tmp_path / "here").override_of("OTHER", NOW) == BY_ANN
+    here.set_mode("OXPH", ControlMode.AUTO, "ann: done", later)
+    here.end_override("OTHER", later)
+    here.take_over(there.now.modes, there.now.overrides)
+    assert here.mode_of("OXPH") is ControlMode.AUTO
+    assert here.override_of("OTHER", later) is None
+    there.take_over(here.now.modes, here.now.overrides)
+    assert there.mode_of("OXPH") is ControlMode.AUTO
+    assert there.override_of("OTHER", later) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gateway_rig import NOW, HandClock, PlcServer, plc_at
+from gateway_rig import NOW, HandClock, PlcServer, lead_board, plc_at
 
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer
@@ -37,7 +37,10 @@ def make(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandC
             super().__init__(name, StopOrders(board, self.loops, Auditor(journal, clock)))
             plans = OptimizationPlanManager("abay", httpx.AsyncClient(), bus, clock)
             switches, plc = SwitchBoard(folder, "abay", board), plc_at(plc_server.port)
-            self.loops["abay"] = ControlLoop("abay", (actuator,), {"oxph-plc": plc}, plans, switches, journal, clock, 1)
+            leads = lead_board(folder, "abay", (actuator,), clock.now())
+            self.loops["abay"] = ControlLoop(
+                "abay", (actuator,), {"oxph-plc": plc}, plans, switches, journal, clock, 1, leads
+            )
 
     return Made
 

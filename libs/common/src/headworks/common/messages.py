@@ -511,6 +511,10 @@ class GatewayOrders(Message):
     at: Instant
     e_stops: dict[str, JsonValue]
     modes: dict[Name, KeptMode] = Field(default_factory=dict)
+    actuator_modes: dict[Name, dict[Name, KeptMode]] = Field(default_factory=dict, description="by site and actuator")
+    overrides: dict[Name, dict[Name, SetpointOverride]] = Field(
+        default_factory=dict, description="by site and actuator"
+    )
 
 
 # ---------------------------------------------------------------- alerts

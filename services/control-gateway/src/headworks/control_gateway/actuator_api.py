@@ -45,8 +45,10 @@ class EndOrder(BaseModel):
     reason: Text
 
 
-def add_actuator_routes(app: FastAPI, loop_of: Callable[[str], ControlLoop], auditor: Auditor) -> None:
-    """The routes that name an actuator."""
+def add_actuator_routes(
+    app: FastAPI, loop_of: Callable[[str], ControlLoop], auditor: Auditor, tell: Callable[[], None]
+) -> None:
+    """The routes that name an actuator. `tell` has other gateways told of the order at once."""
     clock = auditor.clock
 
     @app.post("/sites/{site}/actuators/{resource}/mode", responses=UNRECORDED)
@@ -88,11 +90,12 @@ def add_actuator_routes(app: FastAPI, loop_of: Callable[[str], ControlLoop], aud
         if loop.leads.orders.override_of(resource, clock.now()) is None:
             raise Problem(409, "Nothing to end", f"no override of {resource} is in force")
         with recorded(loop, f"override ended by {by}", resource):
-            loop.leads.orders.end_override(resource)
+            loop.leads.orders.end_override(resource, clock.now())
         _audit("override_ended", loop, resource, caller.name, order.reason, request)
         return loop.state()
 
     def _audit(event: str, loop: ControlLoop, resource: str, name: str, reason: str, request: Request) -> None:
+        tell()
         auditor.order(event, name, f"{loop.site}/{resource}", reason, where_of(request))
 
 

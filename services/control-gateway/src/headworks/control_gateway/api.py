@@ -42,7 +42,7 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
             raise Problem(404, "No such site", errors=[wrong])
         return loops[site]
 
-    add_actuator_routes(app, loop_of, auditor)
+    add_actuator_routes(app, loop_of, auditor, orders.board.changed.set)
 
     @app.get("/sites/{site}/state")
     async def state(site: str, _caller: Viewer) -> ControlState:

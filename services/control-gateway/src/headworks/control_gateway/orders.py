@@ -4,34 +4,26 @@ Kept in a local file, so that it holds over a restart and with all else down. A 
 every actuator: nobody knows where a person has a hand in the machine.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from headworks.common.messages import ControlMode, Instant, SetpointOverride
+from headworks.common.messages import ControlMode, Instant, KeptMode, SetpointOverride
 from headworks.control_gateway.files import replace_durably
 
 log = structlog.get_logger(__name__)
+NEVER = datetime.min.replace(tzinfo=UTC)
 STRICTEST_LAST = (ControlMode.AUTO, ControlMode.MANUAL, ControlMode.OFF, ControlMode.MAINTENANCE)
-
-
-class ActuatorMode(BaseModel):
-    """A mode of one actuator, with who ordered it when."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    mode: ControlMode
-    by: str
-    at: Instant | None = None
 
 
 class Orders(BaseModel):
     """All orders in force, by actuator. `handed`: since when the gateway has left it to the PLC's own control."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    modes: dict[str, ActuatorMode] = {}
+    modes: dict[str, KeptMode] = {}
     overrides: dict[str, SetpointOverride] = {}
     handed: dict[str, Instant] = {}
 
@@ -56,7 +48,7 @@ class OrderBook:
             return Orders()
         except (OSError, ValidationError):
             log.exception("mode off: the orders on actuators cannot be read", file=self._path.name)
-            off = ActuatorMode(mode=ControlMode.OFF, by="unreadable orders file")
+            off = KeptMode(mode=ControlMode.OFF, by="unreadable orders file", at=NEVER)
             return Orders(modes=dict.fromkeys(resources, off))
 
     def mode_of(self, resource: str) -> ControlMode:
@@ -66,10 +58,7 @@ class OrderBook:
 
     def set_mode(self, resource: str, mode: ControlMode, by: str, at: datetime) -> None:
         """Who leads the actuator from now on; `auto` leaves it to the site's mode."""
-        modes = {name: ordered for name, ordered in self.now.modes.items() if name != resource}
-        if mode is not ControlMode.AUTO:
-            modes[resource] = ActuatorMode(mode=mode, by=by, at=at)
-        self._store(modes=modes)
+        self._store(modes=self.now.modes | {resource: KeptMode(mode=mode, by=by, at=at)})
 
     def override_of(self, resource: str, now: datetime) -> SetpointOverride | None:
         """The value that a person set for the actuator, while it is in force."""
@@ -80,12 +69,25 @@ class OrderBook:
         """Set a value; it stands in place of an earlier one."""
         self._store(overrides=self.now.overrides | {resource: override})
 
-    def end_override(self, resource: str) -> SetpointOverride | None:
-        """End it by hand; what was ended."""
-        ended = self.now.overrides.get(resource)
+    def end_override(self, resource: str, at: datetime) -> SetpointOverride | None:
+        """End it by hand; what was ended, if one was in force."""
+        ended = self.override_of(resource, at)
         if ended is not None:
-            self._store(overrides={name: o for name, o in self.now.overrides.items() if name != resource})
+            self._store(overrides=self.now.overrides | {resource: ended.model_copy(update={"until": at})})
         return ended
+
+    def take_over(self, modes: Mapping[str, KeptMode], overrides: Mapping[str, SetpointOverride]) -> None:
+        """Take over what was ordered at another gateway, where it is the newer order. It holds whatever the disk says."""
+        newer = {name: mode for name, mode in modes.items() if _is_newer_mode(mode, self.now.modes.get(name))}
+        later = {name: o for name, o in overrides.items() if _is_newer_override(o, self.now.overrides.get(name))}
+        if not newer and not later:
+            return
+        merged = {"modes": self.now.modes | newer, "overrides": self.now.overrides | later}
+        try:
+            self._store(**merged)
+        except OSError:
+            log.exception("orders of another gateway hold, but are not stored", file=self._path.name)
+            self.now = self.now.model_copy(update=merged)
 
     def handed_at(self, resource: str) -> datetime | None:
         """Since when the gateway has left the actuator to the PLC's own control."""
@@ -103,3 +105,14 @@ class OrderBook:
         orders = self.now.model_copy(update=changes)
         replace_durably(self._path, orders.model_dump_json())
         self.now = orders
+
+
+def _is_newer_mode(mode: KeptMode, before: KeptMode | None) -> bool:
+    return before is None or mode.at > before.at
+
+
+def _is_newer_override(override: SetpointOverride, before: SetpointOverride | None) -> bool:
+    """A later one, or the same one ended earlier."""
+    if before is None or override.given_at != before.given_at:
+        return before is None or override.given_at > before.given_at
+    return override.until < before.until

@@ -1,4 +1,4 @@
-"""What gateways tell each other: e-stops and modes, so that an order given at one holds at both, and outlasts either.
+"""What gateways tell each other: e-stops, modes and overrides, so that an order given at one holds at both, and outlasts either.
 
 Each tells all that it knows, on every change and at a steady beat; what is heard is merged. A mode is the newest order's; an
 e-stop is in force while anybody's press is.
@@ -60,6 +60,8 @@ class SharedOrders:
                 at=self.stops.auditor.clock.now(),
                 e_stops=self.stops.board.now.model_dump(mode="json"),
                 modes={site: loop.switches.kept_mode for site, loop in self.stops.loops.items()},
+                actuator_modes={site: loop.leads.orders.now.modes for site, loop in self.stops.loops.items()},
+                overrides={site: loop.leads.orders.now.overrides for site, loop in self.stops.loops.items()},
             )
             try:
                 self._place = await bus.publish_after(GATEWAY_ORDERS, told, None, gateway=self.gateway)
@@ -105,3 +107,5 @@ class SharedOrders:
         for site, mode in told.modes.items():
             if site in self.stops.loops:
                 self.stops.loops[site].switches.take_over(mode)
+        for site, loop in self.stops.loops.items():
+            loop.leads.orders.take_over(told.actuator_modes.get(site, {}), told.overrides.get(site, {}))
