@@ -16,7 +16,7 @@ from headworks.control_gateway.plc import Plc
 from headworks.control_gateway.section import ControlSection
 from headworks.control_gateway.site_points import PlcPoints, plc_points
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 SOURCE = HERE / "libmodbus_plc.c"
 HEADERS = Path("/usr/include/modbus")
 TIMEOUT_S = 1.0
