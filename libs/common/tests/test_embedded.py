@@ -79,6 +79,17 @@ async def test_postgres_gets_over_a_crash_and_its_stale_lock(postgres: PostgresS
     assert await one(postgres, "select 1") == 1
 
 
+async def test_postgres_recovers_what_was_committed_before_a_crash(postgres: PostgresServer) -> None:
+    postgres.durable = True
+    postgres.start()
+    await one(postgres, "drop table if exists outlives_a_crash")
+    await one(postgres, "create table outlives_a_crash as select 7 as number")
+    postgres.crash()
+    assert not answers(postgres.port)
+    postgres.start()
+    assert await one(postgres, "select number from outlives_a_crash") == 7
+
+
 async def test_postgres_asks_for_its_password_and_listens_on_loopback_only(postgres: PostgresServer) -> None:
     postgres.start()
     with pytest.raises(asyncpg.InvalidPasswordError):
@@ -123,9 +134,8 @@ def test_nats_on_a_strangers_port_is_a_fault_not_a_start(tmp_path: Path) -> None
 def test_nats_gets_over_a_crash(tmp_path: Path) -> None:
     server = NatsServer(tmp_path / "nats")
     server.start()
-    [process] = [p for p in psutil.Process().children() if str(tmp_path) in " ".join(p.cmdline())]
-    process.kill()
-    process.wait(5)
+    server.crash()
+    assert not answers(server.port)
     server.start()
     server.stop()
 

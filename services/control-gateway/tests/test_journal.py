@@ -1,5 +1,6 @@
 """The journal: on the disk before anything is written, whole after a crash, and shut when the disk is."""
 
+import asyncio
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,3 +123,22 @@ def test_a_folder_is_for_one_gateway(tmp_path: Path) -> None:
         pass
     with only_user_of(folder):
         pass
+
+
+async def test_what_is_not_synced_is_not_shipped_and_one_sync_is_for_all_who_wait(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path)
+    for number in range(3):
+        assert journal.append(entry(f"e{number}"), sync=False)
+    assert journal.unshipped() == ([], 0)
+    assert await asyncio.gather(journal.synced(), journal.synced()) == [True, True]
+    assert len(journal.unshipped()[0]) == 3
+    assert [e.setpoint_id for e in Journal(tmp_path).unshipped()[0]] == ["e0", "e1", "e2"]
+
+
+async def test_a_journal_that_cannot_be_synced_says_so(tmp_path: Path, entry: Make) -> None:
+    journal = Journal(tmp_path)
+    assert journal.append(entry("a"), sync=False)
+    (tmp_path / "journal.jsonl").unlink()
+    assert not await journal.synced()
+    assert not journal.sync()
+    assert not journal.writable

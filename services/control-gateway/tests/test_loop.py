@@ -1,5 +1,6 @@
 """The control loop on a real PLC: no jump, no write unrecorded, and every state said once."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -166,6 +167,36 @@ async def test_a_person_who_leads_is_left_alone_and_what_he_set_is_where_the_pla
     assert plc_server.writes == [401]
 
 
+async def test_an_e_stop_that_comes_while_the_disk_takes_the_intent_stops_the_write(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    gateway.loop.journal.appended.clear()
+    turn = asyncio.create_task(gateway.tick(after_s=20))
+    await gateway.loop.journal.appended.wait()
+    gateway.loop.switches.press_e_stop("ann", NOW)
+    await turn
+    assert plc_server.writes == []
+    assert gateway.outcomes() == ["intended", "held"]
+    assert (await gateway.tick()).reason == "e-stop is active"
+
+
+async def test_the_rate_is_earned_from_the_verified_write_on_not_from_its_decision(
+    gateway: Gateway, plc_server: PlcServer, clock: HandClock
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    gateway.loop.journal.appended.clear()
+    turn = asyncio.create_task(gateway.tick(after_s=20))
+    await gateway.loop.journal.appended.wait()
+    clock.forward(200)  # as where the process is frozen between its decision and its write
+    await turn
+    assert plc_server.writes == [201]
+    await gateway.tick(after_s=0.1)
+    assert plc_server.writes == [201], "201 was held for a tenth of a second only"
+
+
 async def test_without_a_journal_nothing_is_written_and_with_it_control_goes_on(
     gateway: Gateway, plc_server: PlcServer
 ) -> None:
@@ -284,6 +315,7 @@ async def test_a_hung_plc_delays_no_other(
             for counts in range(201, 211):
                 clock.forward(15)
                 await eventually(written(plc_server, counts), timeout_s=10)
+                await eventually(lambda: gateway.outcomes()[-1] == "verified", timeout_s=10)
             assert [r.reason == "starting" for r in gateway.loop.state().resources] == [False, True]
             assert not gateway.loop.is_alive()
     await hung.stop()

@@ -42,6 +42,10 @@ class Journal:
         """Where the last whole line ends: what lies beyond is torn, by a crash or a full disk, and its write was never made."""
         self._head = head_of(folder) or _new_chain(gateway)
         self._shipped = self._read_mark()
+        _sync(self._path)  # what another process left behind may not be there yet
+        self._appended_bytes = self._synced_bytes = self._size
+        """So much was appended, and so much of it is on the disk, counted over all files of this process."""
+        self._syncing = asyncio.Lock()
         self.writable = True
         """Whether the last entry was taken."""
         self.appended = asyncio.Event()
@@ -54,15 +58,48 @@ class Journal:
             return 0
         return shipped if 0 <= shipped <= self._size else 0
 
-    def append(self, entry: Setpoint) -> bool:
-        """Record a decision for good; False when the disk refuses."""
-        return self._append(SETPOINT, entry)
+    def append(self, entry: Setpoint, *, sync: bool = True) -> bool:
+        """Record a decision for good; False when the disk refuses.
+
+        Without `sync` it is handed to the system only, which outlives this process but not a power cut; see `synced`.
+        """
+        return self._append(SETPOINT, entry, sync=sync)
 
     def note(self, event: AuditEvent) -> bool:
         """Record an event of the audit for good; False when the disk refuses."""
-        return self._append(AUDIT, event)
+        return self._append(AUDIT, event, sync=True)
 
-    def _append(self, kind: str, entry: BaseModel) -> bool:
+    def sync(self) -> bool:
+        """Have all that is appended on the disk, at once; False when the disk refuses."""
+        try:
+            _sync(self._path)
+        except OSError as error:
+            self._tell_refusal(error)
+            return False
+        self._synced_bytes = self._appended_bytes
+        return True
+
+    async def synced(self) -> bool:
+        """Wait until all that is appended is on the disk; False when the disk refuses.
+
+        A disk takes milliseconds for it, so it is done beside the event loop, and once for all who wait meanwhile.
+        """
+        wanted, path = self._appended_bytes, self._path
+        if self._synced_bytes >= wanted:
+            return True
+        async with self._syncing:
+            if self._synced_bytes >= wanted:
+                return True
+            until = self._appended_bytes
+            try:
+                await asyncio.to_thread(_sync, path)
+            except OSError as error:
+                self._tell_refusal(error)
+                return False
+            self._synced_bytes = max(self._synced_bytes, until)
+        return True
+
+    def _append(self, kind: str, entry: BaseModel, *, sync: bool) -> bool:
         link = self._head.link(kind, entry.model_dump(mode="json"))
         line = link.line().encode() + b"\n"
         try:
@@ -72,26 +109,36 @@ class Journal:
                 written = file.write(line)
                 if written != len(line):
                     raise OSError(f"{written} of {len(line)} bytes written")  # noqa: TRY301 - as the system would say it
-                os.fsync(file.fileno())
-        except OSError:
-            told, self.writable = not self.writable, False
-            if not told:
-                with contextlib.suppress(OSError):  # the log may lie on the same full disk
-                    log.exception("the journal cannot be written: no setpoint is", file=self._path.name)
+                if sync:
+                    os.fsync(file.fileno())
+        except OSError as error:
+            self._tell_refusal(error)
             return False
         self._size += len(line)
+        self._appended_bytes += len(line)
+        if sync:
+            self._synced_bytes = self._appended_bytes
         self._head = self._head.after(link)
         self.writable = True
         self.appended.set()
         return True
 
+    def _tell_refusal(self, error: OSError) -> None:
+        told, self.writable = not self.writable, False
+        if not told:
+            with contextlib.suppress(OSError):  # the log may lie on the same full disk
+                log.error("the journal cannot be written: no setpoint is", file=self._path.name, error=repr(error))
+
     def unshipped_links(self, most: int = 100) -> tuple[list[Link], int]:
-        """The next links to ship, and the position after them. A line that is none is told of and passed over."""
+        """The next links to ship, and the position after them. A line that is none is told of and passed over.
+
+        What is not on the disk yet is not shipped: the database must never know a link that a power cut takes from the file.
+        """
         links: list[Link] = []
-        position = self._shipped
+        position, on_disk = self._shipped, self._size - (self._appended_bytes - self._synced_bytes)
         with self._path.open("rb") as file:
             file.seek(position)
-            while len(links) < most and position < self._size:
+            while len(links) < most and position < on_disk:
                 line = file.readline()
                 link = _entry(line.decode(errors="replace").rstrip("\n"))
                 if link is None:
@@ -130,6 +177,12 @@ class Journal:
             self._path.touch(mode=0o600)
             self._size = self._shipped = 0
         replace_durably(self._mark, str(self._shipped))
+
+
+def _sync(path: Path) -> None:
+    """Have a file's content on the disk. Raises OSError."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def whole_lines(path: Path) -> list[str]:

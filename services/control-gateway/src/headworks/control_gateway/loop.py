@@ -83,8 +83,10 @@ class ControlLoop:
         before = self._recorder.held_before(self.actuators, self.clock.now())
         self._known = {resource: Known(held=held) for resource, held in before.items()}
 
-    def _on_plan(self, _update: PlanUpdate, _old: int | None, _new: int, _plan: Plan) -> None:
-        self.wake()
+    def _on_plan(self, _update: PlanUpdate, _old: int | None, _new: int, plan: Plan) -> None:
+        for actuator in self.actuators:
+            if actuator.resource == plan.resource_id:
+                self._wake[actuator.plc].set()
 
     def wake(self) -> None:
         """Have every PLC's next turn begin at once: something was ordered or planned."""
@@ -108,15 +110,16 @@ class ControlLoop:
 
     async def _run_plc(self, name: str) -> None:
         wake, plc = self._wake[name], self.plcs[name]
+        due_s = time.monotonic() + self.tick_s * (list(self._wake).index(name) / len(self._wake) - 1)
         try:
             while not self._ending:
-                started_s = time.monotonic()
                 wake.clear()
                 self.switches.save_again()
                 await self._turn(name)
-                self._ticked_s[name] = time.monotonic()
-                rest_s = max(0.0, self.tick_s - (time.monotonic() - started_s))
-                await wait_at_most(wake, rest_s)
+                self._ticked_s[name] = now_s = time.monotonic()
+                if now_s >= due_s:  # by the clock, not after the last turn: cycles neither drift nor come all at once
+                    due_s = max(due_s + self.tick_s, now_s)
+                await wait_at_most(wake, due_s - now_s)
         finally:
             plc.close()
 
@@ -259,7 +262,8 @@ class ControlLoop:
         now = self.clock.now()
         ordered = [actuator for actuator in self.actuators if resource in {None, actuator.resource}]
         known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in ordered]
-        return all(self._recorder.setpoint(a, of.plan, Outcome.HELD, now, reason=order) for a, of in known)
+        noted = [self._recorder.setpoint(a, of.plan, Outcome.HELD, now, reason=order) for a, of in known]
+        return all(noted) and self.journal.sync()
 
     def state(self) -> ControlState:
         """What is known now, for people and the bus."""

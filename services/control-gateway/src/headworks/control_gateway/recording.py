@@ -39,14 +39,14 @@ class Recorder:
         violations: tuple[str, ...] = (),
         reason: str = "",
     ) -> bool:
-        """Record a decision on a setpoint; False when the journal cannot be written."""
+        """Record a decision on a setpoint; False when the journal cannot be written. Who writes then waits until it is synced."""
         values = {
             "unit": actuator.unit,
             "requested": target_of(plan),
             "enforced": actuator.value(counts),
             "read_back": actuator.value(read_back),
         }
-        return self._append(actuator, plan, outcome, at, violations, reason, Quantity.SETPOINT, values)
+        return self._append(actuator, plan, outcome, at, violations, reason, Quantity.SETPOINT, values, sync=False)
 
     def held_before(self, actuators: Iterable[Actuator], now: datetime) -> dict[str, tuple[Held, ...]]:
         """What the PLCs held of late, so far as it was written from here, of the actuators whose change has a window."""
@@ -81,7 +81,7 @@ class Recorder:
             "enforced": None if on is None else float(on),
             "read_back": None if read_back is None else float(read_back),
         }
-        return self._append(actuator, plan, outcome, at, violations, reason, Quantity.RUN, values)
+        return self._append(actuator, plan, outcome, at, violations, reason, Quantity.RUN, values, sync=True)
 
     def local(
         self,
@@ -113,6 +113,8 @@ class Recorder:
         reason: str,
         quantity: Quantity,
         values: Mapping[str, str | float | None],
+        *,
+        sync: bool,
     ) -> bool:
         entry = Setpoint.model_validate(
             {
@@ -130,4 +132,4 @@ class Recorder:
             }
         )
         self.changed.set()
-        return self.journal.append(entry)
+        return self.journal.append(entry, sync=sync)

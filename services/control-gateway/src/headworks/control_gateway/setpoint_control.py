@@ -81,12 +81,18 @@ class SetpointControl:
         held = None if known.feedback is None else known.feedback.read_back
         if not record(actuator, plan, Outcome.INTENDED, now, counts=counts, read_back=held, reason=why):
             return replace(known, decision=Refused(("the journal cannot be written",)))
+        if not await self.recorder.journal.synced():
+            return replace(known, decision=Refused(("the journal cannot be written",)))
+        if self.switches.stopped(actuator.resource) is not None:  # it came while the disk was waited for
+            record(actuator, plan, Outcome.HELD, self.clock.now(), counts=counts, reason="e-stop came before the write")
+            return replace(known, decision=None)
         result = await write_setpoint(plc, actuator, counts)
         at = self.clock.now()
         match result:
             case Verified(read_back=read_back):
                 record(actuator, plan, Outcome.VERIFIED, at, counts=counts, read_back=read_back, reason=why)
-                spent = now - timedelta(seconds=decision.spare_s)
+                # The rate is earned from when the PLC was seen to hold it: a write that came late gains nothing by it.
+                spent = at - timedelta(seconds=decision.spare_s)
                 known = replace(known, ramped_until=spent, ramping=not decision.complete)
             case Differs(read_back=read_back):
                 reason = f"the PLC holds another setpoint than was written{result.why}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from headworks.common.embedded.process import ServerFault, free_port, refuse_a_second_start, spawn, stop, wait_until
 
 READY = b"Server is ready"
+CRASH_S = 10.0
 
 
 def nats_binary() -> Path:
@@ -57,6 +58,13 @@ class NatsServer:
         """End the server."""
         if self._process is not None:
             stop(self._process)
+            self._process = None
+
+    def crash(self) -> None:
+        """End the server without a word; `start` goes on with what it wrote."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(CRASH_S)
             self._process = None
 
     def restart(self) -> None:

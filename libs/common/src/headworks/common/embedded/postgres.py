@@ -135,6 +135,12 @@ class PostgresServer:
             stop(self._process, signal.SIGINT)
             self._process = None
 
+    def crash(self) -> None:
+        """End the server at once, as PostgreSQL itself does after a fault: nothing is put in order, `start` recovers."""
+        if self._process is not None:
+            stop(self._process, signal.SIGQUIT)
+            self._process = None
+
     def restart(self) -> None:
         """Stop and start again on the same port with the same data."""
         self.stop()
