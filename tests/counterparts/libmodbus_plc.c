@@ -9,6 +9,7 @@
  *   fault none|hang|close|garbage|cut|short|long|unit|function|slow MS|drip MS|exception CODE
  *   copy FROM TABLE TO COUNT         the PLC's program: after each request holding registers are copied on
  *   served                           the functions of the requests since the last time
+ *   arrived UNIT                     when requests to a unit id came since the last time [us, CLOCK_MONOTONIC]
  *   restart                          drops every connection and forgets all registers, as after a power cycle
  *
  * Each line is answered by one line. It ends with its stdin. */
@@ -24,15 +25,18 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { CELLS = 10000, CLIENTS = 32, LONGEST = 512, HEADER = 7 };
+enum { CELLS = 10000, CLIENTS = 32, LONGEST = 512, HEADER = 7, UNIT = 6, ARRIVALS = 100000 };
 
 static modbus_t *modbus;
 static modbus_mapping_t *cells;
 static int clients[CLIENTS], client_count, listener, inner[2], is_rtu;
 static char fault[16] = "none", served[4096];
 static int fault_value;
+static struct { int unit; long long us; } arrivals[ARRIVALS];
+static int arrival_count;
 
 static struct { int from, to, count; uint16_t *table; } copies[16];
 static int copy_count;
@@ -46,6 +50,21 @@ static uint16_t crc16(const uint8_t *bytes, int length) {
         for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0xA001 : crc >> 1;
     }
     return crc;
+}
+
+static void note_arrival(int unit) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (arrival_count == ARRIVALS) arrival_count = 0; /* nobody asked for so long */
+    arrivals[arrival_count].unit = unit;
+    arrivals[arrival_count++].us = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static void tell_arrivals(int unit) {
+    for (int i = 0; i < arrival_count; i++)
+        if (arrivals[i].unit == unit) printf("%lld ", arrivals[i].us);
+    printf("\n");
+    arrival_count = 0;
 }
 
 static void listen_on(int port) {
@@ -158,6 +177,7 @@ static void serve(int i) {
     uint8_t query[LONGEST], reply[LONGEST];
     int length = receive(clients[i], query);
     if (length <= 0) { drop(i); return; }
+    note_arrival(query[UNIT]);
     snprintf(served + strlen(served), sizeof served - strlen(served), " %d", query[HEADER]);
     if (!strcmp(fault, "hang")) return;
     if (!strcmp(fault, "close")) { drop(i); return; }
@@ -231,6 +251,8 @@ static void obey(char *line) {
     } else if (!strncmp(line, "served", 6)) {
         printf("%s\n", served);
         served[0] = 0;
+    } else if (sscanf(line, "arrived %d", &count) == 1) {
+        tell_arrivals(count);
     } else if (!strncmp(line, "restart", 7)) {
         restart();
         printf("ok\n");

@@ -14,6 +14,7 @@ import httpx
 import yaml
 
 from headworks.common.auth import Issuer, Role
+from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.stack import Stack
 
 LIMITS_MW = (0.8, 5.8)
@@ -108,6 +109,11 @@ class System:
         for target in sorted(self._broken):
             self.fault(target, "none")
         self._broken.clear()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that all processes of the stack share."""
+        return clock_from_environment(self.stack.environment)
 
     def now(self) -> datetime:
         return datetime.fromisoformat(self.plant()["at"])

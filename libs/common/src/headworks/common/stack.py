@@ -35,7 +35,7 @@ START_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run: where site files are, when the plant's clock begins, how fast it goes, and the weather."""
+    """What to run: where site files are, when the plant's clock begins, how fast it goes, the weather, and the patience."""
 
     sites: Path
     epoch: datetime | None = None
@@ -44,6 +44,7 @@ class Options:
     seed: int = 7
     dashboard_port: int | None = None
     services: tuple[str, ...] = SERVICES
+    start_s: float = START_S
 
 
 @dataclass
@@ -118,8 +119,9 @@ class Stack:
         command = [sys.executable, "-m", f"headworks.{service}.main"]
         self._processes[name] = spawn(command, self.log_file(name), environment=self.environment | own)
 
-    def await_ready(self, name: str, timeout_s: float = START_S) -> None:
+    def await_ready(self, name: str, timeout_s: float | None = None) -> None:
         """Wait until a service says that it is ready. Raises ServerFault."""
+        timeout_s = timeout_s or self.options.start_s
         address = f"http://127.0.0.1:{self._ports[name][1]}/readyz"
         wait_until(lambda: _is_ok(address), self._processes[name], self.log_file(name), timeout_s)
 
@@ -165,7 +167,7 @@ class Stack:
             command += ["--site", str(site)]
         command += ["--seed", str(options.seed), "--scenario", options.scenario]
         self._processes["world"] = spawn(command, self.log_file("world"), environment=self.environment)
-        wait_until(ports_file.exists, self._processes["world"], self.log_file("world"), START_S)
+        wait_until(ports_file.exists, self._processes["world"], self.log_file("world"), self.options.start_s)
         self.world = json.loads(ports_file.read_text())
 
     @property
@@ -178,7 +180,7 @@ class Stack:
         command = [sys.executable, "-m", "headworks.common.migrate"]
         environment = self.environment | {"HEADWORKS_NATS_SEED_FILE": str(self.seed_file(MIGRATE))}
         process = spawn(command, self.log_file("migrate"), environment=environment)
-        if process.wait(START_S) != 0:
+        if process.wait(self.options.start_s) != 0:
             raise ServerFault(f"migrations failed: {tail(self.log_file('migrate'))}")
 
     def _environment(self) -> dict[str, str]:

@@ -101,7 +101,7 @@ class Recorder:
             "enforced": float(local),
             "read_back": None if read_back is None else float(read_back),
         }
-        return self._append(actuator, plan, outcome, at, (), reason, Quantity.LOCAL, values)
+        return self._append(actuator, plan, outcome, at, (), reason, Quantity.LOCAL, values, sync=True)
 
     def _append(
         self,
