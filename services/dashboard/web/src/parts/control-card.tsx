@@ -14,6 +14,7 @@ const EFFECTS: Record<ControlMode, string> = {
   auto: "The gateway follows the plan in force, within its own limits and rate.",
   manual: "The gateway writes nothing; a person leads at the plant.",
   off: "The gateway writes nothing; nobody leads.",
+  maintenance: "The gateway writes nothing and starts nothing: somebody works on it.",
 };
 
 interface Props {

@@ -60,8 +60,13 @@ export function Trend({ perHour, unit }: { perHour: number | null; unit: string 
   );
 }
 
-const MODES = { auto: "Auto", manual: "Manual", off: "Off" } as const;
-const LEADS = { auto: "the plan leads", manual: "a person leads", off: "nobody leads" } as const;
+const MODES = { auto: "Auto", manual: "Manual", off: "Off", maintenance: "Maintenance" } as const;
+const LEADS = {
+  auto: "the plan leads",
+  manual: "a person leads",
+  off: "nobody leads",
+  maintenance: "somebody works on it: nothing starts",
+} as const;
 
 /** Who leads; `children` is what the kind of site adds. */
 export function Mode({ view, children }: { view: View; children?: ReactNode }) {

@@ -11,6 +11,11 @@ interface Notice {
   readonly text: string;
 }
 
+const WITHOUT_PLAN = {
+  manual: "A person leads; plans are not followed.",
+  off: "Nobody leads; nothing is written.",
+  maintenance: "Somebody works on it; nothing is written and nothing starts.",
+} as const;
 const INTERLOCKS: Record<Interlock, string> = {
   low_low: "Low-low: the tunnel is so empty that pumps stop whatever the plan says.",
   high_high: "High-high: the tunnel is so full that pumps start whatever the plan says.",
@@ -40,8 +45,7 @@ export function notices(view: View | null, link: Link, fault: string | null): No
     found.push({ kind: "critical", key: "interlock", title: "A level interlock stands above the plan", text: INTERLOCKS[interlock] });
   }
   if (control !== null && control.mode !== "auto") {
-    const text = control.mode === "manual" ? "A person leads; plans are not followed." : "Nobody leads; nothing is written.";
-    found.push({ kind: "warning", key: "mode", title: `Mode is ${control.mode}`, text });
+    found.push({ kind: "warning", key: "mode", title: `Mode is ${control.mode}`, text: WITHOUT_PLAN[control.mode] });
   }
   return [...found, ...away(view)];
 }
