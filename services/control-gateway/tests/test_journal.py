@@ -130,7 +130,7 @@ async def test_what_is_not_synced_is_not_shipped_and_one_sync_is_for_all_who_wai
     for number in range(3):
         assert journal.append(entry(f"e{number}"), sync=False)
     assert journal.unshipped() == ([], 0)
-    assert await asyncio.gather(journal.synced(), journal.synced()) == [True, True]
+    assert all(await asyncio.gather(journal.synced(), journal.synced()))
     assert len(journal.unshipped()[0]) == 3
     assert [e.setpoint_id for e in Journal(tmp_path).unshipped()[0]] == ["e0", "e1", "e2"]
 
