@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -272,3 +273,33 @@ async def test_a_plc_that_does_not_answer_is_asked_once_a_turn(plc: Plc, plc_ser
     assert time.monotonic() - started_s < 4 * TIMEOUT_S
     assert all(isinstance(held, LinkFault) for held in snapshot.held.values())
     assert snapshot.held.keys() == plc.points.points.keys()
+
+
+async def test_a_connection_that_is_reset_as_soon_as_it_stands_is_a_fault_told() -> None:
+    """Seen by random faults: a link that drops ended the whole gateway."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        resetting = asyncio.create_task(asyncio.to_thread(_reset_each, server, 30))
+        busy = asyncio.create_task(_hold_the_loop())
+        client = plc_at(server.getsockname()[1], timeout_s=TIMEOUT_S)
+        while not resetting.done():
+            snapshot = await client.read(POINTS.blocks("OXPH.readback"))
+            assert isinstance(snapshot.counts(POINTS.points["OXPH.readback"]), LinkFault)
+        busy.cancel()
+        client.close()
+        await resetting
+
+
+async def _hold_the_loop() -> None:
+    """Make each turn of the loop so long that a reset may come between two of them."""
+    while True:
+        time.sleep(0.005)
+        await asyncio.sleep(0)
+
+
+def _reset_each(server: socket.socket, times: int) -> None:
+    """Take so many connections, and reset each a little later than the one before."""
+    for number in range(times):
+        connection, _address = server.accept()
+        time.sleep(number / 1000)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()

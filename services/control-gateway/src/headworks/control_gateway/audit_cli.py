@@ -28,8 +28,9 @@ def verify_audit(
 ) -> None:
     """Verify the chain. Exit code 0: whole; 1: broken, with the first broken entry; 2: something could not be read."""
     settings = GatewaySettings()
-    in_file = _file(folder or settings.folder) if file else None
+    # The table first: a gateway that runs meanwhile writes into its file before anything reaches the table.
     in_table = asyncio.run(_table(settings.database_url)) if table else []
+    in_file = _file(folder or settings.folder) if file else None
     if in_file is not None and table:
         _end_if_broken(compare(in_file, in_table))
     for where, kept in [*([("file", in_file)] if in_file else []), *(("table", each) for each in in_table)]:

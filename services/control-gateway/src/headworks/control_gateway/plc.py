@@ -221,7 +221,11 @@ class Plc:
             client.close()
             why = f": {failed[-1]}" if failed else ""
             return LinkFault(f"cannot connect to {host}:{port}{why}")
-        _bound_delivery(client, self.points.timeout_s)
+        try:
+            _bound_delivery(client, self.points.timeout_s)
+        except OSError as error:  # it was closed again as soon as it stood
+            client.close()
+            return LinkFault(f"the connection was lost at once: {error!r}")
         self._client = client
         return client
 
