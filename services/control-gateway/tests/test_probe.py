@@ -38,7 +38,7 @@ async def test_a_well_plc_is_shown_whole(plc_server: PlcServer) -> None:
     for part in ("OXPH.setpoint *", "1: holding 100", "uint16", "00C8", " 2 ", "MW", "0.8 … 5.8", "GOOD"):
         assert part in setpoint
     [elevation] = [line for line in lines if "elevation" in line]
-    assert "1100" in elevation
+    assert "1170" in elevation
     assert plc_server.writes == []
 
 

@@ -166,6 +166,7 @@ class ControlLoop:
         if self.leads.trips.judge(at):
             self.changed.set()
         may_write = await self._leads(name, snapshot, asked_s)
+        self._judge_available()
         for actuator in self.actuators:
             if actuator.plc != name:
                 continue
@@ -174,6 +175,14 @@ class ControlLoop:
             await self._tick(actuator, plc, snapshot, at, leads=may_write)
         if may_write and await self._heartbeat.beat(name, plc):
             self.changed.set()
+
+    def _judge_available(self) -> None:
+        """Which pumps may be called, all before the first is decided on: an order of a person holds for all at once."""
+        for actuator in self.actuators if self._pumps is not None else ():
+            known = self._known.get(actuator.resource)
+            if self._pumps is not None and actuator.run is not None and known is not None and known.lead is not None:
+                mode = self.leads.mode(self.switches.now.mode, actuator.resource)
+                self._pumps.judge_available(actuator, known.lead, mode)
 
     async def _tick(
         self, actuator: Actuator, plc: Plc, snapshot: Snapshot, at: datetime, *, leads: bool = True

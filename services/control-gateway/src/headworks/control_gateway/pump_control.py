@@ -39,10 +39,14 @@ class PumpControl:
         """Who leads the pump, and whether it may be called."""
         due = self._due(actuator, known, now)
         lead = self._lead(actuator, known, wishes, due.plan, now)
-        by_the_plc = lead.by in {Leader.LOCAL, Leader.PLANT}
-        led_here = known.mode is ControlMode.AUTO and self.switches.stopped(actuator.resource) is None
-        self.station.set_available(actuator.resource, led_here and not lead.stops and not by_the_plc)
+        self.judge_available(actuator, lead, known.mode)
         return replace(known, level_memory=due.memory, lead=lead)
+
+    def judge_available(self, actuator: Actuator, lead: Lead, mode: ControlMode) -> None:
+        """Whether the pump may be called: modes and e-stop as they are now, also before its own turn."""
+        by_the_plc = lead.by in {Leader.LOCAL, Leader.PLANT}
+        led_here = mode is ControlMode.AUTO and self.switches.stopped(actuator.resource) is None
+        self.station.set_available(actuator.resource, led_here and not lead.stops and not by_the_plc)
 
     async def follow(self, actuator: Actuator, plc: Plc, known: Known, lead: Lead, now: datetime) -> Known:
         """Decide on the run command, then on the speed of what runs; of a start the speed comes first."""

@@ -9,6 +9,8 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     Numeric,
@@ -75,6 +77,12 @@ def _plan_table(name: str, resource_column: str, *targets: Column[object]) -> Ta
         Column("interval_end", DateTime(timezone=True), nullable=False),
         *targets,
         *_version_columns(),
+        ForeignKeyConstraint(
+            ("station_id", resource_column),
+            (actuators.c.station_id, actuators.c.resource_id),
+            name=f"fk_{name}_actuators",
+        ),
+        Index(f"ix_{name}_history", "station_id", resource_column, "plan_id"),
     )
 
 
