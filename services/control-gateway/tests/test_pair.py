@@ -115,6 +115,7 @@ async def test_a_leader_that_ends_in_order_is_replaced_at_once(start: Start) -> 
         never_both(pair)
 
 
+@pytest.mark.prove
 async def test_a_leader_cut_off_from_the_bus_stops_before_the_other_begins(start: Start) -> None:
     async with start("{standby: true, lease: 3 s}") as pair:
         old, new = pair.leader, pair.other
@@ -127,6 +128,7 @@ async def test_a_leader_cut_off_from_the_bus_stops_before_the_other_begins(start
         no_jump(pair)
 
 
+@pytest.mark.prove
 async def test_with_a_fence_a_leader_cut_off_goes_on_until_the_other_has_the_plc(start: Start) -> None:
     async with start("{standby: true, lease: 3 s, without_bus: continue, fenced}") as pair:
         old, new = pair.leader, pair.other
@@ -140,6 +142,7 @@ async def test_with_a_fence_a_leader_cut_off_goes_on_until_the_other_has_the_plc
         no_jump(pair)
 
 
+@pytest.mark.prove
 async def test_without_the_bus_nobody_writes_and_its_return_brings_a_leader(
     start: Start, nats_server: NatsServer
 ) -> None:
@@ -155,6 +158,7 @@ async def test_without_the_bus_nobody_writes_and_its_return_brings_a_leader(
         no_jump(pair)
 
 
+@pytest.mark.prove
 async def test_with_a_fence_control_goes_on_without_the_bus(start: Start, nats_server: NatsServer) -> None:
     async with start("{standby: true, lease: 3 s, without_bus: continue, fenced}") as pair:
         leader = pair.leader
