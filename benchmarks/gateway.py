@@ -80,7 +80,7 @@ class Bench:
         for plc in self.plcs:
             plc.turns_s()
         used_s, written, began_s = self.gateway.cpu_s, self._verified(), time.monotonic()
-        time.sleep(self.seconds)
+        time.sleep(self.seconds)  # what is measured is this stretch of time
         lasted_s = time.monotonic() - began_s
         used_s, written = self.gateway.cpu_s - used_s, self._verified() - written
         gaps_s = [b - a for plc in healthy for a, b in pairwise(plc.turns_s())]
@@ -98,8 +98,8 @@ class Bench:
         for name in chosen:
             target_mw = NEAR_MW + 0.05
             accepted[name] = self.submit({name: target_mw}), target_mw
-            time.sleep(0.3 + random.random())
-        time.sleep(3)
+            time.sleep(0.3 + random.random())  # not in step with the gateway's tick, which would flatter the times
+        time.sleep(3)  # the last one's journal entry is on the disk
         verified = {
             (entry["resource"], entry["requested"]): datetime.fromisoformat(entry["at"])
             for entry in reversed(self.gateway.entries())
@@ -143,7 +143,7 @@ def measure(bench: Bench, hung: int, moving: int, samples: int) -> tuple[list[di
         rows.append(bench.cycles(f"moving{suffix}", healthy))
         if not hangs:
             bench.submit(dict.fromkeys(ramping, NEAR_MW))
-            time.sleep(bench.seconds)
+            time.sleep(bench.seconds)  # the ramps are back before PLCs hang
     return rows, bench.commits_s(samples, range(hung, len(bench.plcs)))
 
 

@@ -54,7 +54,7 @@ async def _table(url: str) -> list[Kept]:
     try:
         async with database.transaction() as connection:
             kept, broken = await verify_table(connection)
-    except Exception as error:
+    except Exception as error:  # drivers name an outage in many ways; what is none is raised again
         if not is_away(error):
             raise
         typer.echo(f"the database is away; give --no-table to verify the file alone ({error!r})", err=True)
