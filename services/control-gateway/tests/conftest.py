@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from api_rig import Caller, api_over
 from gateway_rig import NOW, HandClock, PlcServer
 from loop_rig import Gateway
 
@@ -90,3 +91,10 @@ async def gateway(
         made = Gateway(tmp_path / "state", (actuator,), {"oxph-plc": plc_server.port}, clock, bus, client)
         yield made
         made.close()
+
+
+@pytest.fixture
+async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock) -> AsyncIterator[Caller]:
+    """Calls the afterbay's API."""
+    async with api_over((actuator,), plc_server.port, tmp_path, clock) as caller:
+        yield caller

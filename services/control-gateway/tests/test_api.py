@@ -1,99 +1,15 @@
 """The API: closed without a caller, orders by role and by hand, each order in the journal, and no order lost to a full disk."""
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from pathlib import Path
-
-import httpx
 import pytest
-from fastapi.routing import APIRoute
-from gateway_rig import HandClock, PlcServer, lead_board, plc_at
+from api_rig import Caller, noted
 
-from headworks.common.auth import Authenticator, Issuer, Role
-from headworks.common.bus import Bus
-from headworks.common.database import Database
+from headworks.common.auth import Role
 from headworks.common.messages import Outcome
-from headworks.common.plan_manager import OptimizationPlanManager
-from headworks.common.settings import ServiceSettings
-from headworks.control_gateway.api import create_api
-from headworks.control_gateway.audit import Auditor
-from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.loop import ControlLoop
-from headworks.control_gateway.shipping import Shipper
-from headworks.control_gateway.stop_orders import StopOrders
-from headworks.control_gateway.switches import SwitchBoard
 
-SECRET = "a-secret-of-these-tests-that-is-long-enough"
-NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
 STOP = "/sites/abay/e-stop"
 CLEAR = "/sites/abay/e-stop/clear"
 MODE = "/sites/abay/mode"
-
-
-class Caller:
-    """Calls the API in a role. Bus and database are away all the time."""
-
-    def __init__(self, client: httpx.AsyncClient, folder: Path) -> None:
-        self.client, self.folder = client, folder
-
-    async def __call__(
-        self, method: str, path: str, role: Role | None = Role.OPERATOR, json: object = None, *, name: str = "ann"
-    ) -> httpx.Response:
-        headers = {}
-        if role is not None:
-            token = Issuer(SECRET, "headworks", "headworks").issue(name, role, timedelta(minutes=1))
-            headers["Authorization"] = f"Bearer {token}"
-        return await self.client.request(method, path, headers=headers, json=json)
-
-    def told(self) -> list[str]:
-        return [entry.reason for entry in Journal(self.folder).unshipped()[0]]
-
-    def switches(self) -> SwitchBoard:
-        """As a gateway that begins anew would read them."""
-        return SwitchBoard(self.folder, "abay")
-
-
-def noted(folder: Path) -> list[dict[str, object]]:
-    """What the audit holds of requests."""
-    links = Journal(folder).unshipped_links(1000)[0]
-    return [link.body for link in links if link.kind == "audit"]
-
-
-@pytest.fixture
-async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock: HandClock) -> AsyncIterator[Caller]:
-    secret = tmp_path / "secret"
-    secret.write_text(SECRET)
-    folder, database = tmp_path / "state", Database(NOWHERE)
-    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as plans_client:
-        plans = OptimizationPlanManager("abay", plans_client, bus, clock)
-        plc = plc_at(plc_server.port)
-        journal, board = Journal(folder), EStopBoard(folder)
-        loop = ControlLoop(
-            site="abay",
-            actuators=(actuator,),
-            plcs={"oxph-plc": plc},
-            plans=plans,
-            switches=SwitchBoard(folder, "abay", board),
-            journal=journal,
-            clock=clock,
-            tick_s=1,
-            leads=lead_board(folder, "abay", (actuator,), clock.now()),
-        )
-        orders = StopOrders(board, {"abay": loop}, Auditor(journal, clock))
-        app = create_api({"abay": loop}, Shipper(journal, database), orders)
-        app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-            caller = Caller(client, folder)
-            for route in app.routes:
-                if isinstance(route, APIRoute):
-                    for method in route.methods or ():
-                        closed = await caller(method, route.path.replace("{site}", "abay"), role=None)
-                        assert closed.status_code == 401, route.path
-            yield caller
-        plc.close()
-    await database.close()
 
 
 async def test_a_viewer_sees_and_orders_nothing(call: Caller) -> None:

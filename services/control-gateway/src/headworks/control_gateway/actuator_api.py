@@ -118,7 +118,7 @@ def _refuse_what_is_not_followed(loop: ControlLoop, actuator: Actuator, order: O
     if loop.switches.stopped(actuator.resource) is not None:
         raise Problem(409, "E-stop is active", "an override would be followed as soon as it is cleared; clear it first")
     off = actuator.run is not None and order.value == OFF
-    if not off and actuator.limits.refusal(round(actuator.counts(order.value)), "station") is not None:
+    if not off and actuator.limits.refusal(actuator.counts(order.value), "station") is not None:
         lowest, highest = actuator.value(actuator.limits.minimum), actuator.value(actuator.limits.maximum)
         expected = f"{lowest:g} to {highest:g} {actuator.unit}" + (", or 0 for off" if actuator.run else "")
         wrong = FieldProblem(field="value", value=order.value, expected=expected)
