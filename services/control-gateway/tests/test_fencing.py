@@ -186,6 +186,29 @@ def test_a_new_leader_waits_for_what_the_old_one_may_have_under_way(
         assert fence.refusal(setpoint) is None
 
 
+def test_the_epoch_that_nobody_else_writes_under_is_known_while_the_lease_surely_lasts(clock_s: Seconds) -> None:
+    fence = by_the_clock(clock_s)
+    assert (fence.settled_epoch, fence.leads_under(7)) == (7, 7)
+    assert fence.leads_under(None) is None, "it was not this gateway's when the turn began"
+    assert fence.leads_under(6) is None
+    clock_s.at_s = 109.0
+    assert fence.leads_under(7) is None, "another may lead before a write of this one is over"
+    fence.term.held = None
+    assert (fence.settled_epoch, fence.leads_under(7)) == (None, None)
+
+
+def test_without_the_bus_the_plc_s_fresh_word_says_that_nobody_else_writes(clock_s: Seconds, fenced: PlcPoints) -> None:
+    for without_bus, under in (("stop", None), ("continue", 7)):
+        fence = by_the_plc(clock_s, fenced, without_bus)
+        clock_s.at_s += 1000
+        assert fence.leads_under(7) is None
+        fence.saw(7, clock_s.at_s)
+        assert fence.leads_under(7) == under
+    fence = by_the_plc(clock_s, fenced)
+    fence.saw(0, clock_s.at_s)
+    assert fence.settled_epoch is None, "the PLC restarted, and does not hold it yet"
+
+
 async def test_the_port_itself_refuses_and_nothing_reaches_the_plc(
     clock_s: Seconds, fenced: PlcPoints, plc_server: PlcServer
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks.control_gateway.movement import Held, MaxChange, reach, with_seen
+from headworks.control_gateway.movement import Held, MaxChange, reach, with_seen, with_unseen
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 LIMIT = MaxChange(counts=50, within_s=600)
@@ -55,6 +55,29 @@ def test_a_setpoint_lies_within_the_change_of_all_that_was_held() -> None:
 
 
 @pytest.mark.parametrize(
+    ("held", "counts", "seconds", "lowest", "highest"),
+    [
+        ((), 200, 0, 150, 250),
+        ((Held(200, 200, at(-9), NOW),), 200, 0, 199, 201),
+        ((Held(200, 200, at(-9), NOW),), 200, 10, 198, 202),
+        ((Held(200, 200, at(-9), NOW),), 200, 10.1, 197, 203),
+        ((Held(200, 200, at(-9), NOW),), 230, 600, 180, 250),
+        ((Held(190, 210, at(-9), NOW),), 230, 600, 180, 260),
+        ((Held(230, 230, at(-9), NOW),), 200, 600, 180, 250),
+        ((Held(230, 230, at(-9), NOW),), 200, 600.1, 150, 250),
+        ((Held(200, 200, at(-9), NOW),), 260, 600, 210, 260),
+        ((Held(260, 260, at(-9), NOW),), 200, 600, 200, 250),
+        ((Held(100, 100, at(-99), at(-90)), Held(200, 200, at(-9), NOW)), 205, 0, 200, 205),
+    ],
+)
+def test_what_another_may_have_held_unseen_is_as_far_as_rate_and_window_let_it_go(
+    held: tuple[Held, ...], counts: int, seconds: float, lowest: int, highest: int
+) -> None:
+    found = with_unseen(LIMIT, 0.1, held, counts, at(seconds))
+    assert (found[-1].lowest, found[-1].highest, found[-1].until) == (lowest, highest, at(seconds))
+
+
+@pytest.mark.parametrize(
     ("counts", "within_s", "text"),
     [
         (0, 600, "max_change.at_most=0 counts must be at least 1"),
@@ -90,6 +113,41 @@ def test_over_any_window_it_moves_at_most_the_change(steps: list[tuple[float, in
         track.append((now, register))  # it was held up to here
         register = max(lowest, min(highest, register + wish))
         track.append((now, register))
+    for i, (begin, before) in enumerate(track):
+        for end, after in track[i:]:
+            if (end - begin).total_seconds() <= LIMIT.within_s:
+                assert abs(after - before) <= LIMIT.counts
+
+
+RATE_PER_S = 0.5
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.booleans(), st.floats(0.01, 400), st.integers(-90, 90)), min_size=1, max_size=60
+    )
+)
+def test_whoever_leads_and_whoever_looks_over_any_window_it_moves_at_most_the_change(
+    steps: list[tuple[bool, bool, float, int]],
+) -> None:
+    now, register, held = NOW, 300, {True: with_unseen(LIMIT, RATE_PER_S, (), 300, NOW), False: ()}
+    led_before, track = True, [(NOW, 300)]
+    for leads, other_looks, wait_s, wish in steps:
+        now += timedelta(seconds=wait_s)
+        for gateway in (leads, not leads):
+            if gateway != leads and not other_looks:
+                continue
+            if not (gateway == leads == led_before):
+                held[gateway] = with_unseen(LIMIT, RATE_PER_S, held[gateway], register, now)
+            held[gateway] = with_seen(LIMIT, held[gateway], register, now)
+            assert len(held[gateway]) <= 63
+        lowest, highest = reach(LIMIT, held[leads], now)
+        step = int(RATE_PER_S * wait_s)
+        track.append((now, register))  # it was held up to here
+        if lowest <= register <= highest:
+            register = max(lowest, register - step, min(highest, register + step, register + wish))
+        track.append((now, register))
+        led_before = leads
     for i, (begin, before) in enumerate(track):
         for end, after in track[i:]:
             if (end - begin).total_seconds() <= LIMIT.within_s:

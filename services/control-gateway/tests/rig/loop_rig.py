@@ -9,6 +9,7 @@ from gateway_rig import HandClock, lead_board, plc_at
 from headworks.common.bus import Bus
 from headworks.common.messages import Plan, ResourceState, Setpoint
 from headworks.common.plan_manager import OptimizationPlanManager
+from headworks.control_gateway.fencing import Fence, Term
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.loop import ControlLoop
@@ -35,6 +36,8 @@ class Gateway:
     made: SiteInterlocks | None = None
     watch: WatchLimits | None = None
     points: PlcPoints | None = None
+    term: Term | None = None
+    """Where another gateway could lead: the lease as this one sees it."""
     plans: OptimizationPlanManager = field(init=False)
     loop: ControlLoop = field(init=False)
 
@@ -46,16 +49,21 @@ class Gateway:
         self.plans = OptimizationPlanManager(
             "abay", self.client, self.bus, self.clock, cache_file=self.folder / "plans-abay.json"
         )
+        fences = {} if self.term is None else {name: Fence(self.term, 2 * self.timeout_s) for name in self.ports}
+        plcs = {name: plc_at(port, self.points, self.timeout_s) for name, port in self.ports.items()}
+        for name, fence in fences.items():
+            plcs[name].fence = fence
         self.loop = ControlLoop(
             site="abay",
             actuators=self.actuators,
-            plcs={name: plc_at(port, self.points, self.timeout_s) for name, port in self.ports.items()},
+            plcs=plcs,
             plans=self.plans,
             switches=SwitchBoard(self.folder, "abay"),
             journal=Journal(self.folder),
             clock=self.clock,
             tick_s=self.tick_s,
             leads=lead_board(self.folder, "abay", self.actuators, self.clock.now(), self.made, self.watch),
+            fences=fences,
         )
 
     def follow(self, *plans: Plan) -> None:

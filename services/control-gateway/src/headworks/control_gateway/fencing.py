@@ -80,6 +80,19 @@ class Fence:
             return False
         return self.point is None or (self._taken == held.epoch and self.clock_s() >= self._settled_s)
 
+    @property
+    def settled_epoch(self) -> int | None:
+        """This gateway's epoch, once nobody else's write can still be under way; None before, and while it does not lead."""
+        return self.term.held.epoch if self.term.held is not None and self.is_settled() else None
+
+    def leads_under(self, settled: int | None) -> int | None:
+        """The epoch under which nobody else wrote since it was settled, nor can in this moment; None where another may."""
+        held = self.term.held
+        if held is None or held.epoch != settled:
+            return None
+        by_the_plc = self.term.without_bus == "continue" and self.clock_s() - self._proved_s <= FRESH_S
+        return held.epoch if by_the_plc or self.may_be_taken() else None
+
     def took(self) -> None:
         """The PLC holds this gateway's epoch now; whoever led may still have a write under way on the PLC's older word."""
         held, now_s = self.term.held, self.clock_s()

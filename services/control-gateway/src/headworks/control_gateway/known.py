@@ -14,12 +14,17 @@ from headworks.control_gateway.points import Point
 from headworks.control_gateway.pump_safety import RunDecision, RunFeedback
 from headworks.control_gateway.safety import Decision, Feedback
 
+ALONE = 0
+"""In the place of an epoch, where no other gateway could ever lead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is remembered of an actuator. `link_up` is None before the first answer or fault.
 
     `lead` is who leads now, `told` who was last recorded to; `local` whether the PLC says that its own control leads.
+    `leads_under` is the epoch under which no other gateway can write now, None where one may; `held_under` what it was when
+    `held` was last seen to.
     """
 
     feedback: Feedback | None = None
@@ -27,6 +32,8 @@ class Known:
     ramped_until: datetime | None = None
     ramping: bool = False
     held: tuple[Held, ...] = ()
+    held_under: int | None = ALONE
+    leads_under: int | None = ALONE
     watched: Watched | None = None
     decision: Decision | None = None
     plan: Plan | None = None

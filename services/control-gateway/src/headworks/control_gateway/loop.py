@@ -16,7 +16,7 @@ from headworks.control_gateway.due import due_plan
 from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.heartbeat import Heartbeat
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.known import Known, seen_local, seen_running, seen_setpoint
+from headworks.control_gateway.known import ALONE, Known, seen_local, seen_running, seen_setpoint
 from headworks.control_gateway.lead_board import LeadBoard, announced
 from headworks.control_gateway.leading import leading
 from headworks.control_gateway.lease import seconds
@@ -156,7 +156,8 @@ class ControlLoop:
 
     async def _turn(self, name: str) -> None:
         """All actuators of one PLC, once, on one snapshot of it: the tunnel's level first."""
-        plc, asked_s = self.plcs[name], seconds()
+        plc, asked_s, fence = self.plcs[name], seconds(), self.fences.get(name)
+        settled = ALONE if fence is None else fence.settled_epoch
         snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
         if self.station is not None and name in self.station.limits.level_points:
             level = snapshot.counts(self.station.limits.level_points[name])
@@ -172,7 +173,8 @@ class ControlLoop:
                 continue
             if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
                 snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
-            await self._tick(actuator, plc, snapshot, at, leads=may_write)
+            under = ALONE if fence is None else fence.leads_under(settled)
+            await self._tick(actuator, plc, snapshot, at, leads=may_write, under=under)
         if may_write and await self._heartbeat.beat(name, plc):
             self.changed.set()
 
@@ -185,9 +187,16 @@ class ControlLoop:
                 self._pumps.judge_available(actuator, known.lead, mode)
 
     async def _tick(
-        self, actuator: Actuator, plc: Plc, snapshot: Snapshot, at: datetime, *, leads: bool = True
+        self,
+        actuator: Actuator,
+        plc: Plc,
+        snapshot: Snapshot,
+        at: datetime,
+        *,
+        leads: bool = True,
+        under: int | None = ALONE,
     ) -> None:
-        """One actuator, once, on what was read `at` an instant."""
+        """One actuator, once, on what was read `at` an instant; `under` which epoch nobody else writes (None: another may)."""
         before = self._known.get(actuator.resource, Known())
         known = self._seen(actuator, snapshot, before, at)
         now = self.clock.now()
@@ -201,7 +210,7 @@ class ControlLoop:
             silent = self.leads.silence(self.plans.newest_at(self.site, actuator.resource), now)
             plan = None if silent else self.plans.current(self.site, actuator.resource, now)
             mode = self.leads.mode(self.switches.now.mode, actuator.resource)
-            known = replace(known, link_up=True, plan=plan, mode=mode, ramped_until=ramped_until)
+            known = replace(known, link_up=True, plan=plan, mode=mode, ramped_until=ramped_until, leads_under=under)
             if leads:
                 known = await self._follow(actuator, plc, known, silent, now)
             else:

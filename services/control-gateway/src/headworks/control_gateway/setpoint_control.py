@@ -9,7 +9,7 @@ from headworks.common.messages import Outcome
 from headworks.control_gateway.known import Known
 from headworks.control_gateway.leading import Lead
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.movement import with_seen
+from headworks.control_gateway.movement import with_seen, with_unseen
 from headworks.control_gateway.plausibility import watched
 from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.recording import Recorder
@@ -110,15 +110,22 @@ class SetpointControl:
 
 
 def with_reading(limits: Limits, known: Known, *, standing: bool) -> Known:
-    """What is remembered of an actuator once it is read: of a machine that stands nothing counts, for nothing turns."""
+    """What is remembered of an actuator once it is read: of a machine that stands nothing counts, for nothing turns.
+
+    What another gateway may have written since this one last looked counts with what is seen.
+    """
     feedback = known.feedback
     if standing:
-        return replace(known, held=(), watched=None)
+        return replace(known, held=(), held_under=known.leads_under, watched=None)
     start = None if feedback is None else start_of(limits, feedback)
     if feedback is None or start is None:
         return known
     if limits.max_change:
-        known = replace(known, held=with_seen(limits.max_change, known.held, start, feedback.at))
+        held, ours = known.held, known.leads_under is not None and known.leads_under == known.held_under
+        if not ours:
+            held = with_unseen(limits.max_change, limits.rate_per_s, held, start, feedback.at)
+        held = with_seen(limits.max_change, held, start, feedback.at)
+        known = replace(known, held=held, held_under=known.leads_under)
     if limits.plausible:
         seen = watched(limits.plausible, known.watched, start, feedback.actual, feedback.at)
         known = replace(known, watched=seen)
