@@ -8,6 +8,7 @@ import pytest
 from api_rig import Caller, api_over
 from gateway_rig import NOW, HandClock, PlcServer
 from loop_rig import Gateway
+from pump_rig import PumpGateway, PumpPlcServer
 
 from headworks.common.bus import Bus
 from headworks.common.messages import Outcome, Setpoint
@@ -98,3 +99,29 @@ async def call(tmp_path: Path, actuator: Actuator, plc_server: PlcServer, clock:
     """Calls the afterbay's API."""
     async with api_over((actuator,), plc_server.port, tmp_path, clock) as caller:
         yield caller
+
+
+@pytest.fixture
+async def pump_servers() -> AsyncIterator[tuple[PumpPlcServer, PumpPlcServer]]:
+    both = PumpPlcServer(1), PumpPlcServer(2)
+    for server in both:
+        await server.start()
+    yield both
+    for server in both:
+        await server.stop()
+
+
+@pytest.fixture
+async def pump_gateway(
+    tmp_path: Path,
+    pumps: tuple[Actuator, ...],
+    pump_limits: PumpLimits,
+    pump_servers: tuple[PumpPlcServer, PumpPlcServer],
+    clock: HandClock,
+) -> AsyncIterator[PumpGateway]:
+    """P1_1 and P1_4 run, as at the record's begin; the level is 2 m."""
+    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
+        made = PumpGateway(tmp_path / "state", pumps, pump_limits, pump_servers, clock, bus, client)
+        made.run("P1_1", "P1_4")
+        yield made
+        made.close()

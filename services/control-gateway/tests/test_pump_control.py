@@ -1,59 +1,19 @@
 """Pumps on two real PLCs: speed before start, rest and run times, interlocks above the plan, never a station without pumps."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import count
-from pathlib import Path
 
-import httpx
 import pytest
-from gateway_rig import NOW, HandClock
+from gateway_rig import NOW
 from pump_rig import PumpGateway, PumpPlcServer, pump_plan
 
-from headworks.common.bus import Bus
 from headworks.common.messages import ControlMode, Interlock, Outcome, Quantity
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.pump_limits import PumpLimits
-
-PLAN_IDS = count(100)
-ALL = ("P1_1", "P1_2", "P1_3", "P1_4", "P2_1", "P2_2", "P2_3", "P2_4")
 
 
 @pytest.fixture
-async def servers() -> AsyncIterator[tuple[PumpPlcServer, PumpPlcServer]]:
-    both = PumpPlcServer(1), PumpPlcServer(2)
-    for server in both:
-        await server.start()
-    yield both
-    for server in both:
-        await server.stop()
-
-
-@pytest.fixture
-async def gateway(
-    tmp_path: Path,
-    pumps: tuple[Actuator, ...],
-    pump_limits: PumpLimits,
-    servers: tuple[PumpPlcServer, PumpPlcServer],
-    clock: HandClock,
-) -> AsyncIterator[PumpGateway]:
-    """P1_1 and P1_4 run, as at the record's begin; the level is 2 m."""
-    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
-        made = PumpGateway(tmp_path / "state", pumps, pump_limits, servers, clock, bus, client)
-        made.run("P1_1", "P1_4")
-        yield made
-        made.close()
-
-
-def plan(gateway: PumpGateway, *on: str, speed_hz: float = 49.0) -> None:
-    """These pumps on at a speed, all others off; made now."""
-    made = gateway.clock.now()
-    ends = made + timedelta(hours=24)
-    gateway.follow(
-        *(pump_plan(p, speed_hz if p in on else 0, plan_id=next(PLAN_IDS), made=made, ends=ends) for p in ALL)
-    )
+def gateway(pump_gateway: PumpGateway) -> PumpGateway:
+    return pump_gateway
 
 
 # ---------------------------------------------------------------- as planned
@@ -61,7 +21,7 @@ def plan(gateway: PumpGateway, *on: str, speed_hz: float = 49.0) -> None:
 
 async def test_the_speed_is_set_and_read_back_before_the_start_and_both_are_recorded(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway, "P1_1", "P1_4", "P2_2", speed_hz=49.5)
+    gateway.plan("P1_1", "P1_4", "P2_2", speed_hz=49.5)
     await gateway.tick()
     assert gateway.servers[1].writes == [(2, "speed", 4950), (2, "run", 1)]
     assert gateway.running() == {"P1_1", "P1_4", "P2_2"}
@@ -82,14 +42,14 @@ async def test_the_speed_is_set_and_read_back_before_the_start_and_both_are_reco
 async def test_the_speed_of_what_runs_moves_at_its_rate(gateway: PumpGateway) -> None:
     gateway.run("P1_1")
     await gateway.settle()
-    plan(gateway, "P1_1", speed_hz=50)
+    gateway.plan("P1_1", speed_hz=50)
     await gateway.tick(after_s=4, times=3)
     assert gateway.written() == [("P1_1", "speed", 4940), ("P1_1", "speed", 4980), ("P1_1", "speed", 5000)]
 
 
 async def test_a_plan_that_turns_off_stops_a_pump_and_leaves_its_speed(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway, "P1_4")
+    gateway.plan("P1_4")
     states = await gateway.tick(times=2)
     assert gateway.written() == [("P1_1", "run", 0)]
     assert (states["P1_1"].running, states["P1_1"].read_back) == (False, 49.0)
@@ -98,7 +58,7 @@ async def test_a_plan_that_turns_off_stops_a_pump_and_leaves_its_speed(gateway: 
 
 async def test_starts_come_one_at_a_time(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway, *ALL)
+    gateway.plan(*(actuator.resource for actuator in gateway.actuators))
     running = []
     for _ in range(7):
         await gateway.tick(after_s=30)
@@ -108,14 +68,14 @@ async def test_starts_come_one_at_a_time(gateway: PumpGateway) -> None:
 
 async def test_no_pump_runs_or_rests_too_short_even_over_a_restart(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     await gateway.tick(times=2)
     started = gateway.clock.now()
-    plan(gateway, "P1_1", "P1_4")
+    gateway.plan("P1_1", "P1_4")
     await gateway.tick(after_s=600, times=5)
     gateway.close()
     gateway.begin()
-    plan(gateway, "P1_1", "P1_4")
+    gateway.plan("P1_1", "P1_4")
     while "P2_2" in gateway.running():
         states = await gateway.tick(after_s=60)
         assert "P2_2" not in gateway.running() or "it has not run for 7200 s yet" in states["P2_2"].reason
@@ -123,7 +83,7 @@ async def test_no_pump_runs_or_rests_too_short_even_over_a_restart(gateway: Pump
     assert 7200 <= run_s <= 7200 + 60 + 60
     stopped = gateway.clock.now()
     while "P2_2" not in gateway.running():
-        plan(gateway, "P1_1", "P1_4", "P2_2")
+        gateway.plan("P1_1", "P1_4", "P2_2")
         states = await gateway.tick(after_s=60)
         assert "P2_2" in gateway.running() or "it has not stood for 7200 s yet" in states["P2_2"].reason
     assert 7200 <= (gateway.clock.now() - stopped).total_seconds() <= 7200 + 60 + 60
@@ -133,7 +93,7 @@ async def test_the_plc_s_own_count_says_how_long_a_pump_has_run_before_the_gatew
     gateway.servers[0].pumps[0].minutes_in_state = 120
     gateway.servers[0].pumps[3].minutes_in_state = 119
     gateway.servers[1].pumps[1].minutes_in_state = 120
-    plan(gateway, "P2_2")
+    gateway.plan("P2_2")
     await gateway.tick()
     first_tick = gateway.clock.now()
     states = await gateway.tick(times=2)
@@ -147,7 +107,7 @@ async def test_what_a_restarted_gateway_did_not_see_for_long_counts_as_just_begu
     gateway.close()
     gateway.clock.forward(1900)
     gateway.begin()
-    plan(gateway, "P1_4")
+    gateway.plan("P1_4")
     states = await gateway.tick()
     assert states["P1_1"].run_since == gateway.clock.now()
     assert gateway.running() == {"P1_1", "P1_4"}
@@ -182,7 +142,9 @@ async def test_without_a_plan_what_runs_is_held(gateway: PumpGateway) -> None:
     await gateway.settle()
     states = await gateway.tick(times=3)
     assert gateway.written() == []
-    assert [name for name, state in states.items() if state.fail_safe] == list(ALL)
+    assert [name for name, state in states.items() if state.fail_safe] == [
+        actuator.resource for actuator in gateway.actuators
+    ]
     assert states["P1_1"].reason == "no plan is in force: what runs is held; no plan is in force"
 
 
@@ -198,7 +160,7 @@ async def test_without_a_journal_no_wish_is_followed_but_the_tunnel_is_kept_from
     await gateway.settle()
     path = gateway.folder / "journal.jsonl"
     path.rename(path.with_name("away"))
-    plan(gateway, "P1_4", "P2_2")
+    gateway.plan("P1_4", "P2_2")
     states = await gateway.tick(times=3)
     assert (gateway.written(), states["P2_2"].reason) == ([], "the journal cannot be written")
     gateway.set_level(7500)
@@ -209,7 +171,7 @@ async def test_without_a_journal_no_wish_is_followed_but_the_tunnel_is_kept_from
 async def test_feedback_that_is_neither_0_nor_1_is_not_acted_on(gateway: PumpGateway) -> None:
     await gateway.settle()
     gateway.pump("P2_2").running = 7
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     states = await gateway.tick(times=2)
     assert gateway.written() == []
     assert (states["P2_2"].link_up, states["P2_2"].running) == (False, None)
@@ -220,7 +182,7 @@ async def test_feedback_that_is_neither_0_nor_1_is_not_acted_on(gateway: PumpGat
 async def test_a_pump_that_does_not_start_is_told(gateway: PumpGateway) -> None:
     await gateway.settle()
     gateway.pump("P2_2").broken = True
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     states = await gateway.tick(times=5)
     assert states["P2_2"].reason == "the last command takes effect"
     states = await gateway.tick(times=3)
@@ -231,7 +193,7 @@ async def test_a_pump_that_does_not_start_is_told(gateway: PumpGateway) -> None:
 async def test_a_run_command_that_is_not_taken_over_is_told(gateway: PumpGateway) -> None:
     await gateway.settle()
     gateway.servers[1].fault = "refuse"
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     await gateway.tick()
     entry = gateway.told()[-1]
     assert (entry.outcome, entry.quantity, entry.read_back) == (Outcome.READ_BACK_DIFFERS, Quantity.RUN, 0.0)
@@ -243,7 +205,7 @@ async def test_a_run_command_that_is_not_taken_over_is_told(gateway: PumpGateway
 
 async def test_the_last_pump_is_not_stopped_by_a_plan_of_none(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway)
+    gateway.plan()
     states = await gateway.tick(times=5)
     assert len(gateway.running()) == 1
     [last] = gateway.running()
@@ -253,7 +215,7 @@ async def test_the_last_pump_is_not_stopped_by_a_plan_of_none(gateway: PumpGatew
 async def test_two_plcs_do_not_stop_the_last_two_pumps_at_once(gateway: PumpGateway) -> None:
     gateway.run("P1_1", "P2_1")
     await gateway.settle()
-    plan(gateway)
+    gateway.plan()
     gateway.loop.tick_s = 0.01
     async with in_background(gateway.loop.run()):
         await eventually(lambda: len(gateway.running()) == 1)
@@ -273,10 +235,10 @@ async def test_a_station_that_stands_still_starts_a_pump_by_itself(gateway: Pump
 
 
 async def test_while_a_plc_is_away_its_pumps_count_as_they_were_and_then_no_more(
-    gateway: PumpGateway, servers: tuple[PumpPlcServer, PumpPlcServer]
+    gateway: PumpGateway, pump_servers: tuple[PumpPlcServer, PumpPlcServer]
 ) -> None:
     await gateway.settle()
-    await servers[0].stop()
+    await pump_servers[0].stop()
     await gateway.tick(after_s=60, times=9)
     assert gateway.written() == []
     states = await gateway.tick(after_s=60, times=3)
@@ -285,12 +247,12 @@ async def test_while_a_plc_is_away_its_pumps_count_as_they_were_and_then_no_more
 
 
 async def test_a_pump_whose_partner_s_plc_is_away_is_not_stopped(
-    gateway: PumpGateway, servers: tuple[PumpPlcServer, PumpPlcServer]
+    gateway: PumpGateway, pump_servers: tuple[PumpPlcServer, PumpPlcServer]
 ) -> None:
     gateway.run("P1_1", "P2_1")
     await gateway.settle()
-    await servers[0].stop()
-    plan(gateway, "P1_1")
+    await pump_servers[0].stop()
+    gateway.plan("P1_1")
     states = await gateway.tick(times=3)
     assert gateway.written() == []
     assert states["P2_1"].reason == "too few others run for it to stop"
@@ -300,7 +262,7 @@ async def test_a_pump_whose_partner_s_plc_is_away_is_not_stopped(
 
 
 async def test_at_low_low_every_pump_stops_and_none_starts_until_it_is_released(gateway: PumpGateway) -> None:
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     await gateway.tick()
     gateway.set_level(199)
     await gateway.tick(times=2)
@@ -319,7 +281,7 @@ async def test_at_low_low_every_pump_stops_and_none_starts_until_it_is_released(
 async def test_at_high_high_the_configured_pumps_start_in_order_whatever_the_plan_says(gateway: PumpGateway) -> None:
     gateway.run("P1_1")
     await gateway.settle()
-    plan(gateway, "P1_1")
+    gateway.plan("P1_1")
     gateway.set_level(7401)
     order = []
     for _ in range(8):
@@ -331,12 +293,12 @@ async def test_at_high_high_the_configured_pumps_start_in_order_whatever_the_pla
     assert gateway.pump("P1_2").setpoint == 5000
     assert gateway.loop.state().interlock is Interlock.HIGH_HIGH
     gateway.set_level(7000)
-    plan(gateway)
+    gateway.plan()
     await gateway.tick(after_s=600, times=20)
     assert len(gateway.running()) == 4, "held until it is released"
     assert gateway.pump("P1_1").setpoint == 5000
     gateway.set_level(6999)
-    plan(gateway)
+    gateway.plan()
     await gateway.tick(times=3)
     assert len(gateway.running()) == 1
 
@@ -350,9 +312,9 @@ async def test_a_pump_that_fails_at_high_high_is_replaced_by_the_next(gateway: P
 
 
 async def test_at_high_high_one_plc_alone_does_what_it_can(
-    gateway: PumpGateway, servers: tuple[PumpPlcServer, PumpPlcServer]
+    gateway: PumpGateway, pump_servers: tuple[PumpPlcServer, PumpPlcServer]
 ) -> None:
-    await servers[0].stop()
+    await pump_servers[0].stop()
     gateway.set_level(7500)
     await gateway.tick(after_s=60, times=20)
     assert {p for p in gateway.running() if p.startswith("P2")} == {"P2_1", "P2_2", "P2_3", "P2_4"}
@@ -360,7 +322,7 @@ async def test_at_high_high_one_plc_alone_does_what_it_can(
 
 async def test_the_higher_of_two_readings_leads(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway, "P1_1", "P1_4")
+    gateway.plan("P1_1", "P1_4")
     gateway.servers[0].level = 0
     await gateway.tick(times=3)
     assert gateway.running() == {"P1_1", "P1_4"}
@@ -372,13 +334,13 @@ async def test_the_higher_of_two_readings_leads(gateway: PumpGateway) -> None:
 async def test_without_a_level_what_runs_is_held_and_one_pump_at_least_runs(gateway: PumpGateway) -> None:
     await gateway.settle()
     gateway.set_level(65535)
-    plan(gateway, "P1_4", "P2_2")
+    gateway.plan("P1_4", "P2_2")
     await gateway.tick(after_s=300, times=2)
     assert gateway.loop.state().level_m == 2.0, "the last reading holds for a while"
     gateway.run("P1_1", "P1_4")
     states = await gateway.tick(after_s=300, times=2)
     assert gateway.loop.state().level_m is None
-    plan(gateway, "P2_2", "P1_4")
+    gateway.plan("P2_2", "P1_4")
     gateway.servers[0].writes.clear()
     gateway.servers[1].writes.clear()
     states = await gateway.tick(after_s=300)
@@ -392,7 +354,7 @@ async def test_without_a_level_what_runs_is_held_and_one_pump_at_least_runs(gate
 
 
 async def test_an_e_stop_stops_every_pump_at_once_and_nothing_starts_it(gateway: PumpGateway) -> None:
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     await gateway.tick()
     gateway.loop.switches.press_e_stop("ann", NOW)
     await gateway.tick()
@@ -426,7 +388,7 @@ async def test_while_a_person_leads_nothing_is_written_not_even_by_an_interlock(
 ) -> None:
     await gateway.settle()
     gateway.loop.switches.set_mode(mode, "ann", NOW)
-    plan(gateway, "P2_2")
+    gateway.plan("P2_2")
     for level in (7900, 100):
         gateway.set_level(level)
         await gateway.tick(after_s=600, times=3)
@@ -441,7 +403,7 @@ async def test_while_a_person_leads_nothing_is_written_not_even_by_an_interlock(
 
 async def test_a_plc_that_restarted_gets_its_commands_again_while_the_pumps_run_on(gateway: PumpGateway) -> None:
     await gateway.settle()
-    plan(gateway, "P1_1", "P1_4")
+    gateway.plan("P1_1", "P1_4")
     gateway.servers[0].restart()
     states = await gateway.tick(times=2)
     assert gateway.running() == {"P1_1", "P1_4"}
@@ -450,86 +412,24 @@ async def test_a_plc_that_restarted_gets_its_commands_again_while_the_pumps_run_
 
 
 async def test_a_hung_plc_delays_no_pump_of_the_other(
-    gateway: PumpGateway, servers: tuple[PumpPlcServer, PumpPlcServer]
+    gateway: PumpGateway, pump_servers: tuple[PumpPlcServer, PumpPlcServer]
 ) -> None:
     await gateway.settle()
-    servers[0].fault = "hang"
+    pump_servers[0].fault = "hang"
     gateway.close()
     gateway.timeout_s = 60
     gateway.begin()
     gateway.loop.tick_s = 0.01
-    plan(gateway, "P1_1", "P1_4", "P2_2")
+    gateway.plan("P1_1", "P1_4", "P2_2")
     async with in_background(gateway.loop.run()):
         await eventually(lambda: "P2_2" in gateway.running())
 
 
 async def test_a_lost_link_is_told_once_for_each_pump(
-    gateway: PumpGateway, servers: tuple[PumpPlcServer, PumpPlcServer]
+    gateway: PumpGateway, pump_servers: tuple[PumpPlcServer, PumpPlcServer]
 ) -> None:
     await gateway.tick()
-    await servers[0].stop()
+    await pump_servers[0].stop()
     await gateway.tick(times=3)
     lost = [e.resource for e in gateway.told() if e.outcome is Outcome.LINK_LOST]
     assert lost == ["P1_1", "P1_2", "P1_3", "P1_4"]
-
-
-# ---------------------------------------------------------------- the calculators
-
-
-async def test_a_pump_may_be_led_by_power(gateway: PumpGateway) -> None:
-    changed(gateway, setpoint_from="power")
-    await gateway.settle()
-    gateway.follow(pump_plan("P1_1", None, power_kw=360.0, made=gateway.clock.now()))
-    states = await gateway.tick(times=10)
-    assert states["P1_1"].power_kw == pytest.approx(360, abs=1)
-    assert states["P1_1"].actual == pytest.approx(50 * 0.9 ** (1 / 3), abs=0.03)
-
-
-async def test_a_pump_may_be_led_by_level(gateway: PumpGateway) -> None:
-    changed(gateway, setpoint_from="level")
-    await gateway.settle()
-    gateway.follow(pump_plan("P1_1", None, level_m=2.0, made=gateway.clock.now()))
-    await gateway.tick(times=3)
-    assert gateway.written() == [], "it begins at the present speed"
-    gateway.set_level(2200)
-    states = await gateway.tick(times=3)
-    assert states["P1_1"].actual == pytest.approx(49.4, abs=0.03)
-    gateway.loop.switches.set_mode(ControlMode.MANUAL, "ann", NOW)
-    await gateway.tick(after_s=600, times=5)
-    gateway.loop.switches.set_mode(ControlMode.AUTO, "ann", NOW)
-    states = await gateway.tick()
-    assert states["P1_1"].actual == pytest.approx(49.4, abs=0.03), "it begins anew, without a jump"
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("power", "the plan gives no target_power_kw"),
-        ("level", "the plan gives no target_level_m"),
-        ("direct", "the plan gives no suggested_speed_hz"),
-    ],
-)
-async def test_a_target_that_the_calculator_misses_is_refused(gateway: PumpGateway, source: str, reason: str) -> None:
-    changed(gateway, setpoint_from=source)
-    await gateway.settle()
-    gateway.follow(pump_plan("P1_1", None if source == "direct" else 49.0, made=gateway.clock.now()))
-    states = await gateway.tick()
-    assert (states["P1_1"].refused, states["P1_1"].reason) == (True, reason)
-    assert gateway.written() == []
-
-
-async def test_without_a_plan_the_level_may_lead_what_runs(gateway: PumpGateway) -> None:
-    changed(gateway, fail_safe="level")
-    await gateway.settle()
-    gateway.set_level(2500)
-    states = await gateway.tick(after_s=300, times=3)
-    assert gateway.running() == {"P1_1", "P1_4"}
-    assert states["P1_1"].actual == pytest.approx(50, abs=0.5)
-    assert states["P1_1"].fail_safe
-    assert states["P2_2"].fail_safe
-
-
-def changed(gateway: PumpGateway, **changes: str) -> None:
-    """All pumps with another entry in the site file."""
-    gateway.actuators = tuple(actuator.model_copy(update=changes) for actuator in gateway.actuators)
-    gateway.begin()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from headworks.control_gateway.watchdog import WatchLimits
 
 LEVEL, HEARTBEAT = 200, 300
 KW_AT_50_HZ = 400.0
+PLAN_IDS = count(100)
 
 
 @dataclass
@@ -163,6 +165,22 @@ class PumpGateway:
     def follow(self, *plans: Plan) -> None:
         """These plans and no other are active."""
         self.plans._hold(plans, ended=set(self.plans._by_id))
+
+    def plan(self, *on: str, speed_hz: float = 49.0) -> None:
+        """These pumps on at a speed, all others off; made now."""
+        made = self.clock.now()
+        ends = made + timedelta(hours=24)
+        self.follow(
+            *(
+                pump_plan(p, speed_hz if p in on else 0, plan_id=next(PLAN_IDS), made=made, ends=ends)
+                for p in (actuator.resource for actuator in self.actuators)
+            )
+        )
+
+    def begin_with(self, **changes: str) -> None:
+        """Begin anew, all pumps with another entry in the site file."""
+        self.actuators = tuple(actuator.model_copy(update=changes) for actuator in self.actuators)
+        self.begin()
 
     async def tick(self, *, after_s: float = 10.0, times: int = 1) -> dict[str, ResourceState]:
         for _ in range(times):
