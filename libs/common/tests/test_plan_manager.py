@@ -308,7 +308,8 @@ async def test_after_a_restart_with_all_else_down_it_goes_on_with_the_file_and_s
 ) -> None:
     cache = tmp_path / "state" / "plans.json"
     plans.active = [plan(1), plan(2, start_h=1), plan(3, start_h=-9)]
-    await silent(plans, bus, cache).refresh()
+    async with managing(plans, bus, cache) as manager:
+        await eventually(lambda: current_id(manager) == 1)
     plans.status = 503
     again = silent(plans, bus, cache)
     assert not await again.refresh()
@@ -327,7 +328,8 @@ async def test_a_corrupt_cache_is_passed_over_and_replaced(
     manager = silent(plans, bus, cache)
     assert current_id(manager) is None
     plans.active = [plan(1)]
-    await manager.refresh()
+    async with managing(plans, bus, cache) as manager:
+        await eventually(lambda: current_id(manager) == 1)
     assert current_id(silent(plans, bus, cache)) == 1
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("plans")] == ["plans.json"]
 
@@ -335,7 +337,7 @@ async def test_a_corrupt_cache_is_passed_over_and_replaced(
 async def test_a_cache_that_cannot_be_written_stops_nothing(plans: Plans, bus: Bus, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a file where a folder should be")
-    manager = silent(plans, bus, blocked / "plans.json")
     plans.active = [plan(1)]
-    assert await manager.refresh()
+    async with managing(plans, bus, blocked / "plans.json") as manager:
+        await eventually(lambda: current_id(manager) == 1)
     assert current_id(manager) == 1

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.messages import Plan, PlanStatus, PumpTargets
+from headworks.common.plan_cache import PlanCache
 from headworks.common.subjects import PLAN_EVENT
 from headworks.common.tasks import together
 
@@ -54,16 +55,16 @@ class OptimizationPlanManager:
         optimization_refresh_seconds: float = 30,
     ) -> None:
         self._site, self._client, self._bus, self._clock = site, client, bus, clock
-        self._cache_file = cache_file
         self._enabled = optimization_monitoring_enabled
         self._refresh_s = optimization_refresh_seconds
         self._by_id: dict[int, Plan] = {}
-        self._by_resource: dict[tuple[str, str], list[Plan]] = {}
+        self._cache = None if cache_file is None else PlanCache(cache_file, self._by_id.values)
+        self._by_id.update((p.plan_id, p) for p in (self._cache.read() if self._cache else ()))
+        self._by_resource = _by_actuator(self._by_id.values())
         self._ended: set[int] = set()
         self._callbacks: list[Callback] = []
         self.confirmed_at: datetime | None = None
         """When the service last confirmed what is held here (plant time)."""
-        self._read_cache()
 
     def register_callback(self, callback: Callback) -> None:
         """Be told of new and updated plans."""
@@ -73,7 +74,8 @@ class OptimizationPlanManager:
         """Keep current for ever; run it as a task."""
         if not self._enabled:
             await asyncio.Event().wait()
-        await together(self._hear_events(), self._refresh_steadily())
+        keeping = (self._cache.keep(),) if self._cache else ()
+        await together(self._hear_events(), self._refresh_steadily(), *keeping)
 
     def get_current_pump_plan(self, station_id: str, pump_id: str) -> Plan | None:
         """The pump plan in force now."""
@@ -123,23 +125,35 @@ class OptimizationPlanManager:
 
     async def _hear_events(self) -> None:
         async for event, _delivery in self._bus.follow(PLAN_EVENT, site=self._site):
-            self._ended = set(sorted(self._ended | set(event.ended_plan_ids))[-ENDED_KEPT:])
+            self._ended.update(event.ended_plan_ids)
+            if len(self._ended) > 2 * ENDED_KEPT:
+                self._ended = set(sorted(self._ended)[-ENDED_KEPT:])
             self._hold(event.plans, ended=set(event.ended_plan_ids))
             self.confirmed_at = self._clock.now()
 
     def _hold(self, plans: Iterable[Plan], ended: set[int]) -> None:
-        before, known_of = dict(self._by_id), self._by_resource
-        for plan_id in ended:
-            self._by_id.pop(plan_id, None)
-        known = before.keys() | self._ended
-        arrived = [p for p in plans if p.plan_status is PlanStatus.ACTIVE and p.plan_id not in known]
+        """Take over what is new, and drop what has ended and the past of the same actuators: no others are touched."""
+        active = {p.plan_id: p for p in plans if p.plan_status is PlanStatus.ACTIVE}
+        arrived = [p for plan_id, p in active.items() if not (plan_id in self._by_id or plan_id in self._ended)]
+        left = [p for plan_id in ended if (p := self._by_id.pop(plan_id, None)) is not None]
+        if not arrived and not left:
+            return
+        before = {_actuator(p): self._by_resource.get(_actuator(p), []) for p in (*arrived, *left)}
         self._by_id.update((p.plan_id, p) for p in arrived)
-        if arrived or ended:
-            self._forget_the_past()
-            self._by_resource = _by_resource(self._by_id.values())
-            self._write_cache()
+        for actuator, newer in _by_actuator(arrived, before).items():
+            self._by_resource[actuator] = self._not_over([*before[actuator], *newer])
+        if self._cache:
+            self._cache.changed()
         for plan in arrived:
-            self._tell(plan, known_of.get((plan.station_id, plan.resource_id), []))
+            self._tell(plan, before[_actuator(plan)])
+
+    def _not_over(self, plans: list[Plan]) -> list[Plan]:
+        """Those that are held, without the past, which is dropped."""
+        now = self._clock.now()
+        for plan in plans:
+            if plan.interval_end <= now:
+                self._by_id.pop(plan.plan_id, None)
+        return [p for p in plans if p.plan_id in self._by_id]
 
     def _tell(self, plan: Plan, before: Iterable[Plan]) -> None:
         same = [
@@ -156,36 +170,14 @@ class OptimizationPlanManager:
         for callback in self._callbacks:
             callback(update, old_version, plan.plan_version, plan)
 
-    def _forget_the_past(self) -> None:
-        now = self._clock.now()
-        self._by_id = {i: p for i, p in self._by_id.items() if p.interval_end > now}
 
-    def _read_cache(self) -> None:
-        if self._cache_file is None or not self._cache_file.exists():
-            return
-        try:
-            plans = _plans.validate_json(self._cache_file.read_bytes())
-        except (OSError, ValidationError) as error:
-            log.warning("cached plans cannot be read", file=self._cache_file.name, error=str(error))
-            return
-        self._by_id = {p.plan_id: p for p in plans}
-        self._by_resource = _by_resource(plans)
-
-    def _write_cache(self) -> None:
-        if self._cache_file is None:
-            return
-        part = self._cache_file.with_suffix(".part")
-        try:
-            self._cache_file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(_plans.dump_json(list(self._by_id.values())))
-            part.replace(self._cache_file)
-        except OSError as error:  # what is held in memory is followed all the same
-            log.warning("plans not cached: a restart would not know them", site=self._site, error=repr(error))
+def _actuator(plan: Plan) -> tuple[str, str]:
+    return plan.station_id, plan.resource_id
 
 
-def _by_resource(plans: Iterable[Plan]) -> dict[tuple[str, str], list[Plan]]:
-    """The plans of each actuator: eight pumps with a day of quarter hours are asked for at every tick."""
-    found: dict[tuple[str, str], list[Plan]] = {}
+def _by_actuator(plans: Iterable[Plan], besides: Iterable[tuple[str, str]] = ()) -> dict[tuple[str, str], list[Plan]]:
+    """The plans of each actuator, and of some besides that may have none: these are asked for at every tick."""
+    found: dict[tuple[str, str], list[Plan]] = {actuator: [] for actuator in besides}
     for plan in plans:
-        found.setdefault((plan.station_id, plan.resource_id), []).append(plan)
+        found.setdefault(_actuator(plan), []).append(plan)
     return found
