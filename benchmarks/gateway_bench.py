@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def running(folder: Path, site: str, plcs: Sequence[BenchPlc]) -> Iterator[tuple
     with ExitStack() as ends:
         ends.callback(stack.stop)
         for step in stack.start():
-            print(f"started: {step}")
+            print(f"started: {step}", flush=True)
         log, http, ops = stack.log_file("control_gateway"), free_port(), free_port()
         own = {
             "HEADWORKS_HTTP_PORT": str(http),
@@ -142,9 +143,16 @@ def running(folder: Path, site: str, plcs: Sequence[BenchPlc]) -> Iterator[tuple
             "HEADWORKS_NATS_SEED_FILE": str(stack.seed_file("control_gateway")),
             "HEADWORKS_PLC_ADDRESSES": json.dumps({f"plc-{p}": f"127.0.0.1:{plc.port}" for p, plc in enumerate(plcs)}),
         }
-        command = [sys.executable, "-m", "headworks.control_gateway.main"]
+        command, began_s = [sys.executable, "-m", "headworks.control_gateway.main"], time.monotonic()
         process = spawn(command, log, environment=stack.environment | os.environ | own)
         ends.callback(process.kill)
         gateway = Gateway(process, stack.folder / "state" / "control-gateway")
-        wait_until(lambda: all(plc.turns_s() for plc in plcs), process, log, 240)
+        unseen = list(plcs)
+
+        def all_seen() -> bool:
+            unseen[:] = [plc for plc in unseen if not plc.turns_s()]
+            return not unseen
+
+        wait_until(all_seen, process, log, 240)
+        print(f"started: the gateway, all PLCs read {time.monotonic() - began_s:.1f} s after its start", flush=True)
         yield stack, gateway

@@ -65,13 +65,17 @@ class Plans:
         self.status = 200
         self.body: bytes | None = None
         self.before_answer: Callable[[], None] = lambda: None
+        self.answered: list[int] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """All active plans, as they were when the question came."""
         assert (request.url.path, request.url.params["station"]) == ("/plans/active", "abay")
         content = self.body if self.body is not None else TypeAdapter(list[Plan]).dump_json(self.active)
         self.before_answer()
-        return httpx.Response(self.status, content=content)
+        tag = f'"{hash(content)}"'
+        same = self.status == 200 and request.headers.get("If-None-Match") == tag
+        self.answered.append(304 if same else self.status)
+        return httpx.Response(self.answered[-1], content=b"" if same else content, headers={"ETag": tag})
 
 
 @pytest.fixture
@@ -255,6 +259,27 @@ async def test_an_answer_that_was_under_way_does_not_undo_an_event(plans: Plans,
     assert await refreshing
     assert current_id(manager) == 2
     await end(hearing)
+
+
+async def test_plans_that_are_the_same_as_before_are_not_sent_again_and_still_mend_what_is_held(
+    plans: Plans, bus: Bus
+) -> None:
+    manager = silent(plans, bus)
+    plans.active = [plan(1)]
+    assert [await manager.refresh() for _ in range(3)] == [True] * 3
+    assert plans.answered == [200, 304, 304]
+    manager._hold([plan(2, 2)], ended={1})  # as no event can do that the service knows of
+    assert current_id(manager) == 2
+    assert await manager.refresh()
+    assert (plans.answered[-1], current_id(manager)) == (304, 1)
+    plans.active = [plan(3, 3)]
+    assert await manager.refresh()
+    assert (plans.answered[-1], current_id(manager)) == (200, 3)
+
+
+async def test_who_asked_for_nothing_new_and_has_nothing_takes_no_304(plans: Plans, bus: Bus) -> None:
+    plans.status, plans.active = 304, [plan(1)]
+    assert not await silent(plans, bus).refresh()
 
 
 # ---------------------------------------------------------------- what is away

@@ -71,14 +71,16 @@ def test_an_event_has_the_fields_of_the_standard(folder: Path, clock: HandClock)
     assert len(link.body["event_id"]) == 32
 
 
-def test_the_chain_goes_on_over_a_restart_a_torn_line_and_rotation(folder: Path, entry: Make, clock: HandClock) -> None:
+async def test_the_chain_goes_on_over_a_restart_a_torn_line_and_rotation(
+    folder: Path, entry: Make, clock: HandClock
+) -> None:
     for torn in (b"", b'{"body"', b"\x00" * 40):
         with (folder / "journal.jsonl").open("ab") if folder.exists() else (folder.parent / "x").open("ab") as file:
             file.write(torn)
         journal = Journal(folder, rotate_bytes=2000)
         fill(journal, entry, clock)
         assert verified(folder)[0] == 0
-        journal.mark_shipped(journal.unshipped_links(1000)[1])
+        await journal.mark_shipped(journal.unshipped_links(1000)[1])
     assert (folder / "journal.jsonl").stat().st_size == 0
     assert Journal(folder).append(entry("after"))
     code, said = verified(folder)

@@ -216,7 +216,10 @@ class Running:
 
     def follow(self, *plans: Plan) -> None:
         """What the gateway holds, and would find in its folder after a restart."""
-        self.controlled.loops["abay"].plans._hold(plans, ended=set())
+        held = self.controlled.loops["abay"].plans
+        held._hold(plans, ended=set())
+        assert held._cache is not None
+        held._cache.store()
 
     @property
     def loop(self) -> ControlLoop:

@@ -37,15 +37,15 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path, entry: Make)
     assert ids(Journal(tmp_path)) == ["a", "b"]
 
 
-def test_shipping_goes_on_where_it_was_left_over_a_restart(tmp_path: Path, entry: Make) -> None:
+async def test_shipping_goes_on_where_it_was_left_over_a_restart(tmp_path: Path, entry: Make) -> None:
     journal = Journal(tmp_path)
     for name in ("a", "b", "c"):
         journal.append(entry(name))
     entries, position = journal.unshipped(2)
     assert [e.setpoint_id for e in entries] == ["a", "b"]
-    journal.mark_shipped(position)
+    await journal.mark_shipped(position)
     assert ids(journal) == ids(Journal(tmp_path)) == ["c"]
-    journal.mark_shipped(journal.unshipped()[1])
+    await journal.mark_shipped(journal.unshipped()[1])
     assert ids(journal) == []
 
 
@@ -101,15 +101,15 @@ def test_a_folder_that_went_away_refuses(tmp_path: Path, entry: Make) -> None:
     assert journal.append(entry("a")) is False
 
 
-def test_a_large_journal_that_is_shipped_whole_is_set_aside(tmp_path: Path, entry: Make) -> None:
+async def test_a_large_journal_that_is_shipped_whole_is_set_aside(tmp_path: Path, entry: Make) -> None:
     journal = Journal(tmp_path, rotate_bytes=1000)
     for number in range(6):
         journal.append(entry(f"e{number}"))
     entries, position = journal.unshipped(5)
     assert len(entries) == 5
-    journal.mark_shipped(position)
+    await journal.mark_shipped(position)
     assert ids(journal) == ["e5"], "not yet whole"
-    journal.mark_shipped(journal.unshipped()[1])
+    await journal.mark_shipped(journal.unshipped()[1])
     assert (tmp_path / "journal.jsonl").stat().st_size == 0
     assert (tmp_path / "journal-before.jsonl").stat().st_size > 1000
     journal.append(entry("next"))

@@ -17,6 +17,7 @@ from headworks.common.messages import ControlMode, Outcome, Plan, TargetType
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.loop import TOLD_AT_ONCE
 from headworks.control_gateway.movement import MaxChange
 from headworks.control_gateway.plausibility import PlausibleLimits
 from headworks.control_gateway.switches import SwitchBoard
@@ -333,6 +334,25 @@ async def test_a_loop_that_has_not_run_is_not_alive(gateway: Gateway) -> None:
     assert not gateway.loop.is_alive()
     state = gateway.loop.state().resources[0]
     assert (state.reason, state.link_up, state.read_back) == ("starting", False, None)
+
+
+async def test_the_state_that_is_gathered_in_pieces_is_the_same_and_lets_others_go_on(gateway: Gateway) -> None:
+    [actuator] = gateway.actuators
+    gateway.actuators = tuple(actuator.model_copy(update={"resource": f"A{k}"}) for k in range(4 * TOLD_AT_ONCE))
+    gateway.begin()
+    await gateway.tick()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with in_background(others()):
+        in_pieces = await gateway.loop.state_in_pieces()
+    assert in_pieces == gateway.loop.state()
+    assert turns >= 3
 
 
 async def test_within_a_window_the_setpoint_moves_no_further_over_restarts_too(

@@ -140,7 +140,7 @@ async def test_a_line_that_cannot_be_read_does_not_stop_what_follows(
     assert await stored(shipper) == ["b"]
     path.write_bytes(path.read_bytes().replace(b'"b"', b"!!!"))
     unread = Shipper(Journal(tmp_path / "state"), database)
-    assert await unread._ship_batch() is False
+    assert await unread._ship_batch() == 0
 
 
 async def test_a_database_without_its_tables_is_a_fault_that_is_told(

@@ -69,6 +69,8 @@ class Gateway:
     def follow(self, *plans: Plan) -> None:
         """These plans and no other are active."""
         self.plans._hold(plans, ended=set(self.plans._by_id))
+        assert self.plans._cache is not None
+        self.plans._cache.store()
 
     async def tick(self, *, after_s: float = 1.0, times: int = 1) -> ResourceState:
         for _ in range(times):

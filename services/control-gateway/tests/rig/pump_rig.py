@@ -165,6 +165,8 @@ class PumpGateway:
     def follow(self, *plans: Plan) -> None:
         """These plans and no other are active."""
         self.plans._hold(plans, ended=set(self.plans._by_id))
+        assert self.plans._cache is not None
+        self.plans._cache.store()
 
     def plan(self, *on: str, speed_hz: float = 49.0) -> None:
         """These pumps on at a speed, all others off; made now."""

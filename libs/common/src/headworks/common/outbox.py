@@ -5,8 +5,9 @@ order, and marks it. A crash in between publishes twice with one message id, whi
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, String, Table, func, insert, select, update
@@ -53,15 +54,12 @@ class Outbox:
         self, connection: AsyncConnection, subject: Subject[M], message: M, message_id: str, **parts: str
     ) -> None:
         """Queue a message in the caller's transaction. Call `wake()` after its commit to send at once."""
-        await connection.execute(
-            insert(self.table).values(
-                subject=subject.at(**parts),
-                in_stream="y" if subject.stream else "n",
-                message_id=message_id,
-                headers=outgoing_headers(),
-                body=message.model_dump_json().encode(),
-            )
-        )
+        await self.add_all(connection, [row_of(subject, message, message_id, **parts)])
+
+    async def add_all(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+        """Queue several messages in this order, each as `row_of` gives it, by one statement."""
+        if rows:
+            await connection.execute(insert(self.table), rows)
 
     def wake(self) -> None:
         """Say that something was committed."""
@@ -103,3 +101,14 @@ class Outbox:
         if failure is not None:
             raise failure
         return len(sent)
+
+
+def row_of(subject: Subject[M], message: M, message_id: str, **parts: str) -> dict[str, Any]:
+    """A message as it waits in an outbox."""
+    return {
+        "subject": subject.at(**parts),
+        "in_stream": "y" if subject.stream else "n",
+        "message_id": message_id,
+        "headers": outgoing_headers(),
+        "body": message.model_dump_json().encode(),
+    }

@@ -62,6 +62,8 @@ class OptimizationPlanManager:
         self._by_id.update((p.plan_id, p) for p in (self._cache.read() if self._cache else ()))
         self._by_resource = _by_actuator(self._by_id.values())
         self._ended: set[int] = set()
+        self._answer: list[Plan] = []
+        self._answer_tag: str | None = None
         self._callbacks: list[Callback] = []
         self.confirmed_at: datetime | None = None
         """When the service last confirmed what is held here (plant time)."""
@@ -107,9 +109,7 @@ class OptimizationPlanManager:
         """Ask the service for all active plans; False when it does not answer. What events said meanwhile is newer."""
         held = set(self._by_id)
         try:
-            response = await self._client.get("/plans/active", params={"station": self._site})
-            response.raise_for_status()
-            plans = _plans.validate_json(response.content)
+            plans = await self._ask()
         except (httpx.HTTPError, ValidationError) as error:
             log.warning("plans not refreshed", site=self._site, error=repr(error))
             return False
@@ -117,6 +117,19 @@ class OptimizationPlanManager:
         self._hold(plans, ended=gone)
         self.confirmed_at = self._clock.now()
         return True
+
+    async def _ask(self) -> list[Plan]:
+        """The active plans as the service has them. Where it has the same as before, it says only that: reading a thousand
+        actuators' plans again takes long. Raises httpx.HTTPError or ValidationError.
+        """
+        tag = self._answer_tag
+        headers = {} if tag is None else {"If-None-Match": tag}
+        response = await self._client.get("/plans/active", params={"station": self._site}, headers=headers)
+        if tag is None or response.status_code != httpx.codes.NOT_MODIFIED:
+            response.raise_for_status()
+            self._answer = _plans.validate_json(response.content)
+            self._answer_tag = response.headers.get("ETag")
+        return self._answer
 
     async def _refresh_steadily(self) -> None:
         while True:

@@ -47,7 +47,7 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
     @app.get("/sites/{site}/state")
     async def state(site: str, _caller: Viewer) -> ControlState:
         """Mode, e-stop, and what is known of every actuator."""
-        return loop_of(site).state()
+        return await loop_of(site).state_in_pieces()
 
     @app.post("/sites/{site}/mode", responses=UNRECORDED)
     async def set_mode(site: str, order: ModeOrder, request: Request, caller: Operator) -> ControlState:

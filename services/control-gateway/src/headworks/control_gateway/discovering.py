@@ -37,7 +37,8 @@ class Discovery:
         """Look once; what people are told."""
         running = self.controlled.loops
         planned = {name: loop.plans.resources for name, loop in running.items()}
-        found = discovered(self.controlled.sites, _files(self.folder), planned, self.controlled.build)
+        files = await asyncio.to_thread(_files, self.folder)  # large ones take long to read: control goes on
+        found = discovered(self.controlled.sites, files, planned, self.controlled.build)
         findings = list(found.findings)
         for name, site in found.sites.items():
             try:

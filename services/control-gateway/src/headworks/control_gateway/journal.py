@@ -167,7 +167,7 @@ class Journal:
                 found.append(entry)
         return found[::-1]
 
-    def mark_shipped(self, position: int) -> None:
+    async def mark_shipped(self, position: int) -> None:
         """Remember that all before `position` is in the database. Raises OSError; then it is shipped again."""
         if position == self._shipped:
             return
@@ -176,7 +176,9 @@ class Journal:
             self._path.replace(self._path.with_name(BEFORE))
             self._path.touch(mode=0o600)
             self._size = self._shipped = 0
-        replace_durably(self._mark, str(self._shipped))
+            replace_durably(self._mark, "0")  # before anything is appended, which the old mark would pass over
+        else:
+            await asyncio.to_thread(replace_durably, self._mark, str(position))
 
 
 def _sync(path: Path) -> None:

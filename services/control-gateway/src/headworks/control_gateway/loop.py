@@ -3,12 +3,12 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from headworks.common.clock import Clock
-from headworks.common.messages import ControlMode, ControlState, Outcome, Plan
+from headworks.common.messages import ControlMode, ControlState, Outcome, Plan, ResourceState
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
 from headworks.common.tasks import together, wait_at_most
 from headworks.control_gateway.batching import Block
@@ -35,6 +35,8 @@ from headworks.control_gateway.writer import take_fence
 
 ALIVE_S = 10.0
 """Longer than a whole turn with a hung PLC."""
+TOLD_AT_ONCE = 25
+"""Actuators whose state is gathered without a pause: that of a thousand takes as long as ten turns of PLCs."""
 
 
 @dataclass
@@ -58,6 +60,7 @@ class ControlLoop:
     """By PLC, where another gateway could lead."""
     leader: Callable[[], str | None] = lambda: None
     _known: dict[str, Known] = field(default_factory=dict)
+    _of_plc: dict[str, list[Actuator]] = field(default_factory=dict)
     _wake: dict[str, asyncio.Event] = field(default_factory=dict)
     _blocks: dict[str, tuple[Block, ...]] = field(default_factory=dict)
     _ticked_s: dict[str, float] = field(default_factory=dict)
@@ -77,16 +80,18 @@ class ControlLoop:
         )
         self._local = LocalControl(self.leads.orders, self._recorder, self.clock)
         self._heartbeat = Heartbeat(self.plcs)
-        self._wake = {actuator.plc: asyncio.Event() for actuator in self.actuators}
+        for actuator in self.actuators:
+            self._of_plc.setdefault(actuator.plc, []).append(actuator)
+        self._plc_of = {actuator.resource: actuator.plc for actuator in self.actuators}
+        self._wake = {name: asyncio.Event() for name in self._of_plc}
         self._blocks = {name: self._blocks_of(name) for name in self._wake}
         self.plans.register_callback(self._on_plan)
         before = self._recorder.held_before(self.actuators, self.clock.now())
         self._known = {resource: Known(held=held) for resource, held in before.items()}
 
     def _on_plan(self, _update: PlanUpdate, _old: int | None, _new: int, plan: Plan) -> None:
-        for actuator in self.actuators:
-            if actuator.resource == plan.resource_id:
-                self._wake[actuator.plc].set()
+        if plan.resource_id in self._plc_of:
+            self._wake[self._plc_of[plan.resource_id]].set()
 
     def wake(self) -> None:
         """Have every PLC's next turn begin at once: something was ordered or planned."""
@@ -125,7 +130,7 @@ class ControlLoop:
 
     def _blocks_of(self, name: str) -> tuple[Block, ...]:
         """What a turn reads of a PLC: what its actuators and interlocks are decided on, and the tunnel's level."""
-        wanted = [point.name for actuator in self.actuators if actuator.plc == name for point in actuator.read]
+        wanted = [point.name for actuator in self._of_plc[name] for point in actuator.read]
         level = self.station.limits.level_points.get(name) if self.station else None
         shared = [*([level.name] if level else []), *self.leads.trips.point_names(name)]
         fence = self.fences.get(name)
@@ -168,9 +173,7 @@ class ControlLoop:
             self.changed.set()
         may_write = await self._leads(name, snapshot, asked_s)
         self._judge_available()
-        for actuator in self.actuators:
-            if actuator.plc != name:
-                continue
+        for actuator in self._of_plc[name]:
             if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
                 snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
             under = ALONE if fence is None else fence.leads_under(settled)
@@ -285,22 +288,33 @@ class ControlLoop:
 
     def state(self) -> ControlState:
         """What is known now, for people and the bus."""
-        now, switches, station, orders = self.clock.now(), self.switches.now, self.station, self.leads.orders
+        return self._state([self._resource_state(actuator) for actuator in self.actuators])
+
+    async def state_in_pieces(self) -> ControlState:
+        """The same, while control goes on between its pieces."""
+        told: list[ResourceState] = []
+        for actuator in self.actuators:
+            told.append(self._resource_state(actuator))
+            if len(told) % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return self._state(told)
+
+    def _resource_state(self, actuator: Actuator) -> ResourceState:
+        known, now = self._known.get(actuator.resource, Known()), self.clock.now()
+        override = self.leads.orders.override_of(actuator.resource, now)
+        return resource_state(actuator, known, override, self.plans.confirmed_at, now, self._stopped(actuator))
+
+    def _state(self, resources: Sequence[ResourceState]) -> ControlState:
+        now, switches, station = self.clock.now(), self.switches.now, self.station
         press = self.switches.stopped()
         waiting = self.switches.e_stops.waiting(press.scope) if press else None
-        known = [(actuator, self._known.get(actuator.resource, Known())) for actuator in self.actuators]
         return ControlState(
             site=self.site,
             at=now,
             mode=switches.mode,
             e_stop=switches.e_stop,
             e_stop_by=switches.e_stop_by if switches.e_stop else None,
-            resources=tuple(
-                resource_state(
-                    a, of, orders.override_of(a.resource, now), self.plans.confirmed_at, now, self._stopped(a)
-                )
-                for a, of in known
-            ),
+            resources=tuple(resources),
             level_m=station.level_m(now) if station else None,
             interlock=interlock_of(station.tripped) if station else None,
             findings=self.findings,

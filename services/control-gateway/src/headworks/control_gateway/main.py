@@ -1,6 +1,7 @@
 """Wires the control gateway and runs it."""
 
 import asyncio
+import gc
 import hashlib
 import os
 from collections.abc import Sequence
@@ -107,6 +108,7 @@ async def _control(settings: GatewaySettings) -> None:
         if settings.local_api is not None:
             local, address = create_local_api(orders, settings), settings.local_api
             tasks["local-api"] = outlasting_faults("local-api", lambda: serve_local_api(local, address))
+        gc.freeze()  # a full collection over all that was read and made so far would hold control up for a tenth of a second
         try:
             await run("control_gateway", settings, create_api(loops, shipper, orders), tasks, ready)
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -14,7 +15,7 @@ from headworks.common.audit import Link, canonical
 from headworks.common.bus import Bus, BusUnavailable
 from headworks.common.database import Database, is_away
 from headworks.common.messages import Setpoint
-from headworks.common.outbox import Outbox
+from headworks.common.outbox import Outbox, row_of
 from headworks.common.subjects import CONTROL_STATE, SETPOINT
 from headworks.common.tasks import wait_at_most
 from headworks.control_gateway.journal import SETPOINT as DECISION
@@ -25,7 +26,10 @@ from headworks.control_gateway.tables import journal as journal_table
 from headworks.control_gateway.tables import outbox
 
 log = structlog.get_logger(__name__)
+BATCH = 100
 SHIP_EVERY_S = 1.0
+SHIP_AGAIN_S = 0.1
+"""What is journalled meanwhile is shipped together: a transaction for each entry takes more than control itself."""
 STATE_EVERY_S = 5.0
 STATE_AT_LEAST_EVERY_S = 1.0
 """However long it takes to tell, what changed is told so often."""
@@ -42,48 +46,55 @@ class Shipper:
         """Ship for ever; run it as a task. While the database is away, entries wait in the file."""
         while True:
             self._journal.appended.clear()
+            shipped = 0
             try:
-                while await self._ship_batch():
-                    self.outbox.wake()
+                shipped = await self._ship_batch()
             except Exception as error:  # drivers name an outage in many ways; what is none is raised again
                 if not is_away(error):
                     raise
                 log.warning("journal waits for the database", error=repr(error))
-            await wait_at_most(self._journal.appended, SHIP_EVERY_S)
+            if shipped:
+                self.outbox.wake()
+            if shipped < BATCH:
+                await asyncio.sleep(SHIP_AGAIN_S)
+                await wait_at_most(self._journal.appended, SHIP_EVERY_S)
 
-    async def _ship_batch(self) -> bool:
-        """Ship what is next; False when nothing was. A crash after the commit ships again, which the ids make harmless."""
+    async def _ship_batch(self) -> int:
+        """Ship what is next; how many links. A crash after the commit ships again, which the ids make harmless."""
         await self._journal.synced()
-        links, position = self._journal.unshipped_links()
+        links, position = self._journal.unshipped_links(BATCH)
         if not links:
-            self._journal.mark_shipped(position)
-            return False
+            await self._journal.mark_shipped(position)
+            return 0
+        decisions = [Setpoint.model_validate(link.body) for link in links if link.kind == DECISION]
         async with self._database.transaction() as connection:
-            for link in links:
-                await connection.execute(insert(chain_table).values(**_row(link)).on_conflict_do_nothing())
-                if link.kind == DECISION:
-                    await self._add_decision(connection, Setpoint.model_validate(link.body))
-        self._journal.mark_shipped(position)
-        return True
+            await connection.execute(insert(chain_table).on_conflict_do_nothing(), [_row(link) for link in links])
+            if decisions:
+                await self._add_decisions(connection, decisions)
+        await self._journal.mark_shipped(position)
+        return len(links)
 
-    async def _add_decision(self, connection: AsyncConnection, entry: Setpoint) -> None:
-        """The decision for those who ask, with its message, once."""
-        added = await connection.execute(
-            insert(journal_table)
-            .values(
-                setpoint_id=entry.setpoint_id,
-                site=entry.site,
-                resource=entry.resource,
-                at=entry.at,
-                outcome=entry.outcome.value,
-                entry=entry.model_dump(mode="json"),
-            )
-            .on_conflict_do_nothing(index_elements=["setpoint_id"])
-        )
-        if added.rowcount:
-            await self.outbox.add(
-                connection, SETPOINT, entry, entry.setpoint_id, site=entry.site, resource=entry.resource
-            )
+    async def _add_decisions(self, connection: AsyncConnection, entries: Sequence[Setpoint]) -> None:
+        """The decisions for those who ask, each with its message, once."""
+        new = insert(journal_table).on_conflict_do_nothing(index_elements=["setpoint_id"])
+        rows = [
+            {
+                "setpoint_id": entry.setpoint_id,
+                "site": entry.site,
+                "resource": entry.resource,
+                "at": entry.at,
+                "outcome": entry.outcome.value,
+                "entry": entry.model_dump(mode="json"),
+            }
+            for entry in entries
+        ]
+        added = set((await connection.execute(new.returning(journal_table.c.setpoint_id), rows)).scalars())
+        messages = [
+            row_of(SETPOINT, entry, entry.setpoint_id, site=entry.site, resource=entry.resource)
+            for entry in entries
+            if entry.setpoint_id in added
+        ]
+        await self.outbox.add_all(connection, messages)
 
     async def entries(self, site: str, resource: str | None, limit: int) -> list[Setpoint]:
         """The newest shipped entries."""
@@ -110,7 +121,7 @@ async def publish_state(loop: ControlLoop, bus: Bus) -> None:
         began_s = time.monotonic()
         with contextlib.suppress(BusUnavailable):
             if not loop.is_standby:  # whoever leads tells it
-                await bus.publish(CONTROL_STATE, loop.state(), site=loop.site)
+                await bus.publish(CONTROL_STATE, await loop.state_in_pieces(), site=loop.site)
         took_s = time.monotonic() - began_s
         await wait_at_most(loop.changed, STATE_EVERY_S)
         # To tell of a thousand actuators takes long: it may take a tenth of the time, the rest is for control.
