@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from headworks.common.auth import Role
+from headworks.common.messages import Plan
 from headworks.plans.main import documented_api
 
 
@@ -148,6 +149,20 @@ async def test_a_cancelled_plan_leaves_the_next_in_force(api: Any) -> None:
     assert current.json()["plan_id"] == first
 
 
+async def test_the_plans_in_force_of_a_whole_station_come_at_once(api: Any) -> None:
+    await api.planned("s1", api.pump())
+    await api.planned("s2", api.pump(suggested_speed_hz=48.0), name="other", priority=5)
+    await api.planned("s3", api.pump(resource="P1_2"))
+    all_of_it = (await api("GET", "/plans/current/all?station=blominmaki")).json()
+    alone = [
+        (await api("GET", f"/plans/current?station=blominmaki&resource={resource}")).json()
+        for resource in ("P1_1", "P1_2")
+    ]
+    assert [Plan.model_validate(each) for each in all_of_it] == [Plan.model_validate(each) for each in alone]
+    assert [each["publisher"] for each in alone] == ["other", "acme"]
+    assert (await api("GET", "/plans/current/all?station=abay")).json() == []
+
+
 @pytest.mark.parametrize(("days", "expected"), [(0, "after"), (367, "at most 366 days")])
 async def test_a_span_is_not_empty_and_not_endless(api: Any, days: int, expected: str) -> None:
     start = api.clock.now()
@@ -162,7 +177,12 @@ async def test_a_span_is_not_empty_and_not_endless(api: Any, days: int, expected
 
 @pytest.mark.parametrize(
     "path",
-    ["/plans/{id}", "/plans/active?station=blominmaki", "/plans/history?station=blominmaki&resource=P1_1"],
+    [
+        "/plans/{id}",
+        "/plans/active?station=blominmaki",
+        "/plans/history?station=blominmaki&resource=P1_1",
+        "/plans/current/all?station=blominmaki",
+    ],
 )
 async def test_what_has_not_changed_is_not_sent_again(api: Any, path: str) -> None:
     [plan_id] = await api.planned("s1", api.pump())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 from vendor_rig import no_vendors
 
@@ -16,6 +17,7 @@ from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.messages import (
     GenericTargets,
+    Plan,
     PlanInterval,
     PlanStatus,
     PlanSubmission,
@@ -34,6 +36,7 @@ from headworks.plans.store import PlanStore
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
+PLANS = TypeAdapter(list[Plan])
 PUMPS = ("P1_1", "P1_2", "P1_3", "P1_4", "P2_1", "P2_2", "P2_3", "P2_4")
 
 
@@ -218,11 +221,11 @@ async def test_the_plan_in_force_is_the_pump_s_of_this_quarter_hour(store: PlanS
         assert plan is not None
         assert isinstance(plan.targets, PumpTargets)
         assert plan.targets.suggested_speed_hz == speed_hz
-        of_all = await store.current_of_all("blominmaki", NOW + quarter * QUARTER)
+        of_all = PLANS.validate_json(await store.current_of_all("blominmaki", NOW + quarter * QUARTER))
         assert [each.resource_id for each in of_all] == list(PUMPS)
         assert of_all[-1] == plan
     assert await store.current("blominmaki", "P2_4", NOW + 96 * QUARTER) is None
-    assert await store.current_of_all("blominmaki", NOW + 96 * QUARTER) == []
+    assert await store.current_of_all("blominmaki", NOW + 96 * QUARTER) == "[]"
 
 
 async def test_submissions_at_once_for_the_same_pumps_neither_wait_in_a_ring_nor_overlap(

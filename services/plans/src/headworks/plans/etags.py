@@ -31,8 +31,8 @@ def body_of(content: object) -> bytes:
 
 
 def tagged(request: Request, content: object, headers: dict[str, str] | None = None) -> Response:
-    """The content with its tag, or 304 when the caller has it already."""
-    body = body_of(content)
+    """The content (bytes are JSON already) with its tag, or 304 when the caller has it already."""
+    body = content if isinstance(content, bytes) else body_of(content)
     own = {**(headers or {}), "ETag": tag_of(body), "Cache-Control": "private, no-cache"}
     wanted = request.headers.get("If-None-Match")
     if wanted is not None and _names(wanted, own["ETag"], weak=True):

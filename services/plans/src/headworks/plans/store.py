@@ -9,8 +9,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import asyncpg
-from pydantic import TypeAdapter
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,13 +30,12 @@ from headworks.plans.actuators import Actuator
 from headworks.plans.effective import EffectiveSpan, effective_spans
 from headworks.plans.queries import CURRENT, CURRENT_OF_ALL, KNOWN
 from headworks.plans.resource_types import SCHEMAS
-from headworks.plans.rows import GENERIC, KINDS, PUMP, kind_of, plan_of
+from headworks.plans.rows import KINDS, kind_of, plan_of
 from headworks.plans.tables import outbox, submissions
+from headworks.plans.together import Asked, Together
 from headworks.plans.typed_targets import Schema
-from headworks.plans.versions import ACCEPT, Origin, end_plans, find, horizons, lock, replace
+from headworks.plans.versions import Origin, end_plans, find, lock, replace
 from headworks.plans.withdrawal import withdraw
-
-_PLANS = TypeAdapter(list[Plan])
 
 
 class PlanStore:
@@ -46,6 +43,7 @@ class PlanStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._together = Together(database)
         self.outbox = Outbox(outbox)
 
     async def register(
@@ -74,12 +72,6 @@ class PlanStore:
 
     async def accept(self, submission: PlanSubmission, now: datetime, notes: Sequence[str] = ()) -> PlanReply:
         """Store a checked submission's versions with their events, and answer it; one sent again has its answer again."""
-        try:
-            return await self._accept(submission, now, notes)
-        except asyncpg.UniqueViolationError:  # the same id came twice at once for different actuators: now it is known
-            return await self._accept(submission, now, notes)
-
-    async def _accept(self, submission: PlanSubmission, now: datetime, notes: Sequence[str]) -> PlanReply:
         origin = Origin(
             site=submission.site,
             publisher=submission.publisher,
@@ -91,18 +83,15 @@ class PlanStore:
             change=PlanChange.SUBMITTED,
             by=submission.publisher,
         )
-        wanted, digest = horizons(submission.intervals), _digest(submission)
-        [row] = await self._database.fetch(
-            ACCEPT,
-            *origin.arguments(),
-            digest,
-            reply_to(submission, now, notes=tuple(notes)).model_dump_json(exclude={"plan_ids"}),
-            PLAN_REPLY.at(publisher=submission.publisher, site=submission.site),
-            wanted[PUMP],
-            wanted[GENERIC],
-        )
+        digest = _digest(submission)
+        row = {
+            "content": digest,
+            "answer": reply_to(submission, now, notes=tuple(notes)).model_dump(mode="json", exclude={"plan_ids"}),
+            "reply_subject": PLAN_REPLY.at(publisher=submission.publisher, site=submission.site),
+        }
+        done = await self._together.accept(Asked(origin, submission.intervals, row))
         self.outbox.wake()
-        return _known(PlanReply.model_validate_json(row["reply"]), row["known"] or digest, digest)
+        return _known(PlanReply.model_validate_json(done.reply), done.known or digest, digest)
 
     async def record(self, connection: AsyncConnection, submission: PlanSubmission, reply: PlanReply) -> None:
         """Keep an answer, and send it, in the caller's transaction."""
@@ -207,10 +196,11 @@ class PlanStore:
         rows = await self._database.fetch(CURRENT, site, resource, at)
         return Plan.model_validate_json(rows[0]["message"]) if rows else None
 
-    async def current_of_all(self, site: str, at: datetime) -> list[Plan]:
-        """The plan in force of every actuator of a site that has one, by resource."""
+    async def current_of_all(self, site: str, at: datetime) -> str:
+        """The plan in force of every actuator of a site that has one, by resource, as a JSON list of plans."""
         [row] = await self._database.fetch(CURRENT_OF_ALL, site, at)
-        return _PLANS.validate_json(row["messages"] or "[]")
+        messages: str = row["messages"]
+        return messages
 
     async def effective(self, site: str, resource: str | None, start: datetime, end: datetime) -> list[EffectiveSpan]:
         """Who leads when within [start, end) as known now, of one actuator or all of a site; the losers beside."""

@@ -1,7 +1,7 @@
 """Makes new plan versions in place of those they overlap: the calls of Strategy B.
 
-What happens is in SQL, in the database itself (migrations/sql): a whole submission is one call, which is one transaction and one
-round trip, for a thousand intervals as for one. `plans.replace_<table>` does one actuator; `plans.accept` a submission.
+What happens is in SQL, in the database itself (migrations/sql): one call is one transaction and one round trip, for a thousand
+intervals as for one. `plans.replace` makes versions, `plans.accept` whole submissions, many at once.
 """
 
 import json
@@ -16,14 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from headworks.common.messages import Plan, PlanChange, PlanEvent, PlanInterval, PlanStatus
 from headworks.common.subjects import PLAN_EVENT
 from headworks.common.telemetry import outgoing_headers
-from headworks.plans.rows import GENERIC, KINDS, PUMP, Kind, content_hash, kind_of, plan_of, target_columns
+from headworks.plans.rows import KINDS, PUMP, Kind, content_hash, kind_of, plan_of, target_columns
 
-_ORIGIN = (
-    "row($1::varchar, $2::varchar, $3::varchar, $4::varchar, $5::integer, $6::varchar, $7::timestamptz, $8::varchar, "
-    "$9::varchar, $10::varchar, $11::jsonb)::plans.origin"
-)
-ACCEPT = f"select reply, known from plans.accept({_ORIGIN}, $12, $13::jsonb, $14, $15::json, $16::json)"  # noqa: S608
-_REPLACE = {kind: f"select event from plans.replace_{kind.table.name}({_ORIGIN}, $12, $13::json)" for kind in KINDS}  # noqa: S608
+_REPLACE = """
+select event from plans.replace(array(select c from json_populate_recordset(null::plans.change, $1::json) c), $2::json)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +37,33 @@ class Origin:
     change: PlanChange
     by: str
 
-    def arguments(self) -> tuple[object, ...]:
-        """As the database takes it: see the type plans.origin."""
-        return (
-            self.site,
-            self.publisher,
-            self.submission_id,
-            self.run_id,
-            self.priority,
-            self.reason[:500],
-            self.at,
-            self.change.value,
-            self.by,
-            PLAN_EVENT.pattern.format(site=self.site, resource="*"),
-            json.dumps(outgoing_headers()),
-        )
+    def row(self, number: int) -> dict[str, object]:
+        """As the database takes it: see the type plans.change."""
+        return {
+            "change": number,
+            "site": self.site,
+            "publisher": self.publisher,
+            "submission_id": self.submission_id,
+            "run_id": self.run_id,
+            "priority": self.priority,
+            "reason": self.reason[:500],
+            "at": self.at.isoformat(),
+            "kind": self.change.value,
+            "made_by": self.by,
+            "event_subject": PLAN_EVENT.pattern.format(site=self.site, resource="*"),
+            "headers": outgoing_headers(),
+        }
 
 
-def horizons(intervals: Sequence[PlanInterval]) -> dict[Kind, str]:
-    """The intervals of each actuator as the database takes them, by the table they go to."""
-    found: dict[Kind, dict[str, list[dict[str, Any]]]] = {PUMP: {}, GENERIC: {}}
+def horizons(intervals: Sequence[PlanInterval]) -> list[dict[str, Any]]:
+    """The intervals of each actuator as the database takes them, by the actuator's name."""
+    found: dict[tuple[str, Kind], list[dict[str, Any]]] = {}
     for interval in intervals:
-        found[kind_of(interval.targets)].setdefault(interval.resource, []).append(_content(interval))
-    return {kind: json.dumps(of_kind) for kind, of_kind in found.items()}
+        found.setdefault((interval.resource, kind_of(interval.targets)), []).append(_content(interval))
+    return [
+        {"resource": resource, "pump": kind is PUMP, "intervals": contents}
+        for (resource, kind), contents in sorted(found.items(), key=lambda item: item[0][0])
+    ]
 
 
 def _content(interval: PlanInterval) -> dict[str, Any]:
@@ -76,8 +77,8 @@ def _content(interval: PlanInterval) -> dict[str, Any]:
 
 async def replace(connection: AsyncConnection, interval: PlanInterval, origin: Origin) -> PlanEvent:
     """A new version over one interval; what an old version covers outside it goes on in a copy. The caller holds the lock."""
-    arguments = (*origin.arguments(), interval.resource, json.dumps([_content(interval)]))
-    asked = await connection.exec_driver_sql(_REPLACE[kind_of(interval.targets)], arguments)
+    wanted = [{"change": 0, "horizon": 0, **horizon} for horizon in horizons([interval])]
+    asked = await connection.exec_driver_sql(_REPLACE, (json.dumps([origin.row(0)]), json.dumps(wanted)))
     return PlanEvent.model_validate(asked.scalar_one())
 
 

@@ -39,6 +39,13 @@ def add_plan_routes(app: FastAPI, store: PlanStore, database: Database, clock: C
             raise Problem(404, "No plan is in force", f"{station}/{resource} at {instant.isoformat()}")
         return tagged(request, plan)
 
+    @app.get("/plans/current/all", response_model=list[Plan], responses=TAGGED)
+    async def current_of_all(
+        request: Request, station: Station, _caller: Viewer, at: Instant | None = None
+    ) -> Response:
+        """The plan in force now, or at an instant, of every actuator of the station that has one."""
+        return tagged(request, (await store.current_of_all(station, at or clock.now())).encode())
+
     @app.get("/plans/effective", response_model=list[EffectiveSpan], responses=TAGGED)
     async def effective(
         request: Request,

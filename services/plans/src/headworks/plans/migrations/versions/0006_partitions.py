@@ -1,50 +1,15 @@
 """The plan tables in partitions, and the write path as functions: see docs/decisions/0013.
 
-The SQL lies in ../sql, for one plan table with what differs between the two filled in here. Rows that are there are taken over.
+The SQL lies in ../sql. Rows that are there are taken over.
 """
 
-from pathlib import Path
-
 from alembic import op
-from sqlalchemy.util import await_only
+
+from headworks.plans.migrations.scripts import COMMON, KINDS, run
 
 revision = "0006"
 down_revision = "0005"
 
-SQL = Path(__file__).parents[1] / "sql"
-PUMP_COLUMNS = ("target_flow_m3h", "target_power_kw", "target_level_m", "suggested_speed_hz")
-GENERIC_COLUMNS = ("resource_type", "optimization_targets")
-COMMON = """plan_id, station_id, interval_start, interval_end, plan_created_at, plan_updated_at, plan_version,
-    optimization_run_id, plan_priority, plan_status, superseded_by, publisher, submission_id, reason, content_hash,
-    active_from, active_until"""
-PUMPS = {
-    "plans": "pump_plans",
-    "resource": "pump_id",
-    "columns": ", ".join(PUMP_COLUMNS),
-    "s_columns": ", ".join(f"s.{name}" for name in PUMP_COLUMNS),
-    "i_columns": ", ".join(f"i.{name}" for name in PUMP_COLUMNS),
-    "fields": ", ".join(f"{name} numeric" for name in PUMP_COLUMNS),
-    "definitions": "target_flow_m3h numeric(10,2), target_power_kw numeric(10,2), target_level_m numeric(5,2), "
-    "suggested_speed_hz numeric(5,2)",
-    "type": "'PUMP'",
-    "message": "json_build_object('kind', 'pump', " + ", ".join(f"'{name}', p.{name}" for name in PUMP_COLUMNS) + ")",
-}
-GENERICS = {
-    "plans": "optimization_plans",
-    "resource": "resource_id",
-    "columns": ", ".join(GENERIC_COLUMNS),
-    "s_columns": ", ".join(f"s.{name}" for name in GENERIC_COLUMNS),
-    "i_columns": ", ".join(f"i.{name}" for name in GENERIC_COLUMNS),
-    "fields": "resource_type varchar, optimization_targets jsonb",
-    "definitions": "resource_type varchar(20) not null constraint ck_optimization_plans_resource_type check "
-    "(resource_type ~ '^[A-Z][A-Z0-9_]*$'), optimization_targets jsonb not null",
-    "type": "p.resource_type",
-    "message": "jsonb_set(p.optimization_targets, '{kind}', '\"generic\"')",
-}
-KINDS = (
-    {**PUMPS, "others": "optimization_plans", "other_resource": "resource_id"},
-    {**GENERICS, "others": "pump_plans", "other_resource": "pump_id"},
-)
 CONSTRAINTS = ("pk_{t}", "fk_{t}_superseded_by_{t}", "fk_{t}_actuators", "ex_{t}_no_overlap")
 
 
@@ -52,26 +17,16 @@ def upgrade() -> None:
     """Make the new tables, take the rows over month by month, and make the functions."""
     for kind in KINDS:
         _set_aside(kind["plans"])
-    _run("0006_history.sql", {})
+    run("0006_history.sql", {})
     for kind in KINDS:
-        _run("0006_plan_table.sql", kind)
+        run("0006_plan_table.sql", kind)
         _take_over(kind)
-    _run("0006_origin.sql", {})
+    run("0006_origin.sql", {})
     for kind in KINDS:
-        _run("0006_message.sql", kind)
+        run("0006_message.sql", kind)
     for kind in KINDS:
-        _run("0006_replace.sql", kind)
-    _run("0006_accept.sql", {})
-
-
-def _run(script: str, names: dict[str, str]) -> None:
-    """All statements of a script, in the migration's own transaction."""
-    text = (SQL / script).read_text(encoding="utf-8")
-    for name, value in names.items():
-        text = text.replace(f"@{name}@", value)
-    driver = op.get_bind().connection.driver_connection
-    assert driver is not None
-    await_only(driver.execute(text))
+        run("0006_replace.sql", kind)
+    run("0006_accept.sql", {})
 
 
 def _set_aside(table: str) -> None:
