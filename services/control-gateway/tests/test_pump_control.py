@@ -1,6 +1,8 @@
 """Pumps on two real PLCs: speed before start, rest and run times, interlocks above the plan, never a station without pumps."""
 
 from datetime import timedelta
+from math import ceil
+from typing import Any
 
 import pytest
 from gateway_rig import NOW
@@ -9,6 +11,8 @@ from pump_rig import PumpGateway, PumpPlcServer, pump_plan
 from headworks.common.messages import ControlMode, Interlock, Outcome, Quantity
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
+from headworks.waterway.quantities import in_unit
+from headworks.waterway.site import Site
 
 
 @pytest.fixture
@@ -64,6 +68,35 @@ async def test_starts_come_one_at_a_time(gateway: PumpGateway) -> None:
         await gateway.tick(after_s=30)
         running.append(len(gateway.running()))
     assert running == [3, 3, 4, 4, 5, 5, 6]
+
+
+async def test_a_flush_has_all_pumps_together_for_its_two_hours_although_they_start_one_by_one(
+    gateway: PumpGateway, station_site: Site
+) -> None:
+    """As planned: for as long as the site file's window, in whole quarter hours, with what the starts take."""
+    window, every = planning(station_site)["flush"]["window"], [actuator.resource for actuator in gateway.actuators]
+    length_s, starts_s = in_unit(window["length"], "s"), in_unit(window["starts_take"], "s")
+    assert starts_s >= (len(every) - 1) * gateway.limits.runs.start_every_s
+    planned_s = ceil((length_s + starts_s) / 900) * 900
+    gateway.run("P1_4")
+    await gateway.settle()
+    passed_s, together_s = 0.0, 0.0
+    while passed_s < planned_s:
+        gateway.plan(*every)
+        tick_s = 30.0 if passed_s < 600 else 300.0
+        together_s += tick_s if gateway.running() == set(every) else 0.0
+        await gateway.tick(after_s=tick_s)
+        passed_s += tick_s
+    assert together_s >= length_s
+    gateway.plan("P1_4")
+    await gateway.tick(times=2)
+    assert gateway.running() == {"P1_4"}, "the last to start has run for its minimum too"
+
+
+def planning(site: Site) -> dict[str, Any]:
+    found = (site.model_extra or {})["planning"]
+    assert isinstance(found, dict)
+    return found
 
 
 async def test_no_pump_runs_or_rests_too_short_even_over_a_restart(gateway: PumpGateway) -> None:

@@ -25,8 +25,8 @@ LEAST_STEP_UP_M3 = 50.0
 class FlushWindow:
     """A window of all pumps at speed that is asked: where it may begin, each with what that costs beside its energy [EUR].
 
-    A window under way began before the first step: at a negative one. It needs the volume to begin with, and while it lasts
-    the plant takes more.
+    A window under way began before the first step: at a negative one; `missing` are the pumps, by their places, that did not
+    come and are not waited for. It needs the volume to begin with, and while it lasts the plant takes more.
     """
 
     begins: tuple[tuple[int, float], ...]
@@ -34,6 +34,7 @@ class FlushWindow:
     least_hz: float
     least_volume_m3: float
     maximum_outflow_m3s: float
+    missing: tuple[int, ...] = ()
 
     def may_cover(self, t: int) -> bool:
         """Whether some window holds step t."""

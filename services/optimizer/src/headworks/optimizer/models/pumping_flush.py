@@ -58,8 +58,10 @@ def add_flush_window(problem: PumpingProblem) -> None:
 
 
 def _add_all_pumps(problem: PumpingProblem, t: int, windows: Columns) -> None:
+    asked = problem.data.case.flush
+    missing = set() if asked is None else set(asked.missing)
     for g, group in enumerate(problem.data.groups) if windows else ():
-        pumps = len(group.members)
+        pumps = len(set(group.members) - missing)
         on: Terms = {problem.on[g][t]: 1.0, **dict.fromkeys(windows, -float(pumps))}
         row(problem, f"flush_on_{group.name}_{t:03d}", on, GE, 0.0)
         share = pumps * problem.data.steps[g][t].flush_share

@@ -37,6 +37,7 @@ class LastPlan(Value):
     start: Instant
     frequency_hz: tuple[tuple[float, ...], ...]
     flush_window: PlannedFlush | None = None
+    flushed: tuple[PlannedFlush, ...] = ()
 
 
 class OutsideInflow(Value):
@@ -198,6 +199,9 @@ class StationSolution(Answer):
     emptied_at: tuple[Instant, ...] = Field(default=(), description="when the schedule empties the tunnel")
     flush_window: PlannedFlush | None = Field(
         default=None, description="planned, under way, or done; where one is asked"
+    )
+    flushed: tuple[PlannedFlush, ...] = Field(
+        default=(), description="windows begun before that one, in periods that ask for one still"
     )
     tuning: Tuning | None = None
     timing: StationTiming | None = None

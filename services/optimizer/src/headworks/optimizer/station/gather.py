@@ -87,7 +87,7 @@ async def past_plans(site: StationSite, store: RunStore) -> list[PastPlan]:
     for run in await store.newest(site.site, LAST_PLANS, submitted=True):
         solution = await store.solution(run.run_id, StationSolution)
         if solution is not None:
-            plans.append(PastPlan(run.run_id, solution.steps, solution.flush_window))
+            plans.append(PastPlan(run.run_id, solution.steps, solution.flush_window, solution.flushed))
     return plans
 
 

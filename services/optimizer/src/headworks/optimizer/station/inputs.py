@@ -43,6 +43,7 @@ class PastPlan:
     run_id: str
     steps: Sequence[StationStep]
     flush_window: PlannedFlush | None = None
+    flushed: tuple[PlannedFlush, ...] = ()
 
     def step_at(self, start: datetime) -> StationStep | None:
         """The step that begins at an instant."""
@@ -254,7 +255,7 @@ def _last_plan(site: StationSite, known: Known, grid: TimeGrid) -> LastPlan | No
         return None
     resources = [pump.resource for pump in site.pumping_station.pumps]
     rows = tuple(tuple(step.frequency_hz.get(name, 0.0) for name in resources) for step in plan.steps)
-    return LastPlan(start=plan.steps[0].start, frequency_hz=rows, flush_window=plan.flush_window)
+    return LastPlan(start=plan.steps[0].start, frequency_hz=rows, flush_window=plan.flush_window, flushed=plan.flushed)
 
 
 def _errors(known: Known, uses: Uses, record: Mapping[datetime, float]) -> tuple[float, ...]:

@@ -17,7 +17,15 @@ from headworks.optimizer.station.case import (
     StationTiming,
     Tuning,
 )
-from headworks.optimizer.station.flush import Ahead, FlushAsked, flush_asked, last_steps, planned_flush
+from headworks.optimizer.station.flush import (
+    Ahead,
+    FlushAsked,
+    flush_asked,
+    flushed_before,
+    last_steps,
+    planned_flush,
+)
+from headworks.optimizer.station.flush_faults import flush_faults
 from headworks.optimizer.station.forecasting import (
     InflowForecast,
     band_about,
@@ -269,6 +277,16 @@ def solution_of(
     relaxations = tuple(
         StationRelaxation(rule=b.rule, at=inputs.start + b.step * step, text=b.text) for b in schedule.broken
     )
+    relaxations += flush_faults(
+        problem.station,
+        problem.rules,
+        problem.case,
+        inputs,
+        problem.flush,
+        schedule.flush,
+        problem.weights.not_flushed_eur,
+    )
+    flush_window = planned_flush(schedule.flush, inputs, problem.flush)
     timed_out = schedule.status is StationStatus.TIMED_OUT
     emptied_m = problem.rules.emptied_level_m
     return known.model_copy(
@@ -291,7 +309,8 @@ def solution_of(
             "emptied_at": tuple(
                 inputs.start + (t + 1) * step for t, level_m in enumerate(trajectory.level_m) if level_m <= emptied_m
             ),
-            "flush_window": planned_flush(schedule.flush, inputs, problem.flush),
+            "flush_window": flush_window,
+            "flushed": flushed_before(flush_window, problem.flush),
             "next_action": _next_action(site, schedule.frequency_hz, problem.case.before),
         }
     )

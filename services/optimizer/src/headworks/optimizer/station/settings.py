@@ -118,7 +118,12 @@ class StrategySection(Section):
 class FlushWindowSection(Section):
     """A flush as a window of all pumps, where a strategy document asks for one: what the plant takes, and when it is best."""
 
-    length: q.Seconds = Field(gt=0)
+    length: q.Seconds = Field(gt=0, description="of all pumps together")
+    starts_take: q.Seconds = Field(
+        default=0.0,
+        ge=0,
+        description="until the last pump runs: the plan has the window longer by that, in whole steps",
+    )
     speed: q.Hertz
     level_above: q.Metres = Field(description="the level to begin at: below it there is nothing to drain")
     maximum_outflow: q.CubicMetresPerSecond
