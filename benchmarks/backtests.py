@@ -1,8 +1,8 @@
 """The pumping station's closed loop over the 16 real days, by what is known ahead: cost, energy, outflow, emptyings, solve times.
 
 Run with HEADWORKS_DATA set: `make bench NAME=backtests`. Each variant is a `headworks backtest` of its own with one thread,
-two at once; what is done of one is gone on with when it is run again. All plan every two hours unless told
-otherwise.
+two at once; what is done of one is gone on with when it is run again, and begun anew once code, site or record changed. All plan
+every two hours unless told otherwise.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import harness
+
+from headworks.optimizer.station.backtest_folder import code_sha256, sha256
 
 RECORD = "hsy_blominmaki_2024-11.csv"
 NORMAL, HIGH = "day_ahead_price_eur_per_mwh", "high_day_ahead_price_eur_per_mwh"
@@ -76,7 +78,7 @@ def main() -> None:
 
 def lived(variant: Variant, record: Path, every: int, days: int) -> dict[str, Any]:
     """The results of one back-test."""
-    folder = FOLDER / f"{variant.name.replace(', ', '_').replace(' ', '_')}-{every}-{days}"
+    folder = folder_of(variant, record, every, days)
     inflow, prices = variant.knows
     options = {
         "--site": SITE_FILE,
@@ -93,6 +95,13 @@ def lived(variant: Variant, record: Path, every: int, days: int) -> dict[str, An
     run_cli([str(record), *given, *variant.more], variant.name)
     results: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     return results
+
+
+def folder_of(variant: Variant, record: Path, every: int, days: int) -> Path:
+    """Its own for everything that changes what comes out: the variant, the record, the site file, the code."""
+    made_of = (repr(variant), code_sha256(), sha256(record.read_bytes()), sha256(SITE_FILE.read_bytes()))
+    name = variant.name.replace(", ", "_").replace(" ", "_")
+    return FOLDER / f"{name}-{every}-{days}-{sha256(repr(made_of).encode())[:12]}"
 
 
 def run_cli(arguments: Sequence[str], name: str) -> None:

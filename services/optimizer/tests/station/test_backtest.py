@@ -1,6 +1,7 @@
 """The closed loop: nothing of the future reaches a plan, what is done can be gone on with, and the score is the facts' own."""
 
 import math
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from headworks.optimizer.station.backtest import (
     run,
 )
 from headworks.optimizer.station.backtest_cli import record_of
+from headworks.optimizer.station.backtest_folder import BacktestFolder
+from headworks.optimizer.station.case import Strategy, StrategyPeriod
 from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.report import Judged, history_of, prices_of, score_of
 from headworks.waterway.pumps import operate
@@ -72,16 +75,35 @@ def test_nothing_of_the_future_reaches_a_plan(station_site: StationSite) -> None
     assert len(told.price_eur_per_mwh) == 192 - 60, "from 14 h local tomorrow's are known"
 
 
-def test_what_is_done_is_gone_on_with_to_the_same_end(station_site: StationSite) -> None:
-    record = lived(steps=24)
-    whole = list(run(station_site, record, OWN, 8))
-    assert [turn.step for turn in whole] == [0, 8, 16]
-    again = list(run(station_site, record, OWN, 8, done=whole[:1]))
-    assert [turn.frequency_hz for turn in again[-1:]] != []
-    assert [turn.step for turn in again] == [8, 16]
-    assert not any(turn.fallback for turn in whole + again)
-    with pytest.raises(ValueError, match="a turn at step 8 where step 0 is next"):
-        list(run(station_site, record, OWN, 8, done=whole[1:]))
+def test_what_is_done_is_gone_on_with_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    """In the midst of a flush: it goes on to its end, and every turn after runs what the whole run does."""
+    site, record = flushing_site(), lived(steps=20, initial_volume_m3=53_000.0)
+    period = StrategyPeriod(start=START, end=START + timedelta(hours=3), strategy=Strategy.BALANCED, flush_window=True)
+    folder = BacktestFolder(tmp_path)
+    whole = []
+    for turn in run(site, record, OWN, 4, (period,), keep_plan=folder.keep_plan):
+        whole.append(turn)
+        folder.keep(turn)
+        if turn.step == 4:
+            shutil.copytree(tmp_path, tmp_path / "then")
+    assert [turn.step for turn in whole] == [0, 4, 8, 12, 16]
+    assert not any(turn.fallback for turn in whole)
+    assert all(hz >= 49.0 for hz in whole[1].frequency_hz[-1] + whole[2].frequency_hz[0]), "the flush is under way at 8"
+    then = BacktestFolder(tmp_path / "then")
+    done, left = then.done(), then.plan_of(4)
+    assert (done, left is None) == (whole[:2], False)
+    again = list(run(site, record, OWN, 4, (period,), done, left))
+    assert [turn.frequency_hz for turn in again] == [turn.frequency_hz for turn in whole[2:]]
+    with pytest.raises(ValueError, match="a turn at step 4 where step 0 is next"):
+        list(run(site, record, OWN, 4, done=whole[1:]))
+
+
+def flushing_site() -> StationSite:
+    """Four hours of all pumps of a make alike, and the rest of the day: small, and the same each time."""
+    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
+    raw["planning"]["solve"] |= {"alike": "1000 m", "tail": "21 h", "threads": 1}
+    raw["schedule"] |= {"horizon": "4 h", "time_limit": "300 s", "mip_gap": 0.03}
+    return StationSite.model_validate(raw)
 
 
 def test_perfect_forecasts_are_the_record_and_persistence_its_last_hour(station_site: StationSite) -> None:
@@ -155,7 +177,7 @@ def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Pa
     record = headworks_data / "hsy_blominmaki_2024-11.csv"
     quick = [
         "--change",
-        "planning.solve.alike=1 m",
+        "planning.solve.alike=1000 m",
         "--change",
         "planning.solve.tail=0 h",
         "--change",
@@ -168,6 +190,7 @@ def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Pa
     assert "dry days emptied" in first.output
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         "asked.json",
+        "plan-48.json",
         "turns.jsonl",
         "results.json",
         "picture.png",
@@ -178,7 +201,7 @@ def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Pa
     assert CliRunner().invoke(create_app(), command).exit_code == 0
     other = CliRunner().invoke(create_app(), [*command, "--price", "high_day_ahead_price_eur_per_mwh"])
     assert other.exit_code == 2
-    assert "holds another back-test" in " ".join(other.output.split())
+    assert "holds another back-test (other: price)" in " ".join(other.output.split())
     wrong = CliRunner().invoke(create_app(), [*command, "--change", "planning.nothing=1"])
     assert (wrong.exit_code, "planning.nothing is no key" in " ".join(wrong.output.split())) == (2, True)
 

@@ -4,8 +4,8 @@ Each turn plans from the step's start with the same code as the service, and run
 curves with the record's inflow. Nothing of the future reaches a plan but what its knowledge says: `Knowledge` names that.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -112,10 +112,13 @@ def run(
     every: int,
     strategies: Sequence[StrategyPeriod] = (),
     done: Sequence[Turn] = (),
+    left: StationSolution | None = None,
+    keep_plan: Callable[[int, StationSolution], None] | None = None,
 ) -> Iterator[Turn]:
     """The turns of a back-test, each `every` steps; those already `done` are run again without a solve, and not given.
 
-    Raises ValueError when what is done does not fit the record.
+    `left` is the plan that the last of them left; `keep_plan` is told of each turn's, before the turn is given. With both,
+    a run in parts is the whole run. Raises ValueError when what is done does not fit the record.
     """
     station = RealStation(site.pumping_station.station, knowledge.noise_seed)
     state = State(0, record.initial_volume_m3, record.before)
@@ -123,10 +126,13 @@ def run(
         if turn.step != state.step:
             raise ValueError(f"what is done has a turn at step {turn.step} where step {state.step} is next")
         state = _after(site, station, record, state, turn, None)
+    state = replace(state, plan=left)
     while state.step < len(record.inflow_m3):
         solution = solve_inputs(site, inputs_at(site, record, knowledge, state, strategies))
         turn = _turn(site, record, state, solution, every)
         state = _after(site, station, record, state, turn, solution)
+        if keep_plan is not None and state.plan is not None:
+            keep_plan(turn.step, state.plan)
         yield turn
 
 
@@ -199,6 +205,7 @@ def _last_plan(site: StationSite, state: State) -> LastPlan | None:
         start=steps[0].start,
         frequency_hz=tuple(tuple(step.frequency_hz[name] for name in names) for step in steps),
         flush_window=state.plan.flush_window,
+        flushed=state.plan.flushed,
     )
 
 

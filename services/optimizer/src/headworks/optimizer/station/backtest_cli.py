@@ -1,7 +1,5 @@
 """`headworks backtest`: a closed loop over a record, resumable, with a progress bar; results as a table, JSON and a picture."""
 
-import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from headworks.common.historian.reading import read_record
 from headworks.common.historian.record import Record as Historian
 from headworks.optimizer.station.backtest import Inflow, Knowledge, Prices, Record, Turn, run
+from headworks.optimizer.station.backtest_folder import BacktestFolder, asked_of
 from headworks.optimizer.station.case import StrategyPeriod
 from headworks.optimizer.station.report import Judged, price_series, report, there
 from headworks.optimizer.station.strategies import default_document, periods_of
@@ -63,15 +62,16 @@ def backtest(
         lived = record_of(station_site, historian, price, days, initial_volume)
         knowledge = Knowledge(inflow=inflow, prices=prices, noise_seed=noise)
         periods = _periods(strategies, station_site)
-        asked = _asked(record, station_site, price, knowledge, every, lived, periods)
-        done = _resumed(out, asked)
+        asked = asked_of(record, mapping, station_site, price, knowledge, every, lived, periods)
+        folder = BacktestFolder(out)
+        folder.begin(asked)
+        done = folder.done()
     except (ValueError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from error
-    turns = [
-        *done,
-        *_followed(run(station_site, lived, knowledge, every, periods, done), out, len(done), lived, every, console),
-    ]
+    left = folder.plan_of(done[-1].step) if done else None
+    to_come = run(station_site, lived, knowledge, every, periods, done, left, folder.keep_plan)
+    turns = [*done, *_followed(to_come, folder, len(done), lived, every, console)]
     results = report(Judged(station_site, historian, lived, turns, asked), out)
     console.print(results)
     console.print(f"{out / 'results.json'} and {out / 'picture.png'} are written")
@@ -135,58 +135,8 @@ def _periods(file: Path | None, site: StationSite) -> tuple[StrategyPeriod, ...]
     return periods_of(raw, file.name)
 
 
-def _asked(
-    record: Path,
-    site: StationSite,
-    price: str,
-    knowledge: Knowledge,
-    every: int,
-    lived: Record,
-    periods: Sequence[StrategyPeriod],
-) -> dict[str, object]:
-    """What this back-test is, to be sure that what is gone on with is the same."""
-    return {
-        "record": record.name,
-        "site": site.site,
-        "price": price,
-        "inflow": knowledge.inflow.value,
-        "prices": knowledge.prices.value,
-        "noise_seed": knowledge.noise_seed,
-        "every": every,
-        "steps": len(lived.inflow_m3),
-        "planning": site.section("planning"),
-        "schedule": site.section("schedule"),
-        "strategies": [period.model_dump(mode="json") for period in periods],
-    }
-
-
-def _resumed(out: Path, asked: dict[str, object]) -> list[Turn]:
-    """The turns that are done. Raises ValueError where the folder holds another back-test."""
-    out.mkdir(parents=True, exist_ok=True)
-    question, turns = out / "asked.json", out / "turns.jsonl"
-    same = json.loads(json.dumps(asked, default=str))
-    if question.exists() and json.loads(question.read_text(encoding="utf-8")) != same:
-        raise ValueError(f"--out {out} holds another back-test; give another folder, or remove it")
-    question.write_text(json.dumps(same, indent=1), encoding="utf-8")
-    if not turns.exists():
-        return []
-    whole = [line for line in turns.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-    turns.write_text("".join(whole), encoding="utf-8")
-    return [_turn(json.loads(line)) for line in whole]
-
-
-def _turn(raw: dict[str, Any]) -> Turn:
-    return Turn(
-        **raw
-        | {
-            "frequency_hz": tuple(map(tuple, raw["frequency_hz"])),
-            "forecast_m3s": tuple(raw["forecast_m3s"]),
-        }
-    )
-
-
 def _followed(
-    turns: Iterator[Turn], out: Path, done: int, lived: Record, every: int, console: Console
+    turns: Iterator[Turn], folder: BacktestFolder, done: int, lived: Record, every: int, console: Console
 ) -> Iterator[Turn]:
     """Each turn, kept in the file before the next begins, with a bar."""
     columns = (
@@ -197,11 +147,10 @@ def _followed(
         TimeRemainingColumn(),
     )
     total = -(-len(lived.inflow_m3) // every)
-    with (out / "turns.jsonl").open("a", encoding="utf-8") as file, Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task("planning", total=total, completed=done)
         for turn in turns:
-            file.write(json.dumps(dataclasses.asdict(turn)) + "\n")
-            file.flush()
+            folder.keep(turn)
             at = lived.start + turn.step * timedelta(seconds=lived.step_s)
             progress.update(task, advance=1, description=f"{at:%d %b %H:%M}Z {turn.status} in {turn.solve_s:.1f} s")
             yield turn
