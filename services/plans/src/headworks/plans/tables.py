@@ -10,7 +10,6 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     Integer,
     MetaData,
     Numeric,
@@ -82,7 +81,6 @@ def _plan_table(name: str, resource_column: str, *targets: Column[object]) -> Ta
             (actuators.c.station_id, actuators.c.resource_id),
             name=f"fk_{name}_actuators",
         ),
-        Index(f"ix_{name}_history", "station_id", resource_column, "plan_id"),
     )
 
 
