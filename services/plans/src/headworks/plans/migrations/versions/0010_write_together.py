@@ -1,6 +1,6 @@
 """Many submissions in one call, an exclusion constraint on numbers alone, and no index of history on what is active.
 
-See docs/decisions/0013. The planner took the index of history for what the one of active plans is for, and it is one less to keep.
+See docs/decisions/0013. The planner took the index of history where the one of active plans is meant, and it is one less to keep.
 """
 
 from alembic import op
