@@ -194,6 +194,21 @@ def test_the_level_stays_above_its_floor_where_that_has_a_price() -> None:
     assert min(kept.trajectory.level_m) >= 2.5 - 0.02
 
 
+def test_an_emptying_is_put_off_for_cheaper_hours_only_as_far_as_that_pays() -> None:
+    """Power gets cheaper by the hour; what putting off costs is told as a term, and is what the true cost holds."""
+    case = case_of(tuple(90.0 - 5 * t for t in range(12)), volume_m3=1500.0, inflow_m3=500.0, dry_days=(range(12),))
+    emptied = []
+    for urgency, put_off_eur in ((1.0, 0.0), (0.0, 100.0), (1.0, 100.0)):
+        weights = StationWeights(put_off_eur_per_h=put_off_eur)
+        schedule = solved(replace(case, urgency=(urgency,) * 12), weights)
+        assert schedule.trajectory is not None
+        emptied.append(next(t for t, level_m in enumerate(schedule.trajectory.level_m) if level_m <= 0.5))
+    assert schedule.terms["emptying"] == pytest.approx(100.0 * (emptied[2] + 1) / 4)
+    assert schedule.cost_eur == pytest.approx(sum(schedule.terms.values()), rel=0.01)
+    assert emptied[2] <= 3
+    assert min(emptied[:2]) >= 8
+
+
 def test_a_wanted_volume_is_reached() -> None:
     case = case_of((200.0,) * 8, volume_m3=20_000.0, inflow_m3=600.0)
     wanted = solved(replace(case, wanted=(5, 16_000.0)))

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from headworks.optimizer.station.backtest_cli import record_of
 from headworks.optimizer.station.backtest_folder import BacktestFolder
 from headworks.optimizer.station.case import Strategy, StrategyPeriod
 from headworks.optimizer.station.real_station import RealStation
-from headworks.optimizer.station.report import Judged, history_of, prices_of, score_of
+from headworks.optimizer.station.report import Judged, history_of, prices_of, score_of, solving_of
+from headworks.optimizer.station.skill import PastForecast
 from headworks.waterway.pumps import operate
 from headworks.waterway.series import PRICE
 from headworks.waterway.station_rules import Before
@@ -65,11 +67,12 @@ def test_nothing_of_the_future_reaches_a_plan(station_site: StationSite) -> None
     other = lived(
         steps=192,
         inflow_m3=known.inflow_m3[:now] + (9999.0,) * (192 - now),
-        # Today's prices are known: the day ends 97 steps after the record's start, which is a step before midnight.
-        price_eur_per_mwh=known.price_eur_per_mwh[:97] + (999.0,) * 95,
+        # Today's prices are known: 96 rows from the record's first, whose step ends at midnight and has that stamp's price.
+        price_eur_per_mwh=known.price_eur_per_mwh[:96] + (999.0,) * 96,
     )
     state = State(now, 9000.0, known.before)
     assert inputs_at(station_site, known, OWN, state, ()) == inputs_at(station_site, other, OWN, state, ())
+    assert len(inputs_at(station_site, known, OWN, state, ()).price_eur_per_mwh) == 96 - now
     afternoon = State(60, 9000.0, known.before)
     told = inputs_at(station_site, known, OWN, afternoon, ())
     assert len(told.price_eur_per_mwh) == 192 - 60, "from 14 h local tomorrow's are known"
@@ -104,6 +107,37 @@ def flushing_site() -> StationSite:
     raw["planning"]["solve"] |= {"alike": "1000 m", "tail": "21 h", "threads": 1}
     raw["schedule"] |= {"horizon": "4 h", "time_limit": "300 s", "mip_gap": 0.03}
     return StationSite.model_validate(raw)
+
+
+def test_forecasts_are_judged_as_the_service_judges_them(station_site: StationSite) -> None:
+    """Step by step over two hours, by what has come up to now, for a day: too much and too little do not make up for another."""
+    record, step = lived(steps=192, inflow_m3=(1800.0,) * 192), timedelta(minutes=15)
+    said = tuple(PastForecast(START + t * step, step, (1.0, 3.0) * 4) for t in (0, 4, 20, 90, 91))
+    state = State(98, 9000.0, record.before, forecasts=said)
+    assert inputs_at(station_site, record, OWN, state, ()).past_inflow_error == (0.5,) * 4
+    assert (
+        inputs_at(station_site, record, OWN, State(97, 9000.0, record.before, forecasts=said), ()).past_inflow_error
+        == (0.5,) * 3
+    ), "what has not come true yet is not judged"
+    far = State(105, 9000.0, record.before, forecasts=said)
+    assert inputs_at(station_site, record, OWN, far, ()).past_inflow_error == (0.5,) * 4, (
+        "a day and two hours ago is too long"
+    )
+
+
+def test_a_run_keeps_what_it_forecast(station_site: StationSite) -> None:
+    turn = next(run(station_site, lived(steps=24), OWN, 8))
+    assert len(turn.forecast_m3s) == 8
+
+
+def test_a_turn_that_only_goes_on_counts_as_a_fallback() -> None:
+    own = Turn(0, ((0.0,) * 8,), "SOLVED", "", 1.0, 0.1, 0.01, "", "", False, 0, False, ())
+    went_on = replace(own, step=1, gap=None, gone_on=True, reason="nothing better was found")
+    without = replace(own, step=2, gap=None, fallback=True)
+    solving = solving_of([own, went_on, without])
+    assert (solving["fallbacks"], solving["gone_on"], solving["without_gap"]) == (2, 1, 2)
+    assert solving["gap_p95"] == 0.01
+    assert solving_of([went_on])["gap_p95"] is None
 
 
 def test_perfect_forecasts_are_the_record_and_persistence_its_last_hour(station_site: StationSite) -> None:
@@ -171,6 +205,39 @@ def test_the_record_begins_and_is_dry_as_the_facts_say(history: Judged) -> None:
     judged = score_of(history, history.trajectory(), prices_of(history))
     assert judged.dry_days == 8
     assert judged.breaches["minimum_pumps_on"] == 1536
+
+
+def test_what_the_record_does_not_know_is_not_zero(headworks_data: Path, tmp_path: Path, history: Judged) -> None:
+    """The energy of a row in which a pump's power is not known is left out and counted; how a pump stood first must be known."""
+    lines = (headworks_data / "hsy_blominmaki_2024-11.csv").read_text(encoding="utf-8-sig").splitlines()
+    titles = lines[0].split(",")
+    power, frequency = (
+        next(i for i, title in enumerate(titles) if title.startswith(f"Pump {what} 1.1"))
+        for what in ("efficiency", "frequency")
+    )
+
+    def without(row: int, column: int) -> Path:
+        cells = lines[row].split(",")
+        file = tmp_path / f"without_{row}_{column}.csv"
+        file.write_text(
+            "\n".join([*lines[:row], ",".join([*cells[:column], "", *cells[column + 1 :]]), *lines[row + 1 :]])
+        )
+        return file
+
+    less = replace(history, historian=read_record(without(6, power), history.site, "quarter_hours"))
+    figures, whole = (history_of(judged, prices_of(judged)) for judged in (less, history))
+    assert (figures["steps_not_known"], whole["steps_not_known"]) == (1, 0)
+    assert 0 < whole["energy_mwh"] - figures["energy_mwh"] < 0.3
+    unknown = read_record(without(1, frequency), history.site, "quarter_hours")
+    with pytest.raises(ValueError, match=r"p1_1_frequency_hz at .* is not known"):
+        record_of(history.site, unknown, PRICE, None, None)
+
+
+def test_steps_from_the_interlock_on_are_counted(history: Judged) -> None:
+    judged = score_of(history, history.trajectory(), prices_of(history))
+    levels = history.trajectory().level_m
+    assert judged.steps_above_high_high == sum(level_m >= 7.4 for level_m in levels)
+    assert 0 < judged.steps_above_maximum < judged.steps_above_high_high < judged.steps_above_alarm
 
 
 def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Path, tmp_path: Path) -> None:

@@ -282,8 +282,8 @@ def test_more_prices_than_the_horizon_are_left(station_site: StationSite) -> Non
 # ---------------------------------------------------------------- what was, and what is asked
 
 
-@pytest.mark.parametrize(("level_m", "emptied"), [(0.6, True), (0.601, False)])
-def test_the_tunnel_was_emptied_when_its_level_came_near(
+@pytest.mark.parametrize(("level_m", "emptied"), [(0.5, True), (0.501, False)])
+def test_the_tunnel_was_emptied_when_its_level_came_to_the_rules_own(
     station_site: StationSite, level_m: float, emptied: bool
 ) -> None:
     at = START - timedelta(hours=9)

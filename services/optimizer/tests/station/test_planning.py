@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, StationInputs
-from headworks.optimizer.station.continuing import or_the_last
+from headworks.optimizer.station.continuing import begun_with, or_the_last
 from headworks.optimizer.station.forecasting import InflowForecast
 from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
 from headworks.optimizer.station.schedule import solve_station
+from headworks.optimizer.station.settings import planned_rules, planning_of
 from headworks.optimizer.values import Status
 from headworks.waterway.station import simulate_station
 from headworks.waterway.station_rules import Before, Breach, breaches
@@ -97,6 +98,47 @@ def test_a_flood_is_pumped_at_all_the_plant_takes_and_named(station_site: Statio
     assert all(0.95 * limit_m3s < step.outflow_m3s < 1.02 * limit_m3s for step in solution.steps[8:48])
 
 
+def test_no_plan_goes_to_where_the_interlock_takes_over(station_site: StationSite) -> None:
+    """However much cheaper later hours are: the level stays below the highest that may be planned, 7.3 m."""
+    dear = (3000.0,) * 40 + (10.0,) * 56
+    solution = solve_inputs(station_site, inputs(station_site, flow_m3s=2.6, level_m=6.8, price_eur_per_mwh=dear))
+    assert solution.publishable, solution.reason
+    assert 7.0 < max(step.level_m for step in solution.steps) < 7.32
+
+
+def test_a_plan_above_the_highest_planned_level_says_so(raw_site: dict[str, Any]) -> None:
+    quick = StationSite.model_validate(
+        raw_site | {"schedule": raw_site["schedule"] | {"horizon": "4 h", "time_limit": "5 s"}}
+    )
+    solution = solve_inputs(quick, inputs(quick, flow_m3s=3.2, level_m=7.28))
+    assert solution.status is Status.RELAXED
+    told = [relaxation.text for relaxation in solution.relaxations if relaxation.rule == "maximum_level"]
+    assert told
+    assert all(text.endswith("m is above 7.3 m") for text in told)
+
+
+def test_an_emptying_grows_urgent_from_20_h_on_and_the_run_says_so(station_site: StationSite) -> None:
+    asked = inputs(station_site, flow_m3s=1.4, emptied_at=MIDNIGHT - timedelta(hours=21))
+    problem = plan_problem(station_site, asked)
+    assert not isinstance(problem, str)
+    assert problem.case.urgency[:4] == pytest.approx((1.25 / 4, 1.5 / 4, 1.75 / 4, 0.5))
+    assert set(problem.case.urgency[11:]) == {1.0}
+    assert problem.weights.put_off_eur_per_h == 0.5
+    assert "21.0 h since the tunnel was emptied: urgency 0.25" in problem.tuning.reasons
+    done = plan_problem(station_site, inputs(station_site, flow_m3s=2.4, level_m=5.0))
+    assert not isinstance(done, str)
+    assert not any("urgency" in reason for reason in done.tuning.reasons), "on a wet day none is due"
+
+
+def test_the_last_quarter_of_an_hour_counts_for_the_day(station_site: StationSite) -> None:
+    """Of 144,000 m³ that a dry day may have, 48 steps from noon bring what it takes, or 47 of them."""
+    noon = MIDNIGHT + timedelta(hours=12)
+    asked = inputs(station_site, flow_m3s=1.0, start=noon, past_inflow_m3s=(1.0,) * 48)
+    most_m3s = (144_000 / 900 - 48) / 48
+    for flow_m3s, days in ((most_m3s - 0.001, (range(47),)), (most_m3s + 0.001, ())):
+        assert dry_days(station_site, asked, InflowForecast("test", *((flow_m3s,) * 48,) * 3)) == days
+
+
 def test_a_day_counts_as_dry_by_what_came_and_comes(station_site: StationSite) -> None:
     noon = MIDNIGHT + timedelta(hours=12)
 
@@ -110,11 +152,29 @@ def test_a_day_counts_as_dry_by_what_came_and_comes(station_site: StationSite) -
     assert days(1.6, 1.6, emptied_at=noon - timedelta(hours=13)) == (range(47),)
 
 
+def _after(pump: PumpState, ran_hz: list[float]) -> PumpState:
+    """How a pump stands after what it ran."""
+    for hz in ran_hz:
+        steps = pump.steps + 1 if pump.on == (hz > 0) else 1
+        pump = pump.model_copy(update={"on": hz > 0, "steps": steps})
+    return pump
+
+
 def test_the_last_plan_is_gone_on_with(station_site: StationSite) -> None:
     first = solve_inputs(station_site, inputs(station_site, flow_m3s=1.4))
     plan = LastPlan(start=MIDNIGHT, frequency_hz=tuple(tuple(step.frequency_hz.values()) for step in first.steps))
-    later = inputs(station_site, flow_m3s=1.4, level_m=first.steps[3].level_m, start=MIDNIGHT + 4 * STEP, last_plan=plan,
-                   price_eur_per_mwh=CHEAP_NIGHT[4:])  # fmt: skip
+    asked = inputs(station_site, flow_m3s=1.4)
+    later = asked.model_copy(
+        update={
+            "level_m": first.steps[3].level_m,
+            "start": MIDNIGHT + 4 * STEP,
+            "last_plan": plan,
+            "price_eur_per_mwh": CHEAP_NIGHT[4:],
+            "pumps": tuple(
+                _after(pump, [s.frequency_hz[pump.resource] for s in first.steps[:4]]) for pump in asked.pumps
+            ),
+        }
+    )
     problem = plan_problem(station_site, later)
     assert not isinstance(problem, str)
     assert problem.last_hz == plan.frequency_hz[4:]
@@ -122,11 +182,33 @@ def test_the_last_plan_is_gone_on_with(station_site: StationSite) -> None:
         problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.last_hz
     )
     assert found.broken == ()
-    bad = dataclasses.replace(found, broken=(Breach("emptying", 0, "as if the time had run out on a poor plan"),))
-    kept = or_the_last(problem.station, problem.rules, problem.case, bad, problem.last_hz)
-    assert kept.reason == "the last plan is gone on with: what was found breaks 1 rules, it 0"
+    station, rules, case = problem.station, problem.rules, problem.case
+    never_emptied = ((0.0, 50.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0),) * 92
+    bad = begun_with(station, rules, case, found, never_emptied)
+    assert "emptying" in {breach.rule for breach in bad.broken}
+    kept = or_the_last(station, rules, case, problem.weights, bad, problem.last_hz)
+    assert kept.reason.startswith(
+        "the last plan is gone on with: what it breaks costs 0.00 EUR (0 breaches), what was found"
+    )
     assert kept.frequency_hz[: len(problem.last_hz)] == problem.last_hz
-    assert or_the_last(problem.station, problem.rules, problem.case, bad, ()) is bad
+    assert (kept.gone_on, found.gone_on) == (True, False)
+    assert or_the_last(station, rules, case, problem.weights, bad, ()) is bad
+    litres = dataclasses.replace(found, broken=(Breach("maximum_outflow", 0, "a litre too much"),) * 9)
+    assert or_the_last(station, rules, case, problem.weights, litres, never_emptied) is litres, (
+        "nine small ones are no flood"
+    )
+
+
+def test_a_solve_without_time_goes_on_with_the_last_plan_and_says_so(raw_site: dict[str, Any]) -> None:
+    hurried = StationSite.model_validate(raw_site | {"schedule": raw_site["schedule"] | {"time_limit": "1 ms"}})
+    as_it_is = (50.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 0.0)
+    last = LastPlan(start=MIDNIGHT - STEP, frequency_hz=(as_it_is,) * 96)
+    solution = solve_inputs(hurried, inputs(hurried, flow_m3s=1.4, last_plan=last))
+    assert solution.publishable
+    assert solution.gone_on
+    assert solution.reason == "nothing better was found in time than what the solve began with"
+    assert tuple(solution.steps[0].frequency_hz.values()) == as_it_is
+    assert solution.gap is None
 
 
 def test_what_is_not_known_is_said(station_site: StationSite) -> None:
@@ -211,7 +293,8 @@ def test_whatever_the_start_and_inflow_a_plan_keeps_the_rules_or_says_which_cann
         step_s=900.0,
     )
     before = tuple(Before(on, n) for on, n in states)
-    found = {(b.rule, b.step) for b in breaches(site.pumping_station.limits(900.0), asked, ran, before)}
+    rules = planned_rules(site, planning_of(site), 900.0)
+    found = {(b.rule, b.step) for b in breaches(rules, asked, ran, before)}
     said = {(r.rule, round((r.at - MIDNIGHT) / STEP)) for r in solution.relaxations}
     assert {pair for pair in said if pair[0] != "emptying"} == found
     assert not {rule for rule, _ in found} & {"minimum_run", "minimum_rest", "frequency"}

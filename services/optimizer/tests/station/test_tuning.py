@@ -124,3 +124,10 @@ def test_the_strategy_of_the_period_counts_and_the_last_stated_wins(station_site
 def test_an_emptying_grows_urgent_from_20_to_24_hours(planning: PlanningSection) -> None:
     assert [urgency(planning, NOW - h * HOUR, NOW) for h in (10, 20, 22, 24, 40)] == [0, 0, 0.5, 1, 1]
     assert urgency(planning, None, NOW) == 1
+
+
+def test_the_tuning_says_how_long_ago_the_tunnel_was_emptied_and_how_urgent_that_is(station_site: StationSite) -> None:
+    due = tuned(station_site, emptied_at=NOW - 23 * HOUR)
+    assert (due.hours_since_emptied, due.emptying_urgency) == (23, 0.75)
+    never = tuned(station_site)
+    assert (never.hours_since_emptied, never.emptying_urgency) == (None, 1)

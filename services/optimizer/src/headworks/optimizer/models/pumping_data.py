@@ -48,7 +48,8 @@ class StationCase:
     `inflow_m3` and `price_eur_per_mwh` have shape (steps,), the tail's included; `before` has one entry per pump, in order.
 
     `dry_days` are the steps of each dry day that must still see the tunnel empty; `water_value_eur_per_m3` is what a
-    cubic metre left at the end costs later; `hours_run` of each pump, where running hours shall even out;
+    cubic metre left at the end costs later; `urgency`, 0 to 1 by step, is of the first of these days' emptying;
+    `hours_run` of each pump, where running hours shall even out;
     `wanted` is a step and the volume [m³] that its end shall not exceed; `flush` a window of all pumps that is asked.
     """
 
@@ -59,6 +60,7 @@ class StationCase:
     step_s: float
     dry_days: tuple[range, ...] = ()
     water_value_eur_per_m3: float = 0.0
+    urgency: tuple[float, ...] = ()
     hours_run: tuple[float, ...] = ()
     wanted: tuple[int, float] | None = None
     flush: FlushWindow | None = None
@@ -80,11 +82,12 @@ class StationWeights:
     """What the soft terms cost.
 
     `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
-    `not_emptied` for a dry day; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the
-    last one's; `uneven` for each dam³ by which it lies further from the schedule's mean inflow than `even_within`; `energy` for
-    each MWh beside its price, so that it counts when that is low; `specific_energy` for each MWh beyond what the step's outflow
-    would take at its target; `not_flushed` for a window that is asked and not planned; `wear` for each step of a pump that has
-    run twice the others' mean, and for one below the mean nothing.
+    `not_emptied` for a dry day; `put_off` for each hour that an emptying is put off, times its urgency then; `start` for a
+    start; `smooth` for each dam³ by which the outflow of a step differs from the last one's; `uneven` for each dam³ by which it
+    lies further from the schedule's mean inflow than `even_within`; `energy` for each MWh beside its price, so that it counts
+    when that is low; `specific_energy` for each MWh beyond what the step's outflow would take at its target; `not_flushed` for
+    a window that is asked and not planned; `wear` for each step of a pump that has run twice the others' mean, and for one
+    below the mean nothing.
 
     The plan keeps a reserve below the outflow's limit and empties by a reserve more than it must, for its flow is linear and
     nature's is not; going below the lowest volume is among what gives way last. With `hard_maximum` the maximum level does not
@@ -95,6 +98,7 @@ class StationWeights:
     floor_eur: float = 0.0
     violation_eur: float = 100.0
     not_emptied_eur: float = 1000.0
+    put_off_eur_per_h: float = 0.0
     start_eur: float = 0.02
     smooth_eur: float = 0.0
     uneven_eur: float = 0.0
@@ -176,6 +180,14 @@ class PumpingData:
     def horizon(self) -> int:
         """How many steps, the tail's included."""
         return len(self.case.inflow_m3)
+
+    def put_off_eur(self, d: int, s: int) -> float:
+        """What it costs that dry day d is emptied by step s and not at once; the days after the first have no age yet."""
+        if d or not self.case.urgency or self.weights.put_off_eur_per_h <= 0:
+            return 0.0
+        return self.weights.put_off_eur_per_h * sum(
+            self.case.urgency[t] * self.case.length_s(t) / 3600 for t in range(s + 1)
+        )
 
     def most_out_dam3(self, t: int) -> float:
         """The most that the plant takes in step t, in a flush where one may be."""

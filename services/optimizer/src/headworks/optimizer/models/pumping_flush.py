@@ -9,7 +9,7 @@ from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, Pump
 
 
 def add_emptying(problem: PumpingProblem) -> None:
-    """emptied_d: one step of a dry day ends empty, or the water is kept at a price;
+    """emptied_d: one step of a dry day ends empty, the later the dearer once it is urgent, or the water is kept at a price;
     emptied_by_dt: volume_t ≤ Σ_s reach_st·empty_s + most_t·kept, what it can be at t if it is empty at s.
     """
     data = problem.data
@@ -31,6 +31,7 @@ def add_emptying(problem: PumpingProblem) -> None:
             row(problem, f"emptied_by_{d}_{t:03d}", terms, LE, 0.0)
         problem.empty.append(empty)
         costs[kept] = data.weights.not_emptied_eur
+        costs |= {binary: late_eur for s, binary in empty.items() if (late_eur := data.put_off_eur(d, s)) > 0}
     problem.terms["emptying"] = pulp.LpAffineExpression(costs)
 
 

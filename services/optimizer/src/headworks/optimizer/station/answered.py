@@ -22,7 +22,8 @@ class StationStatus(StrEnum):
 class StationSchedule:
     """Frequencies by step and pump (0: off), what they lead to, what it costs [EUR], and which rules break.
 
-    `gap` is of the last round's program; `reference` starts the next solve. Without a schedule the status says why.
+    `gap` is of the last round's program; `reference` starts the next solve. Without a schedule the status says why. With
+    `gone_on` it is no answer of the program but what the solve began with.
     """
 
     status: StationStatus
@@ -40,3 +41,4 @@ class StationSchedule:
     terms: dict[str, float] = field(default_factory=dict)
     starts: int = 0
     flush: range = range(0)
+    gone_on: bool = False

@@ -5,7 +5,7 @@ curves with the record's inflow. Nothing of the future reaches a plan but what i
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -20,13 +20,12 @@ from headworks.optimizer.station.case import (
 )
 from headworks.optimizer.station.planning import solve_inputs
 from headworks.optimizer.station.real_station import RealStation
+from headworks.optimizer.station.skill import JUDGED, SKILL, PastForecast, inflow_errors
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 from headworks.waterway.timegrid import local_date, local_midnight
 
 RECORD_DAYS = 14
-ERRORS_KEPT = 16
-ERROR_LEAD_S = 2 * 3600.0
 KEPT_STEPS = 999
 """A pump's run or rest is counted up to here."""
 
@@ -74,7 +73,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One plan and what was run of it: from which step, the frequencies that were run, how the solve went."""
+    """One plan and what was run of it: from which step, the frequencies that were run, how the solve went.
+
+    Without a plan it is a `fallback`; with `gone_on` the plan is only what the solve began with.
+    """
 
     step: int
     frequency_hz: tuple[tuple[float, ...], ...]
@@ -89,6 +91,7 @@ class Turn:
     relaxations: int
     fallback: bool
     forecast_m3s: tuple[float, ...]
+    gone_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,8 @@ class State:
     before: tuple[Before, ...]
     hours_run: tuple[float, ...] = ()
     emptied_at: datetime | None = None
-    errors: tuple[float, ...] = ()
     plan: StationSolution | None = None
-    forecasts: tuple[tuple[int, tuple[float, ...]], ...] = field(default=())
+    forecasts: tuple[PastForecast, ...] = ()
 
 
 def run(
@@ -172,11 +174,18 @@ def inputs_at(
         outside_inflow=outside,
         emptied_at=state.emptied_at,
         expected_level_m=_expected_level(state, start),
-        past_inflow_error=state.errors,
+        past_inflow_error=_errors(record, state),
         strategies=tuple(strategies),
         last_plan=_last_plan(site, state),
         wanted_volume=None if record.end_volume_m3 is None else WantedVolume(at=end, at_most_m3=record.end_volume_m3),
     )
+
+
+def _errors(record: Record, state: State) -> tuple[float, ...]:
+    """How well inflow was forecast of late, by the inflow up to now alone: judged as the service does."""
+    step = timedelta(seconds=record.step_s)
+    spans = range(max(0, state.step - round((SKILL + JUDGED) / step)), state.step)
+    return inflow_errors(state.forecasts, {record.start + t * step: record.inflow_m3[t] / record.step_s for t in spans})
 
 
 def _known_prices(site: StationSite, record: Record, knowledge: Knowledge, t: int) -> tuple[float, ...]:
@@ -186,7 +195,9 @@ def _known_prices(site: StationSite, record: Record, knowledge: Knowledge, t: in
     now = record.start + t * timedelta(seconds=record.step_s)
     days = 2 if now.astimezone(site.zone).hour >= knowledge.tomorrow_from_hour else 1
     until = local_midnight(local_date(now, site.zone) + timedelta(days=days), site.zone)
-    return record.price_eur_per_mwh[t : max(t + 1, round((until - record.start).total_seconds() / record.step_s))]
+    # The price of a step is that of the stamp it ends at: the step that ends at midnight has tomorrow's first.
+    before_midnight = round((until - record.start).total_seconds() / record.step_s) - 1
+    return record.price_eur_per_mwh[t : max(t + 1, before_midnight)]
 
 
 def _expected_level(state: State, start: datetime) -> float | None:
@@ -238,7 +249,8 @@ def _turn(site: StationSite, record: Record, state: State, solution: StationSolu
         emergency=tuning.emergency if tuning else False,
         relaxations=len(solution.relaxations),
         fallback=fallback,
-        forecast_m3s=tuple(step.inflow_m3s for step in solution.steps[: round(ERROR_LEAD_S / record.step_s)]),
+        forecast_m3s=tuple(step.inflow_m3s for step in solution.steps[: round(JUDGED.total_seconds() / record.step_s)]),
+        gone_on=solution.gone_on,
     )
 
 
@@ -261,8 +273,9 @@ def _after(
         )
     emptied = [i for i, level_m in enumerate(ran.level_m) if level_m <= site.pumping_station.rules.emptied_level]
     ends = [record.start + (t + i + 1) * timedelta(seconds=record.step_s) for i in emptied]
-    forecasts = (*state.forecasts, (t, turn.forecast_m3s)) if turn.forecast_m3s else state.forecasts
-    judged = [f for f in forecasts if f[0] + len(f[1]) <= t + count]
+    step = timedelta(seconds=record.step_s)
+    said = PastForecast(record.start + t * step, step, turn.forecast_m3s)
+    oldest = record.start + (t + count) * step - SKILL - JUDGED
     return State(
         step=t + count,
         volume_m3=ran.volume_m3[-1],
@@ -272,13 +285,6 @@ def _after(
             for p, hours in enumerate(state.hours_run or (0.0,) * len(before))
         ),
         emptied_at=ends[-1] if ends else state.emptied_at,
-        errors=(*state.errors, *(_error(record, *f) for f in judged))[-ERRORS_KEPT:],
         plan=solution if solution is not None and solution.publishable else state.plan,
-        forecasts=tuple(f for f in forecasts if f not in judged),
+        forecasts=tuple(f for f in (*state.forecasts, said) if f.start >= oldest and f.flow_m3s),
     )
-
-
-def _error(record: Record, step: int, forecast_m3s: Sequence[float]) -> float:
-    """The relative error of what was forecast for the next hours."""
-    came_m3s = sum(record.inflow_m3[step : step + len(forecast_m3s)]) / record.step_s
-    return sum(forecast_m3s) / came_m3s - 1 if came_m3s > 0 else 0.0

@@ -82,7 +82,7 @@ def record_of(
 ) -> Record:
     """What really came, by row: flows of a row act over the step that ends at its stamp, and are paid at its price.
 
-    Raises ValueError where inflow, price or the volume before the first row is not known.
+    Raises ValueError where inflow, price, the volume before the first row or how a pump stood in it is not known.
     """
     step_s = historian.grid.step.total_seconds()
     count = (
@@ -99,7 +99,7 @@ def record_of(
         price_eur_per_mwh=tuple(there(historian, price, i) for i in range(count)),
         initial_volume_m3=initial_volume_m3,
         before=tuple(
-            Before((historian.values(pump_series(pump.resource, "frequency"))[0] or 0.0) > RUNNING_HZ, RESTED_STEPS)
+            Before(there(historian, pump_series(pump.resource, "frequency"), 0) > RUNNING_HZ, RESTED_STEPS)
             for pump in site.pumping_station.pumps
         ),
         end_volume_m3=there(historian, TUNNEL_VOLUME, count - 1),

@@ -164,6 +164,11 @@ class Tuning(Value):
     cost_factor: float
     safety_factor: float
     smooth_eur_per_dam3: float
+    hours_since_emptied: float | None = Field(default=None, description="at the start; None when no emptying is known")
+    emptying_urgency: float | None = Field(
+        default=None,
+        description="0 to 1 at the start: what putting an emptying off costs grows with it; None in old runs",
+    )
     reasons: tuple[str, ...]
 
 
@@ -191,6 +196,10 @@ class StationSolution(Answer):
     objective: float | None = None
     objective_by_term: dict[str, float] = Field(default_factory=dict)
     gap: float | None = None
+    gone_on: bool = Field(
+        default=False,
+        description="nothing better was found in time: the plan is what the solve began with, the last one",
+    )
     rounds: int = 0
     starts: int = 0
     relaxations: tuple[StationRelaxation, ...] = ()

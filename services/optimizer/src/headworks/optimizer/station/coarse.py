@@ -83,6 +83,9 @@ def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
         before=tuple(Before(was.on, int(was.steps >= least[was.on])) for was in case.before),
         inflow_m3=(*(sum(inflow[t : t + joined]) for t in steps), *inflow[case.scheduled :]),
         price_eur_per_mwh=(*(sum(price[t : t + joined]) / joined for t in steps), *price[case.scheduled :]),
+        urgency=(*(sum(case.urgency[t : t + joined]) / joined for t in steps), *case.urgency[case.scheduled :])
+        if case.urgency
+        else (),
         step_s=case.step_s * joined,
         dry_days=tuple(day for day in (range(after(d.start), place(d.stop)) for d in case.dry_days) if day),
         flush=None,

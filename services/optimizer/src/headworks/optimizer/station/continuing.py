@@ -3,28 +3,61 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from headworks.optimizer.models.pumping_data import Group, Reference, StationCase
+from headworks.optimizer.models.pumping_data import (
+    Group,
+    PumpingData,
+    Reference,
+    StationCase,
+    StationWeights,
+    flat_reference,
+    group_pumps,
+    prepare_station,
+)
 from headworks.optimizer.station.answered import StationSchedule, StationStatus
-from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of
+from headworks.optimizer.station.costing import energy_cost, given_way, scheduled_days, starts_of
 from headworks.optimizer.station.following import outflow_limits
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Breach, StationRules, breaches
+
+NEVER = frozenset({"minimum_run", "minimum_rest", "frequency", "no_flow"})
+"""The rules that have no price: pumps are spared, whatever the water does."""
 
 
 def or_the_last(
     station: Station,
     rules: StationRules,
     case: StationCase,
+    weights: StationWeights,
     found: StationSchedule,
     last_hz: Sequence[Sequence[float]],
     last_flush: range = range(0),
 ) -> StationSchedule:
-    """What was found, or the last plan gone on with where that breaks fewer rules: a solve that ran out of time loses nothing."""
+    """What was found, or the last plan gone on with where that breaks less: a solve that ran out of time loses nothing.
+
+    Runs, rests and speeds break before all; the rest is compared at what it costs to give way, for a step of flood is not
+    as bad as a step of a litre too much, and many small breaches are not worse than one great one.
+    """
     last = begun_with(station, rules, case, found, last_hz, last_flush)
-    if len(last.broken) >= len(found.broken):
+    if not last.gone_on:
         return found
-    reason = f"the last plan is gone on with: what was found breaks {len(found.broken)} rules, it {len(last.broken)}"
+    groups = group_pumps(station.pumps, 0.0)
+    about = flat_reference(case, groups, case.initial_volume_m3)
+    data = prepare_station(station, rules, case, weights, groups, about)
+    (hard, eur), (found_hard, found_eur) = _broken_by(data, last), _broken_by(data, found)
+    if (hard, eur) >= (found_hard, found_eur):
+        return found
+    reason = (
+        f"the last plan is gone on with: what it breaks costs {eur:.2f} EUR ({len(last.broken)} breaches), "
+        f"what was found {found_eur:.2f} EUR ({len(found.broken)})"
+    )
     return replace(last, reason=reason)
+
+
+def _broken_by(data: PumpingData, schedule: StationSchedule) -> tuple[int, float]:
+    """How many breaches a schedule has of what never gives way, and what its others cost [EUR]."""
+    assert schedule.trajectory is not None
+    never = sum(breach.rule in NEVER for breach in schedule.broken)
+    return never, given_way(data, schedule.frequency_hz, schedule.trajectory, schedule.flush)
 
 
 def begun_with(
@@ -54,6 +87,7 @@ def begun_with(
         terms={},
         starts=starts_of(frequency_hz, case.before),
         flush=flush,
+        gone_on=True,
     )
 
 

@@ -25,55 +25,76 @@ def true_cost(
     energy = energy_cost(case, trajectory) + weights.energy_eur_per_mwh * trajectory.energy_mwh(case.step_s)
     left = 0.0 if case.tail_steps else case.water_value_eur_per_m3 * trajectory.volume_m3[-1]
     starts = starts_of(frequency_hz, case.before) * weights.start_eur
-    short = sum(trajectory.short_m3) * DRY_EUR_PER_M3
     return (
         energy
         + left
         + starts
-        + short
+        + given_way(data, frequency_hz, trajectory, flush)
         + sum(_levels(data, trajectory))
-        + sum(_flows(data, trajectory, flush))
-        + sum(_pumps(data, frequency_hz))
+        + sum(_flows(data, trajectory))
+        + sum(_worn(data, frequency_hz))
         + _flushed(data, flush)
     )
 
 
-def _levels(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]:
-    """What lies beyond a level, and dry days that are not emptied."""
-    case, weights = data.case, data.weights
+def given_way(
+    data: PumpingData,
+    frequency_hz: Sequence[Sequence[float]],
+    trajectory: StationTrajectory,
+    flush: range = range(0),
+) -> float:
+    """What a schedule breaks of the rules, each at its price, which says what gives way before what [EUR]."""
+    case, weights, rules = data.case, data.weights, data.rules
+    last_eur, step_dam3 = LAST * weights.violation_eur, case.step_s / DAM3
     volumes = [volume / DAM3 for volume in trajectory.volume_m3]
+    cost = sum(trajectory.short_m3) * DRY_EUR_PER_M3
     for volume in volumes:
-        yield max(0.0, volume - data.maximum_dam3) * weights.violation_eur
-        yield max(0.0, volume - data.margin_dam3) * weights.margin_eur
-        yield max(0.0, data.floor_dam3 - volume) * weights.floor_eur
-        yield max(0.0, data.lowest_dam3 - volume) * LAST * weights.violation_eur
+        cost += max(0.0, volume - data.maximum_dam3) * weights.violation_eur
     if case.wanted is not None and case.wanted[0] < case.scheduled:
-        yield max(0.0, volumes[case.wanted[0]] - case.wanted[1] / DAM3) * WANTED * weights.violation_eur
-    empty_dam3 = data.emptied_dam3 + weights.empty_reserve_m3 / DAM3
-    for day in scheduled_days(case):
-        yield weights.not_emptied_eur if min(volumes[t] for t in day) > empty_dam3 else 0.0
+        cost += max(0.0, volumes[case.wanted[0]] - case.wanted[1] / DAM3) * WANTED * weights.violation_eur
+    for flow_m3s, limit_m3s in zip(trajectory.outflow_m3s, outflow_limits(rules, case, flush), strict=True):
+        cost += max(0.0, flow_m3s - limit_m3s) * step_dam3 * last_eur
+    for asked_hz in frequency_hz:
+        cost += max(0, rules.minimum_pumps_on - sum(hz > 0 for hz in asked_hz)) * last_eur
+    return cost + sum(
+        weights.not_emptied_eur for day in scheduled_days(case) if _emptied_by(data, trajectory, day) is None
+    )
 
 
-def _flows(data: PumpingData, trajectory: StationTrajectory, flush: range) -> Iterator[float]:
-    """Outflow beyond its limit or uneven, its changes, and energy beyond the target."""
+def _levels(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]:
+    """What lies beyond the levels that are aimed at, and an emptying that is put off."""
+    weights = data.weights
+    for volume_m3 in trajectory.volume_m3:
+        yield max(0.0, volume_m3 / DAM3 - data.margin_dam3) * weights.margin_eur
+        yield max(0.0, data.floor_dam3 - volume_m3 / DAM3) * weights.floor_eur
+        yield max(0.0, data.lowest_dam3 - volume_m3 / DAM3) * LAST * weights.violation_eur
+    for d, day in enumerate(data.case.dry_days):
+        by = _emptied_by(data, trajectory, day) if day.stop <= data.case.scheduled else None
+        yield 0.0 if by is None else data.put_off_eur(d, by)
+
+
+def _emptied_by(data: PumpingData, trajectory: StationTrajectory, day: range) -> int | None:
+    """The step of a day that empties the tunnel."""
+    empty_m3 = data.emptied_dam3 * DAM3 + data.weights.empty_reserve_m3
+    return next((t for t in day if trajectory.volume_m3[t] <= empty_m3), None)
+
+
+def _flows(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]:
+    """Uneven outflow, its changes, and energy beyond the target."""
     case, weights = data.case, data.weights
     outflows = [flow * case.step_s / DAM3 for flow in trajectory.outflow_m3s]
-    limits = [limit * case.step_s / DAM3 for limit in outflow_limits(data.rules, case, flush)]
     least, most = data.even_dam3(0)
-    for flow, limit, power_mw in zip(outflows, limits, trajectory.power_mw, strict=True):
+    for flow, power_mw in zip(outflows, trajectory.power_mw, strict=True):
         yield max(0.0, least - flow, flow - most) * weights.uneven_eur
-        yield max(0.0, flow - limit) * LAST * weights.violation_eur
         excess_mwh = power_mw * case.step_s / 3600 - weights.specific_energy_mwh_per_dam3 * flow
         yield max(0.0, excess_mwh) * weights.specific_energy_eur_per_mwh
     for before, after in pairwise(outflows):
         yield abs(after - before) * weights.smooth_eur
 
 
-def _pumps(data: PumpingData, frequency_hz: Sequence[Sequence[float]]) -> Iterator[float]:
-    """Wear of those that ran most, and pumps too few."""
-    weights, least = data.weights, data.rules.minimum_pumps_on
+def _worn(data: PumpingData, frequency_hz: Sequence[Sequence[float]]) -> Iterator[float]:
+    """Wear of the pumps that ran most."""
     for asked_hz in frequency_hz:
-        yield max(0, least - sum(hz > 0 for hz in asked_hz)) * LAST * weights.violation_eur
         for group, wear_eur in zip(data.groups, data.wear_eur, strict=True):
             yield wear_eur * sum(asked_hz[place] > 0 for place in group.members)
 
@@ -126,5 +147,7 @@ def tail_cost(problem: PumpingProblem, values: Mapping[str, float]) -> float:
         cost += sum(price * values[given.name] for given, price in by_step[case.scheduled :])
     if case.wanted is not None and case.wanted[0] >= case.scheduled:
         cost += sum(price * values[variable.name] for variable, price in problem.terms["too_much"].items())
-    late = [d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled]
-    return cost + sum(values[f"kept_{d}"] for d in late) * data.weights.not_emptied_eur
+    for d in (d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled):
+        cost += values[f"kept_{d}"] * data.weights.not_emptied_eur
+        cost += sum(values[binary.name] * data.put_off_eur(d, s) for s, binary in problem.empty[d].items())
+    return cost

@@ -7,7 +7,7 @@ from headworks.common.ingest import IngestClient
 from headworks.common.messages import Basis, Quality, Sample
 from headworks.optimizer.station.case import StationSolution
 from headworks.optimizer.station.inputs import Known, PastPlan, station_grid
-from headworks.optimizer.station.skill import JUDGED, PastForecast
+from headworks.optimizer.station.skill import JUDGED, SKILL, PastForecast
 from headworks.optimizer.station.strategies import default_document
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.strategy_store import StrategyStore
@@ -25,8 +25,6 @@ PRICES_BEFORE = timedelta(days=8)
 """Prices that are not known yet are expected from the last week's."""
 PRICES_AHEAD = timedelta(hours=48)
 PRICE_BASES = (Basis.QUARTER_HOUR_MEAN, Basis.HOUR_MEAN)
-SKILL = timedelta(hours=24)
-"""Forecasts of so long count for how well inflow is forecast of late."""
 LAST_PLANS = 4
 """The newest plans may begin where this run does; one before them says what was expected of now."""
 

@@ -33,7 +33,7 @@ PUMP_FREQUENCY = "pump_frequency_hz"
 OF_START = timedelta(minutes=5)
 """A level so little older than the start is the start's."""
 NOISE_M = 0.1
-"""An empty gauge may read so far below zero; and a tunnel is emptied when the level comes so near (the record's custom)."""
+"""An empty gauge may read so far below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +231,8 @@ def _known_until(until: datetime, grid: TimeGrid) -> str:
 
 
 def _emptied_at(site: StationSite, known: Known, uses: Uses) -> datetime | None:
-    """When the tunnel was last seen empty."""
-    emptied_m = site.pumping_station.rules.emptied_level + NOISE_M
+    """When the tunnel was last seen empty: as the rule has it, for a plan that turned round short of it would not do it."""
+    emptied_m = site.pumping_station.rules.emptied_level
     seen = [s.valid_at for s in known.levels if s.value is not None and s.value <= emptied_m]
     at = max(seen, default=None)
     text = f"at {at:%Y-%m-%d %H:%M}Z" if at else f"no level to {emptied_m:g} m is known"

@@ -34,7 +34,7 @@ from headworks.optimizer.station.forecasting import (
     record_of,
 )
 from headworks.optimizer.station.schedule import StationOptions, solve_station
-from headworks.optimizer.station.settings import PlanningSection, planning_of
+from headworks.optimizer.station.settings import PlanningSection, planned_rules, planning_of
 from headworks.optimizer.station.tuning import tune, urgency
 from headworks.optimizer.values import Status
 from headworks.waterway.pumps import operate
@@ -87,7 +87,7 @@ def solve_inputs(site: StationSite, inputs: StationInputs, on_progress: Progress
 def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
     """The problem of a moment, or why there is none. Raises ValueError for a wrong site file."""
     planning, station = planning_of(site), site.pumping_station.station
-    rules = site.pumping_station.limits(inputs.step_s)
+    rules = planned_rules(site, planning, inputs.step_s)
     scheduled = round(in_unit(site.section("schedule")["horizon"], "s") / inputs.step_s)
     beyond = round(planning.solve.tail / TAIL_STEP_S) * round(TAIL_STEP_S / inputs.step_s)
     forecast = _inflow(planning, inputs, scheduled + beyond)
@@ -99,7 +99,7 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         return f"pumps={named} must be the site's, in its order: {resources}"
     if not inputs.level_m <= station.tunnel.pieces[-1].to_m:
         return f"level_m={inputs.level_m} is above the tunnel's {station.tunnel.pieces[-1].to_m} m"
-    tuning = tune(planning, rules, station.tunnel, inputs, forecast)
+    tuning = tune(planning, site.pumping_station.limits(inputs.step_s), station.tunnel, inputs, forecast)
     case = _case(site, planning, station, inputs, forecast, scheduled)
     ahead = Ahead(
         forecast.flow_m3s[:scheduled],
@@ -108,8 +108,8 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
     )
     flush = flush_asked(planning.flush.window, station.tunnel, site.zone, inputs, ahead)
     case = replace(case, flush=flush.window)
-    tuning = tuning.model_copy(update={"reasons": (*tuning.reasons, *flush.reasons)})
-    weights = _weights(planning, inputs, tuning, case)
+    tuning = tuning.model_copy(update={"reasons": (*tuning.reasons, *_urgent(tuning, case), *flush.reasons)})
+    weights = _weights(planning, tuning)
     section = site.section("schedule")
     options = StationOptions(
         time_limit_s=in_unit(section["time_limit"], "s"),
@@ -120,6 +120,15 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         alike_m=planning.solve.alike,
     )
     return Planned(station, rules, case, weights, options, _since(inputs), flush, forecast, tuning)
+
+
+def _urgent(tuning: Tuning, case: StationCase) -> tuple[str, ...]:
+    """What is said of an emptying that is due."""
+    if not case.dry_days:
+        return ()
+    hours = tuning.hours_since_emptied
+    since = "no emptying is known" if hours is None else f"{hours:.1f} h since the tunnel was emptied"
+    return (f"{since}: urgency {tuning.emptying_urgency:.2f}",)
 
 
 def _since(inputs: StationInputs) -> tuple[tuple[float, ...], ...]:
@@ -166,11 +175,21 @@ def _case(
         step_s=inputs.step_s,
         dry_days=tuple(range(place(day.start), place(day.stop)) for day in dry_days(site, inputs, forecast)),
         water_value_eur_per_m3=_water_value(station, planning, prices),
+        urgency=_urgency(planning, inputs, scheduled, len(beyond)),
         hours_run=tuple(pump.hours_run for pump in inputs.pumps),
         wanted=_wanted(inputs, steps, place),
         tail_steps=len(beyond),
         tail_step_s=TAIL_STEP_S,
     )
+
+
+def _urgency(planning: PlanningSection, inputs: StationInputs, scheduled: int, beyond: int) -> tuple[float, ...]:
+    """How urgent an emptying is as each step ends, if there is none before."""
+    ends_s = [
+        *((t + 1) * inputs.step_s for t in range(scheduled)),
+        *(scheduled * inputs.step_s + (t + 1) * TAIL_STEP_S for t in range(beyond)),
+    ]
+    return tuple(urgency(planning, inputs.emptied_at, inputs.start + timedelta(seconds=end_s)) for end_s in ends_s)
 
 
 def _wanted(inputs: StationInputs, steps: int, place: Callable[[int], int]) -> tuple[int, float] | None:
@@ -201,12 +220,12 @@ def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast
     day = local_date(inputs.start, site.zone)
     while (end := local_midnight(day + timedelta(days=1), site.zone)) <= grid.end:
         begin = local_midnight(day, site.zone)
-        # The step that ends at midnight is left out: its end is tomorrow's in some records.
+        # Emptied by the step that ends at midnight, it might be tomorrow: that step's water counts, its end does not.
         first, stop = max(0, round((begin - grid.start) / grid.step)), round((end - grid.start) / grid.step) - 1
         done = inputs.emptied_at is not None and begin <= inputs.emptied_at < end
         if stop > first:
             came_m3 = _came_m3(inputs, begin)
-            comes_m3 = sum(forecast.flow_m3s[first:stop]) * inputs.step_s
+            comes_m3 = sum(forecast.flow_m3s[first : stop + 1]) * inputs.step_s
             if came_m3 + comes_m3 <= site.pumping_station.rules.dry_day_inflow:
                 yield range(first, stop), done
         day += timedelta(days=1)
@@ -228,17 +247,16 @@ def _water_value(station: Station, planning: PlanningSection, prices: Sequence[f
     return max(0.0, sum(cheap) / len(cheap)) * mwh_per_m3
 
 
-def _weights(planning: PlanningSection, inputs: StationInputs, tuning: Tuning, case: StationCase) -> StationWeights:
+def _weights(planning: PlanningSection, tuning: Tuning) -> StationWeights:
     """The soft terms as the moment asks; the energy's own price stays, so what counts less than it is divided."""
     prices, less = planning.prices, 1 / tuning.cost_factor
-    by = inputs.start + timedelta(seconds=case.step_s * case.dry_days[0].stop) if case.dry_days else inputs.start
-    urgent = urgency(planning, inputs.emptied_at, by)
     strategy = planning.strategies[tuning.strategy]
     return StationWeights(
         margin_eur=prices.above_margin * tuning.safety_factor * less,
         floor_eur=prices.below_floor * tuning.safety_factor * less,
         violation_eur=prices.above_maximum * less,
-        not_emptied_eur=prices.not_emptied * urgent * less,
+        not_emptied_eur=prices.not_emptied * less,
+        put_off_eur_per_h=planning.flush.put_off * less,
         start_eur=prices.start * strategy.start_factor * less,
         smooth_eur=tuning.smooth_eur_per_dam3 * less,
         uneven_eur=prices.uneven_outflow * less,
@@ -287,20 +305,18 @@ def solution_of(
         problem.weights.not_flushed_eur,
     )
     flush_window = planned_flush(schedule.flush, inputs, problem.flush)
-    timed_out = schedule.status is StationStatus.TIMED_OUT
     emptied_m = problem.rules.emptied_level_m
     return known.model_copy(
         update={
             "status": Status.RELAXED if relaxations else Status.SOLVED,
-            "reason": f"the time ran out at a gap of {schedule.gap:.2%}"
-            if timed_out and schedule.gap is not None
-            else "",
+            "reason": schedule.reason or _ran_out(schedule),
             "steps": _steps(site, inputs, problem, schedule),
             "energy_cost_eur": schedule.energy_cost_eur,
             "energy_mwh": trajectory.energy_mwh(inputs.step_s),
             "objective": schedule.cost_eur,
             "objective_by_term": schedule.terms,
             "gap": schedule.gap,
+            "gone_on": schedule.gone_on,
             "starts": schedule.starts,
             "relaxations": relaxations,
             "prices_known_until": inputs.start + len(inputs.price_eur_per_mwh) * step
@@ -314,6 +330,11 @@ def solution_of(
             "next_action": _next_action(site, schedule.frequency_hz, problem.case.before),
         }
     )
+
+
+def _ran_out(schedule: StationSchedule) -> str:
+    timed_out = schedule.status is StationStatus.TIMED_OUT and schedule.gap is not None
+    return f"the time ran out at a gap of {schedule.gap:.2%}" if timed_out else ""
 
 
 STATUSES = {

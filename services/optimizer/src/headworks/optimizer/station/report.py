@@ -15,6 +15,7 @@ from headworks.optimizer.station.backtest import Record, Turn
 from headworks.optimizer.station.pictures import Shown, draw
 from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.score import Score, days_of, outflow_of, score
+from headworks.optimizer.station.settings import high_high_level_m
 from headworks.waterway.series import STATION_OUTFLOW, TUNNEL_LEVEL, TUNNEL_VOLUME, pump_series
 from headworks.waterway.station import StationTrajectory
 from headworks.waterway.station_site import StationSite
@@ -92,33 +93,39 @@ def score_of(judged: Judged, trajectory: StationTrajectory, prices: dict[str, li
         days_of([stamp.astimezone(judged.site.zone) for stamp in judged.historian.grid.stamps[: judged.count]]),
         there(judged.historian, TUNNEL_VOLUME, judged.count - 1),
         lived.step_s,
+        high_high_level_m(judged.site),
     )
 
 
 def history_of(judged: Judged, prices: dict[str, list[float]]) -> dict[str, Any]:
-    """What was done in the record, by its own measured powers and flows."""
+    """What was done in the record, by its own measured powers and flows; rows in which they are not known are left out."""
     hours = judged.lived.step_s / 3600
-    energy = [power_mw * hours for power_mw in _summed(judged, "power")]
-    outflow_m3h = _history_outflow_m3h(judged)
+    powers, flows = _summed_power_mw(judged), _history_outflow_m3h(judged)
+    known = [t for t, (power, flow) in enumerate(zip(powers, flows, strict=True)) if None not in (power, flow)]
+    energy = {t: (powers[t] or 0.0) * hours for t in known}
+    outflow_m3h = [flows[t] or 0.0 for t in known]
     levels = [level for level in judged.historian.values(TUNNEL_LEVEL)[: judged.count] if level is not None]
     return {
-        "cost_eur": {name: float(np.dot(price, energy)) for name, price in prices.items()},
-        "energy_mwh": sum(energy),
-        "kwh_per_m3": sum(energy) * 1000 / (sum(outflow_m3h) * hours),
+        "steps_not_known": judged.count - len(known),
+        "cost_eur": {name: sum(price[t] * energy[t] for t in known) for name, price in prices.items()},
+        "energy_mwh": sum(energy.values()),
+        "kwh_per_m3": sum(energy.values()) * 1000 / (sum(outflow_m3h) * hours),
         "lowest_level_m": min(levels),
         "highest_level_m": max(levels),
         "outflow": dataclasses.asdict(outflow_of(outflow_m3h)),
     }
 
 
-def _history_outflow_m3h(judged: Judged) -> list[float]:
-    return [(flow or 0.0) * 3600 for flow in judged.historian.values(STATION_OUTFLOW)[: judged.count]]
+def _history_outflow_m3h(judged: Judged) -> list[float | None]:
+    flows = judged.historian.values(STATION_OUTFLOW)[: judged.count]
+    return [None if flow is None else flow * 3600 for flow in flows]
 
 
-def _summed(judged: Judged, quantity: str) -> list[float]:
-    """A quantity of all pumps together, by row; what is not known counts as nothing."""
-    columns = [judged.historian.values(pump_series(p.resource, quantity)) for p in judged.site.pumping_station.pumps]
-    return [sum(value or 0.0 for value in row) for row in zip(*columns, strict=True)][: judged.count]
+def _summed_power_mw(judged: Judged) -> list[float | None]:
+    """The power of all pumps together, by row; None where one of them is not known."""
+    columns = [judged.historian.values(pump_series(p.resource, "power")) for p in judged.site.pumping_station.pumps]
+    rows = ([value for value in row if value is not None] for row in zip(*columns, strict=True))
+    return [sum(row) if len(row) == len(columns) else None for row in rows][: judged.count]
 
 
 def _draw(judged: Judged, trajectory: StationTrajectory, file: Path) -> None:
@@ -133,32 +140,34 @@ def _draw(judged: Judged, trajectory: StationTrajectory, file: Path) -> None:
         step_s=lived.step_s,
         history_level_m=judged.historian.values(TUNNEL_LEVEL)[: judged.count],
         history_outflow_m3h=_history_outflow_m3h(judged),
-        history_power_mw=_summed(judged, "power"),
+        history_power_mw=_summed_power_mw(judged),
     )
     title = f"{judged.site.name}: inflow {asked['inflow']}, prices {asked['prices']}, planned for {asked['price']}"
     draw(shown, station.limits(lived.step_s), station.rules.alarm_level, title, file)
 
 
-def solving_of(turns: Sequence[Turn]) -> dict[str, float]:
-    """How the solves went; times in seconds."""
+def solving_of(turns: Sequence[Turn]) -> dict[str, float | None]:
+    """How the solves went; times in seconds. A fallback has no plan of its own: none at all, or the last one gone on with."""
     times = np.array([turn.solve_s for turn in turns])
     first = np.array([turn.first_plan_s for turn in turns if turn.first_plan_s is not None])
     gaps = np.array([turn.gap for turn in turns if turn.gap is not None])
     return {
         "solves": len(turns),
-        "fallbacks": sum(turn.fallback for turn in turns),
+        "fallbacks": sum(turn.fallback or turn.gone_on for turn in turns),
+        "gone_on": sum(turn.gone_on for turn in turns),
         "relaxed": sum(turn.relaxations > 0 for turn in turns),
         "emergencies": sum(turn.emergency for turn in turns),
         "mean_s": float(times.mean()),
         "median_s": float(np.median(times)),
         "p95_s": float(np.percentile(times, 95)),
         "max_s": float(times.max()),
-        "first_plan_median_s": float(np.median(first)) if first.size else float("nan"),
-        "gap_p95": float(np.percentile(gaps, 95)) if gaps.size else float("nan"),
+        "first_plan_median_s": float(np.median(first)) if first.size else None,
+        "gap_p95": float(np.percentile(gaps, 95)) if gaps.size else None,
+        "without_gap": len(turns) - gaps.size,
     }
 
 
-def _table(own: Score, history: dict[str, Any], solving: dict[str, float], price: str) -> Table:
+def _table(own: Score, history: dict[str, Any], solving: dict[str, float | None], price: str) -> Table:
     table = Table("", "plan", "history", title="back-test")
     for name, cost in own.cost_eur.items():
         was, more = history["cost_eur"][name], own.end_correction_eur[name]
@@ -168,7 +177,10 @@ def _table(own: Score, history: dict[str, Any], solving: dict[str, float], price
                   f"{history['energy_mwh']:.1f}, {history['kwh_per_m3']:.4f}")  # fmt: skip
     table.add_row("level m", f"{own.lowest_level_m:.2f} to {own.highest_level_m:.2f}",
                   f"{history['lowest_level_m']:.2f} to {history['highest_level_m']:.2f}")  # fmt: skip
-    table.add_row("steps above alarm, maximum", f"{own.steps_above_alarm}, {own.steps_above_maximum}", "")
+    high_high = "–" if own.steps_above_high_high is None else own.steps_above_high_high
+    table.add_row(
+        "steps above alarm, interlock, maximum", f"{own.steps_above_alarm}, {high_high}, {own.steps_above_maximum}", ""
+    )
     table.add_row("dry days emptied; wet ones", f"{own.dry_days_emptied} of {own.dry_days}; {own.wet_days_emptied}", "")
     table.add_row("starts, short runs and rests", f"{own.starts}, {own.short_runs}", "")
     table.add_row("end volume m³", f"{own.end_volume_m3:,.0f}", "")
@@ -182,7 +194,7 @@ def _table(own: Score, history: dict[str, Any], solving: dict[str, float], price
         mine, was = getattr(own.outflow, field), history["outflow"][field]
         table.add_row(f"outflow {text} m³/h", f"{mine:,.0f}", f"{was:,.0f}")
     table.add_row("rules broken", ", ".join(f"{n} × {rule}" for rule, n in own.breaches.items()) or "none", "")
-    table.add_row("solves, fallbacks", f"{solving['solves']:.0f}, {solving['fallbacks']:.0f}", "")
+    table.add_row("solves, fallbacks", f"{solving['solves']}, {solving['fallbacks']}", "")
     table.add_row("solve s: median, p95, max",
                   f"{solving['median_s']:.2f}, {solving['p95_s']:.2f}, {solving['max_s']:.2f}", "")  # fmt: skip
     return table

@@ -108,7 +108,7 @@ def solve_station(
         starts=starts_of(best.frequency_hz, case.before),
         flush=best.flush,
     )
-    return or_the_last(station, rules, case, found, last_hz, last_flush) if found.broken else found
+    return or_the_last(station, rules, case, weights, found, last_hz, last_flush) if found.broken else found
 
 
 def _best_round(

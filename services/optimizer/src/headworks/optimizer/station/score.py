@@ -29,7 +29,10 @@ class Outflow:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The figures of a schedule. Costs [EUR] by price column, with the end's water added; `breaches` by rule."""
+    """The figures of a schedule. Costs [EUR] by price column, with the end's water added; `breaches` by rule.
+
+    From the high-high level on the gateway's interlock would run pumps of its own; None where the site has none.
+    """
 
     cost_eur: dict[str, float]
     end_correction_eur: dict[str, float]
@@ -39,6 +42,7 @@ class Score:
     lowest_level_m: float
     highest_level_m: float
     steps_above_alarm: int
+    steps_above_high_high: int | None
     steps_above_maximum: int
     dry_days: int
     dry_days_emptied: int
@@ -71,6 +75,7 @@ def score(
     days: Sequence[range],
     end_volume_m3: float,
     step_s: float,
+    high_high_level_m: float | None = None,
 ) -> Score:
     """The score of frequencies that were simulated on a record; `end_volume_m3` is what the record itself left."""
     dry = [day for day in days if sum(inflow_m3[day.start : day.stop]) <= dry_day_inflow_m3]
@@ -96,6 +101,9 @@ def score(
         lowest_level_m=min(trajectory.level_m),
         highest_level_m=max(trajectory.level_m),
         steps_above_alarm=sum(level_m > alarm_level_m for level_m in trajectory.level_m),
+        steps_above_high_high=None
+        if high_high_level_m is None
+        else sum(level_m >= high_high_level_m for level_m in trajectory.level_m),
         steps_above_maximum=sum(level_m > rules.maximum_level_m for level_m in trajectory.level_m),
         dry_days=len(dry),
         dry_days_emptied=sum(day.start in emptied for day in dry),

@@ -1,5 +1,6 @@
 """The `planning` section of a station's site file: how to forecast, how to tune to the moment, what the soft terms cost."""
 
+from dataclasses import replace
 from datetime import time
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,9 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from headworks.optimizer.station.case import Strategy
 from headworks.optimizer.station.forecasting import InflowMethod
 from headworks.waterway import quantities as q
+from headworks.waterway.quantities import in_unit
 from headworks.waterway.site import Section, explain
+from headworks.waterway.station_rules import StationRules
 from headworks.waterway.station_site import StationSite
 
 
@@ -133,11 +136,18 @@ class FlushWindowSection(Section):
 
 
 class FlushSection(Section):
-    """How urgent an emptying is: from 0 to 1 between two ages of the last one; the price of none grows with it."""
+    """How urgent an emptying is: from 0 to 1 between two ages of the last one, and what it costs to put it off then."""
 
     urgent_from: q.Seconds
     urgent_at: q.Seconds
+    put_off: Price = Field(default=0.0, description="EUR for each hour that an emptying is put off while it is urgent")
     window: FlushWindowSection
+
+    @model_validator(mode="after")
+    def _grows(self) -> "FlushSection":
+        if not self.urgent_from < self.urgent_at:
+            raise ValueError(f"urgent_from={self.urgent_from} s must lie below urgent_at={self.urgent_at} s")
+        return self
 
 
 class PlanningSection(Section):
@@ -147,6 +157,10 @@ class PlanningSection(Section):
     solve: SolveSection
     margin_level: q.Metres
     maximum_level: Literal["soft", "hard"] = "soft"
+    planned_maximum_level: q.Metres | None = Field(
+        default=None,
+        description="the highest level of a plan: a reserve below the interlock; without, the rules' maximum",
+    )
     even_within: q.CubicMetresPerSecond
     specific_energy_target: Annotated[float, Field(ge=0, description="kWh/m³")]
     prices: PricesSection
@@ -171,6 +185,45 @@ def planning_of(site: StationSite) -> PlanningSection:
     """The site's planning section. Raises ValueError naming the field."""
     raw: dict[str, Any] = site.section("planning")
     try:
-        return PlanningSection.model_validate(raw)
+        planning = PlanningSection.model_validate(raw)
     except ValidationError as error:
         raise ValueError(f"site {site.site}: planning: {explain(error)}") from error
+    _check_maximum(site, planning)
+    return planning
+
+
+def planned_rules(site: StationSite, planning: PlanningSection, step_s: float) -> StationRules:
+    """The rules that a plan keeps: the site's, with the highest level that may be planned."""
+    return replace(site.pumping_station.limits(step_s), maximum_level_m=_planned_maximum_m(site, planning))
+
+
+def high_high_level_m(site: StationSite) -> float | None:
+    """The level at which the gateway's interlock starts pumps whatever the plan says; None where the site has none."""
+    pumps = (site.model_extra or {}).get("control", {}).get("pumps", {})
+    high_high = pumps.get("high_high") if isinstance(pumps, dict) else None
+    return None if high_high is None else in_unit(high_high["start_above"], "m")
+
+
+def _planned_maximum_m(site: StationSite, planning: PlanningSection) -> float:
+    asked_m = planning.planned_maximum_level
+    return site.pumping_station.rules.maximum_level if asked_m is None else asked_m
+
+
+def _check_maximum(site: StationSite, planning: PlanningSection) -> None:
+    """A plan that crosses the interlock is not what the station would do. Raises ValueError."""
+    planned_m, rules, high_high_m = (
+        _planned_maximum_m(site, planning),
+        site.pumping_station.rules,
+        high_high_level_m(site),
+    )
+    field = f"site {site.site}: planning: planned_maximum_level={planned_m:g} m"
+    if not rules.emptied_level < planned_m <= rules.maximum_level:
+        raise ValueError(
+            f"{field} must lie above the rules' emptied_level={rules.emptied_level:g} m and not above their "
+            f"maximum_level={rules.maximum_level:g} m"
+        )
+    if high_high_m is not None and planned_m >= high_high_m:
+        raise ValueError(
+            f"{field} must lie below control.pumps.high_high.start_above={high_high_m:g} m: there the gateway's "
+            "interlock starts pumps whatever the plan says"
+        )

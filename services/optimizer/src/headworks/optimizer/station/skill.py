@@ -7,6 +7,8 @@ from statistics import fmean
 
 JUDGED = timedelta(hours=2)
 """The next hours, which a plan is acted on for."""
+SKILL = timedelta(hours=24)
+"""Forecasts of so long count for how well inflow is forecast of late."""
 
 
 @dataclass(frozen=True, slots=True)

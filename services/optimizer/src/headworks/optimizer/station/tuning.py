@@ -4,6 +4,7 @@ Quality     mean relative error of the forecasts of late: good, fair, poor; fair
 Risk        from the room left below the maximum, raised a level each by rising inflow and by a wide forecast
 Emergency   measured and predicted level diverge: the band narrows further, safety counts more and cost less
 Strategy    of the period that holds the start; where several do, the last; balanced where none does
+Urgency     of an emptying, by the hours since the last one: what putting it off costs
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from headworks.waterway.tunnel import TunnelVolume
 
 RISKS = tuple(Risk)
 TREND_S = 7200.0
+HOUR_S = 3600.0
 LEAST_KNOWN = 4
 """From fewer past errors the quality is not known."""
 
@@ -62,6 +64,10 @@ def tune(
         * planning.risk.safety_factors[risk.value]
         * (trouble.safety_factor if trouble else 1.0),
         smooth_eur_per_dam3=planning.prices.change_of_outflow + asked.change_of_outflow,
+        hours_since_emptied=None
+        if inputs.emptied_at is None
+        else (inputs.start - inputs.emptied_at).total_seconds() / HOUR_S,
+        emptying_urgency=urgency(planning, inputs.emptied_at, inputs.start),
         reasons=(*reasons, *why, *named),
     )
 
@@ -104,11 +110,11 @@ def risk_of(
     return RISKS[min(level, len(RISKS) - 1)], tuple(reasons)
 
 
-def urgency(planning: PlanningSection, emptied_at: datetime | None, by: datetime) -> float:
+def urgency(planning: PlanningSection, emptied_at: datetime | None, at: datetime) -> float:
     """How urgent an emptying is at an instant: 0 to 1 with the age of the last; 1 when none is known."""
     if emptied_at is None:
         return 1.0
-    age_s = (by - emptied_at).total_seconds()
+    age_s = (at - emptied_at).total_seconds()
     flush = planning.flush
     return min(1.0, max(0.0, (age_s - flush.urgent_from) / (flush.urgent_at - flush.urgent_from)))
 
