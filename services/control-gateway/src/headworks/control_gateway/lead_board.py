@@ -1,6 +1,6 @@
 """What a site's interlocks, its people's orders and the watchdog say of each actuator, gathered for who leads (leading.py)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from headworks.common.messages import ControlMode, Outcome, SetpointOverride
@@ -9,6 +9,7 @@ from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.orders import OrderBook, strictest
 from headworks.control_gateway.recording import Recorder
+from headworks.control_gateway.safety import DuePlan
 from headworks.control_gateway.trip_board import TripBoard
 from headworks.control_gateway.watchdog import Heard, WatchLimits, silence
 
@@ -40,12 +41,15 @@ class LeadBoard:
         """Who has been silent for too long to follow a plan; `plan_at` is when the actuator's newest plan was made."""
         return silence(self.watch, Heard(plan_at, self.measured_at), now)
 
-    def wishes(self, actuator: Actuator, silent: str | None, local: str | None, now: datetime) -> Wishes:
-        """All who would lead the actuator, but for the plan."""
+    def wishes(
+        self, actuator: Actuator, silent: str | None, local: str | None, now: datetime, plan: DuePlan | None = None
+    ) -> Wishes:
+        """All who would lead the actuator; what a plan asks of a pump its calculators add."""
         acting = self.trips.acting_on(actuator.resource)
         override = self.orders.override_of(actuator.resource, now)
         counts = actuator.fail_safe_counts
         return Wishes(
+            plan=plan,
             silent=silent,
             fail_safe=None if counts is None else at_once(counts, now),
             hands_to_local=actuator.fail_safe == "hand_to_local",
@@ -66,7 +70,7 @@ def announced(recorder: Recorder, actuator: Actuator, known: Known, lead: Lead, 
         return known
     reason = TOLD[lead.by] + lead.why
     told = recorder.setpoint(actuator, known.plan, Outcome.HELD, now, reason=reason)
-    return replace(known, told=key if told else known.told)
+    return known._replace(told=key if told else known.told)
 
 
 def _by(override: SetpointOverride, actuator: Actuator) -> str:

@@ -3,7 +3,7 @@
 What people switched to local at the plant is theirs: the gateway takes back only what it handed over itself.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -64,19 +64,19 @@ class LocalControl:
             return known
         if not record(actuator, plan, Outcome.INTENDED, now, local=local, reason=why):
             return known
-        known = replace(known, local_told_at=now)
+        known = known._replace(local_told_at=now)
         result = await write_local(plc, actuator, local)
         at = self.clock.now()
         match result:
             case Verified(read_back=read_back):
                 record(actuator, plan, Outcome.VERIFIED, at, local=local, read_back=read_back, reason=why)
-                return replace(known, local=local, local_told_at=None)
+                return known._replace(local=local, local_told_at=None)
             case Differs(read_back=read_back):
                 reason = f"the PLC holds another leader than was written{result.why}"
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, local=local, read_back=read_back, reason=reason)
                 return known
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, local=local, reason=reason)
-                return replace(known, link_up=False, decision=None)
+                return known._replace(link_up=False, decision=None)
             case _:
                 assert_never(result)

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from headworks.common.clock import Clock
@@ -205,7 +205,7 @@ class ControlLoop:
         now = self.clock.now()
         if isinstance(known, LinkFault):
             plan = self.plans.current(self.site, actuator.resource, now)
-            lost = replace(before, plan=plan)
+            lost = before._replace(plan=plan)
             known = self._without_link(actuator, lost, known, now, noted=before.link_up is False or not leads)
         else:
             # While the link is away, as before the first answer, no rate is earned: the return starts from where it was.
@@ -213,7 +213,7 @@ class ControlLoop:
             silent = self.leads.silence(self.plans.newest_at(self.site, actuator.resource), now)
             plan = None if silent else self.plans.current(self.site, actuator.resource, now)
             mode = self.leads.mode(self.switches.now.mode, actuator.resource)
-            known = replace(known, link_up=True, plan=plan, mode=mode, ramped_until=ramped_until, leads_under=under)
+            known = known._replace(link_up=True, plan=plan, mode=mode, ramped_until=ramped_until, leads_under=under)
             if leads:
                 known = await self._follow(actuator, plc, known, silent, now)
             else:
@@ -230,12 +230,12 @@ class ControlLoop:
         if isinstance(local, LinkFault):
             return local
         if actuator.run is None or self.station is None:
-            return replace(before, feedback=feedback, local=local)
+            return before._replace(feedback=feedback, local=local)
         pump = seen_running(snapshot, actuator.run)
         if isinstance(pump, LinkFault):
             return pump
         run = self.station.saw(actuator.resource, pump, at)
-        return replace(before, feedback=feedback, local=local, run=run, power_kw=pump.power_kw)
+        return before._replace(feedback=feedback, local=local, run=run, power_kw=pump.power_kw)
 
     def _watch(self, actuator: Actuator, known: Known, now: datetime) -> Known:
         """What a gateway that does not lead remembers, so that it can from one moment to the next: no rate is earned."""
@@ -246,16 +246,16 @@ class ControlLoop:
         if self.station is not None and actuator.run is not None:
             self.station.duty(actuator.resource, now)
             run_decision = Keep(why)
-        known = replace(known, decision=Hold(why), run_decision=run_decision, ramped_until=now)
-        return replace(known, ramping=False, level_memory=None, lead=None)
+        known = known._replace(decision=Hold(why), run_decision=run_decision, ramped_until=now)
+        return known._replace(ramping=False, level_memory=None, lead=None)
 
     async def _follow(self, actuator: Actuator, plc: Plc, known: Known, silent: str | None, now: datetime) -> Known:
         """Who leads the actuator, told to the journal and, where that is its own control, to the PLC; then what is due."""
-        wishes = self.leads.wishes(actuator, silent, self._local.of_others(actuator, known), now)
         pumps = self._pumps if actuator.run is not None else None
+        asked = due_plan(known.plan, actuator) if pumps is None else None
+        wishes = self.leads.wishes(actuator, silent, self._local.of_others(actuator, known), now, asked)
         if pumps is None:
-            wishes = replace(wishes, plan=due_plan(known.plan, actuator))
-            known = replace(known, lead=leading(actuator.resource, wishes, now))
+            known = known._replace(lead=leading(actuator.resource, wishes, now))
         else:
             known = pumps.led(actuator, known, wishes, now)
         lead = known.lead
@@ -275,8 +275,8 @@ class ControlLoop:
             self.station.lost(actuator.resource)
         if not noted:
             self._recorder.setpoint(actuator, known.plan, Outcome.LINK_LOST, now, reason=fault.reason)
-        known = replace(known, link_up=False, decision=None, run_decision=None)
-        return replace(known, ramped_until=now, ramping=False, level_memory=None)
+        known = known._replace(link_up=False, decision=None, run_decision=None)
+        return known._replace(ramped_until=now, ramping=False, level_memory=None)
 
     def record_order(self, order: str, resource: str | None = None) -> bool:
         """Journal a person's order for one actuator, or for all; False when the journal cannot be written."""

@@ -108,9 +108,10 @@ async def _control(settings: GatewaySettings) -> None:
         if settings.local_api is not None:
             local, address = create_local_api(orders, settings), settings.local_api
             tasks["local-api"] = outlasting_faults("local-api", lambda: serve_local_api(local, address))
+        api = create_api(loops, shipper, orders)
         gc.freeze()  # a full collection over all that was read and made so far would hold control up for a tenth of a second
         try:
-            await run("control_gateway", settings, create_api(loops, shipper, orders), tasks, ready)
+            await run("control_gateway", settings, api, tasks, ready)
         finally:
             auditor.note(Category.CONTROL_SYSTEM, "stopped", settings.gateway_name)
     await database.close()

@@ -40,7 +40,7 @@ class PumpControl:
         due = self._due(actuator, known, now)
         lead = self._lead(actuator, known, wishes, due.plan, now)
         self.judge_available(actuator, lead, known.mode)
-        return replace(known, level_memory=due.memory, lead=lead)
+        return known._replace(level_memory=due.memory, lead=lead)
 
     def judge_available(self, actuator: Actuator, lead: Lead, mode: ControlMode) -> None:
         """Whether the pump may be called: modes and e-stop as they are now, also before its own turn."""
@@ -58,7 +58,7 @@ class PumpControl:
         known = await self._act(actuator, plc, known, decision, now)
         runs_on = known.run is not None and known.run.running and not isinstance(decision, Refused | Stop)
         if not runs_on or (speed.due is not None and speed.due.requested == OFF):
-            return replace(known, decision=None, ramped_until=now)  # the speed stays as it is
+            return known._replace(decision=None, ramped_until=now)  # the speed stays as it is
         return await self.setpoints.follow(actuator, plc, known, speed, now)
 
     def _lead(self, actuator: Actuator, known: Known, wishes: Wishes, due: DuePlan | None, now: datetime) -> Lead:
@@ -129,7 +129,7 @@ class PumpControl:
 
     async def _act(self, actuator: Actuator, plc: Plc, known: Known, decision: RunDecision, now: datetime) -> Known:
         news = decision != known.run_decision or not self.recorder.journal.writable
-        known = replace(known, run_decision=decision)
+        known = known._replace(run_decision=decision)
         match decision:
             case Start() | Stop():
                 return await self._command(actuator, plc, known, decision, now)
@@ -149,7 +149,7 @@ class PumpControl:
         on, plan, record = isinstance(decision, Start), known.plan, self.recorder.run
         if not record(actuator, plan, Outcome.INTENDED, now, on=on, reason=decision.reason):
             if not decision.forced:
-                return replace(known, run_decision=Refused(("the journal cannot be written",)))
+                return known._replace(run_decision=Refused(("the journal cannot be written",)))
             log.error("a pump is commanded without a record", pump=actuator.resource, on=on, reason=decision.reason)
         self.station.ordered(actuator.resource, on, now)
         result = await write_run(plc, actuator, on)
@@ -162,10 +162,10 @@ class PumpControl:
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, on=on, read_back=read_back, reason=reason)
             case NotPermitted(reason=reason):
                 record(actuator, plan, Outcome.HELD, at, on=on, reason=reason)
-                return replace(known, run_decision=Keep(reason))
+                return known._replace(run_decision=Keep(reason))
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, on=on, reason=reason)
-                return replace(known, link_up=False, decision=None, run_decision=None)
+                return known._replace(link_up=False, decision=None, run_decision=None)
             case _:
                 assert_never(result)
-        return replace(known, run=known.run and replace(known.run, commanded=bool(read_back)))
+        return known._replace(run=known.run and replace(known.run, commanded=bool(read_back)))

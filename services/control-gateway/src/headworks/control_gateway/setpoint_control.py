@@ -58,12 +58,12 @@ class SetpointControl:
         decision = decide(actuator.limits, situation, now)
         # A journal that refused is tried again each time: it must be seen to take entries before anything is written.
         news = decision != known.decision or not recordable
-        known = replace(known, decision=decision, ramped_until=now, ramping=False)
+        known = known._replace(decision=decision, ramped_until=now, ramping=False)
         match decision:
             case Write():
                 return await self._write(actuator, plc, known, decision, lead.why, now)
             case Hold(spare_s=spare_s):
-                return replace(known, ramped_until=now - timedelta(seconds=spare_s), ramping=situation.ramping)
+                return known._replace(ramped_until=now - timedelta(seconds=spare_s), ramping=situation.ramping)
             case FailSafe():
                 pass  # who leads is recorded by the loop
             case Refused(violations=violations):
@@ -80,12 +80,12 @@ class SetpointControl:
         counts, plan, record = decision.counts, known.plan, self.recorder.setpoint
         held = None if known.feedback is None else known.feedback.read_back
         if not record(actuator, plan, Outcome.INTENDED, now, counts=counts, read_back=held, reason=why):
-            return replace(known, decision=Refused(("the journal cannot be written",)))
+            return known._replace(decision=Refused(("the journal cannot be written",)))
         if not await self.recorder.journal.synced():
-            return replace(known, decision=Refused(("the journal cannot be written",)))
+            return known._replace(decision=Refused(("the journal cannot be written",)))
         if self.switches.stopped(actuator.resource) is not None:  # it came while the disk was waited for
             record(actuator, plan, Outcome.HELD, self.clock.now(), counts=counts, reason="e-stop came before the write")
-            return replace(known, decision=None)
+            return known._replace(decision=None)
         result = await write_setpoint(plc, actuator, counts)
         at = self.clock.now()
         match result:
@@ -93,20 +93,20 @@ class SetpointControl:
                 record(actuator, plan, Outcome.VERIFIED, at, counts=counts, read_back=read_back, reason=why)
                 # The rate is earned from when the PLC was seen to hold it: a write that came late gains nothing by it.
                 spent = at - timedelta(seconds=decision.spare_s)
-                known = replace(known, ramped_until=spent, ramping=not decision.complete)
+                known = known._replace(ramped_until=spent, ramping=not decision.complete)
             case Differs(read_back=read_back):
                 reason = f"the PLC holds another setpoint than was written{result.why}"
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, counts=counts, read_back=read_back, reason=reason)
             case NotPermitted(reason=reason):
                 record(actuator, plan, Outcome.HELD, at, counts=counts, reason=reason)
-                return replace(known, decision=Hold(reason))
+                return known._replace(decision=Hold(reason))
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, counts=counts, reason=reason)
-                return replace(known, link_up=False, decision=None)
+                return known._replace(link_up=False, decision=None)
             case _:
                 assert_never(result)
         feedback = known.feedback and replace(known.feedback, read_back=read_back, at=at)
-        return replace(known, feedback=feedback)
+        return known._replace(feedback=feedback)
 
 
 def with_reading(limits: Limits, known: Known, *, standing: bool) -> Known:
@@ -116,7 +116,7 @@ def with_reading(limits: Limits, known: Known, *, standing: bool) -> Known:
     """
     feedback = known.feedback
     if standing:
-        return replace(known, held=(), held_under=known.leads_under, watched=None)
+        return known._replace(held=(), held_under=known.leads_under, watched=None)
     start = None if feedback is None else start_of(limits, feedback)
     if feedback is None or start is None:
         return known
@@ -125,8 +125,8 @@ def with_reading(limits: Limits, known: Known, *, standing: bool) -> Known:
         if not ours:
             held = with_unseen(limits.max_change, limits.rate_per_s, held, start, feedback.at)
         held = with_seen(limits.max_change, held, start, feedback.at)
-        known = replace(known, held=held, held_under=known.leads_under)
+        known = known._replace(held=held, held_under=known.leads_under)
     if limits.plausible:
         seen = watched(limits.plausible, known.watched, start, feedback.actual, feedback.at)
-        known = replace(known, watched=seen)
+        known = known._replace(watched=seen)
     return known

@@ -28,8 +28,8 @@ from headworks.control_gateway.tables import outbox
 log = structlog.get_logger(__name__)
 BATCH = 100
 SHIP_EVERY_S = 1.0
-SHIP_AGAIN_S = 0.1
-"""What is journalled meanwhile is shipped together: a transaction for each entry takes more than control itself."""
+GATHER_S = 0.1
+"""An entry waits so long for others, as for what became of its write: a transaction for each takes more than control itself."""
 STATE_EVERY_S = 5.0
 STATE_AT_LEAST_EVERY_S = 1.0
 """However long it takes to tell, what changed is told so often."""
@@ -56,8 +56,8 @@ class Shipper:
             if shipped:
                 self.outbox.wake()
             if shipped < BATCH:
-                await asyncio.sleep(SHIP_AGAIN_S)
                 await wait_at_most(self._journal.appended, SHIP_EVERY_S)
+                await asyncio.sleep(GATHER_S)
 
     async def _ship_batch(self) -> int:
         """Ship what is next; how many links. A crash after the commit ships again, which the ids make harmless."""
