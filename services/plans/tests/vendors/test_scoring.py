@@ -223,7 +223,32 @@ async def test_a_day_is_replayed_beside_the_champion_over_the_same_hours_and_the
     assert score.challenger.energy_mwh == pytest.approx(45.0), "what was submitted after the day changes nothing"
     assert score.champion.lowest_m == pytest.approx(1170 * FT)
     assert score.challenger.lowest_m < score.champion.lowest_m
-    assert score.challenger.revenue_eur is None, "the afterbay has no price"
+    assert (score.champion.revenue_eur, score.challenger.revenue_eur) == (None, None)
+    assert score.notes == ("no revenue: the price of 24 h is not known",)
+
+
+async def test_an_afterbay_s_day_earns_what_its_prices_were_by_the_hour_or_the_quarter_hour(
+    plans: Plans, ingest: Ingest, abay: AfterbaySite
+) -> None:
+    """18 scored hours at 40 EUR/MWh, but for one of quarters from 10 to 40: its mean is 25."""
+    await happened(plans, ingest)
+    hours = [BEGINS + k * HOUR for k in range(24)]
+    quarters = [hours[1] + k * HOUR / 4 for k in range(4)]
+    by_the_hour = {at: 40.0 for at in hours if at not in (hours[1], hours[2])}
+    await ingest.measured("abay", names.PRICE, by_the_hour, Basis.HOUR_MEAN)
+    by_quarters = dict(zip(quarters, (10.0, 20.0, 30.0, 40.0), strict=True))
+    await ingest.measured("abay", names.PRICE, by_quarters, Basis.QUARTER_HOUR_MEAN)
+    score = await score_day(plans.database, ingest.client, abay, "acme", DAY, NOW)
+    assert score.champion is not None
+    assert score.champion.revenue_eur is None, "money is known where all of it is"
+    assert score.notes == ("no revenue: the price of 1 h is not known",)
+    await ingest.measured("abay", names.PRICE, {hours[2]: 40.0}, Basis.HOUR_MEAN)
+    score = await score_day(plans.database, ingest.client, abay, "acme", DAY, NOW)
+    assert score.champion is not None
+    assert score.challenger is not None
+    assert score.champion.revenue_eur == pytest.approx(2.0 * (17 * 40 + 25))
+    assert score.challenger.revenue_eur == pytest.approx(2.5 * (17 * 40 + 25), rel=0.01)
+    assert score.notes == ()
 
 
 async def test_a_day_of_which_nothing_is_known_has_no_figures(plans: Plans, ingest: Ingest, abay: AfterbaySite) -> None:

@@ -88,9 +88,13 @@ async def _afterbay(site: AfterbaySite, ingest: IngestClient, grid: TimeGrid, th
     balances = [balance_m3s(site, hour, record.float_at(at)) for hour, at in zip(hours, grid.starts, strict=True)]
     entered = [b if b is not None else formula_m3s(site, hour) for b, hour in zip(balances, hours, strict=True)]
     power = [record.means[names.OXPH_POWER].get(at - HOUR) for at in grid.starts]
+    prices = await _prices(site.site, ingest, grid.start, grid.end)
+    price = [_price(prices, at, grid.step) for at in grid.starts]
     known, not_known = _known(asked, entered, grid.count)
     scored: tuple[list[Figures], list[Figures]] = ([], [])
     notes: list[str] = []
+    if None in price:
+        notes.append(f"no revenue: the price of {price.count(None)} h is not known")
     by_formula = sum(b is None and e is not None for b, e in zip(balances, entered, strict=True))
     if by_formula:
         notes.append(
@@ -108,7 +112,7 @@ async def _afterbay(site: AfterbaySite, ingest: IngestClient, grid: TimeGrid, th
                 float_m=record.float_at(grid.starts[first]),
                 setpoint_mw=[values[t] or 0.0 for t in steps],
                 inflow_m3s=[entered[t] or 0.0 for t in steps],
-                price_eur_per_mwh=None,
+                price_eur_per_mwh=_all_known([price[t] for t in steps]),
                 step_s=grid.step_s,
             )
 
@@ -126,12 +130,10 @@ async def _afterbay(site: AfterbaySite, ingest: IngestClient, grid: TimeGrid, th
 async def _station(site: StationSite, ingest: IngestClient, grid: TimeGrid, theirs: Plans, ours: Plans) -> Found:
     resources = [pump.resource for pump in site.pumping_station.pumps]
     back, until = grid.start - LOOK_BACK, grid.end + timedelta(seconds=1)
-    levels, inflow, prices, speeds = await asyncio.gather(
+    levels, inflow, price, speeds = await asyncio.gather(
         ingest.values(site.site, names.TUNNEL_LEVEL, back, until, Basis.INSTANT),
         ingest.values(site.site, names.TUNNEL_INFLOW, back, until, Basis.QUARTER_HOUR_MEAN),
-        asyncio.gather(
-            *(ingest.values(site.site, names.PRICE, back, until, b) for b in (Basis.QUARTER_HOUR_MEAN, Basis.HOUR_MEAN))
-        ),
+        _prices(site.site, ingest, grid.start, grid.end),
         asyncio.gather(
             *(
                 ingest.values(site.site, names.pump_series(pump, "frequency"), back, until, Basis.QUARTER_HOUR_MEAN)
@@ -140,7 +142,6 @@ async def _station(site: StationSite, ingest: IngestClient, grid: TimeGrid, thei
         ),
     )
     entered = [by_quarter(inflow).get(at) for at in grid.starts]
-    price = by_quarter([sample for of_basis in prices for sample in of_basis])
     asked = [[_speeds(plans, ours, resources, at) for at in grid.starts] for plans in (theirs, ours)]
     if not theirs:
         asked[0] = [None] * grid.count
@@ -149,7 +150,6 @@ async def _station(site: StationSite, ingest: IngestClient, grid: TimeGrid, thei
     records = [by_quarter(record) for record in speeds]
     scored: tuple[list[Figures], list[Figures]] = ([], [])
     for steps in _begun(stretches(known), [each is not None for each in level], not_known):
-        prices_of = [price.get(grid.starts[t]) for t in steps]
         for into, values in zip(scored, asked, strict=True):
             figures = score_station(
                 site,
@@ -157,11 +157,30 @@ async def _station(site: StationSite, ingest: IngestClient, grid: TimeGrid, thei
                 before=[_before(record, grid.starts[steps.start]) for record in records],
                 frequency_hz=[values[t] or [] for t in steps],
                 inflow_m3s=[entered[t] or 0.0 for t in steps],
-                price_eur_per_mwh=None if None in prices_of else [p for p in prices_of if p is not None],
+                price_eur_per_mwh=_all_known([price.get(grid.starts[t]) for t in steps]),
                 step_s=grid.step_s,
             )
             into.append(figures)
     return *scored, not_known, []
+
+
+async def _prices(site: str, ingest: IngestClient, start: datetime, end: datetime) -> dict[datetime, float]:
+    """The price by quarter hour, where ingest knows one, published by the hour or the quarter hour."""
+    bases = (Basis.QUARTER_HOUR_MEAN, Basis.HOUR_MEAN)
+    found = await asyncio.gather(*(ingest.values(site, names.PRICE, start, end, basis) for basis in bases))
+    return by_quarter([sample for of_basis in found for sample in of_basis])
+
+
+def _price(prices: Mapping[datetime, float], at: datetime, step: timedelta) -> float | None:
+    """The mean price of a step; None where that of a part of it is not known."""
+    values = _all_known([prices.get(at + k * QUARTER) for k in range(step // QUARTER)])
+    return None if values is None else sum(values) / len(values)
+
+
+def _all_known(values: Sequence[float | None]) -> list[float] | None:
+    """All of the values; None where one of them is not known."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
 
 
 def _known(
