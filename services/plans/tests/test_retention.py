@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +23,7 @@ NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-NOTHING_OLD = Limits(LONG_AGO, LONG_AGO)
+NOTHING_OLD = Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO)
 PUMP = Actuator(
     station="works",
     resource="P1",
@@ -89,9 +90,20 @@ def test_months_before_the_limit_go_and_what_has_no_month_stays() -> None:
 
 
 def test_of_two_clocks_the_one_behind_says_what_is_old() -> None:
-    settings = PlansSettings(plan_retention_days=100, outbox_retention_days=2)
+    settings = PlansSettings(
+        plan_retention_days=100,
+        challenger_retention_days=50,
+        vendor_intake_retention_days=3,
+        outbox_retention_days=2,
+    )
     found = limits(NOW + 365 * DAY, NOW, settings)
-    assert found == Limits(plans=datetime(2025, 11, 1, tzinfo=UTC), sent_messages=NOW - 2 * DAY)
+    assert found == Limits(
+        plans=datetime(2025, 11, 1, tzinfo=UTC),
+        challengers=NOW - 50 * DAY,
+        vendor_intake=NOW - 3 * DAY,
+        sent_messages=NOW - 2 * DAY,
+    )
+    assert limits(NOW, NOW + 365 * DAY, settings).vendor_intake == NOW - 3 * DAY
     assert limits(NOW, NOW + 365 * DAY, settings).plans == datetime(2025, 11, 1, tzinfo=UTC)
 
 
@@ -120,7 +132,7 @@ async def test_old_months_go_whole_old_ends_row_by_row_and_the_rest_stays(databa
             reply = await store.accept(submission(f"{start:%m}-{number}", start), start)
         if start == begins[0]:
             await store.cancel(reply.plan_ids[0], "operator", start)
-    limit = Limits(plans=datetime(2026, 1, 1, tzinfo=UTC), sent_messages=LONG_AGO)
+    limit = replace(NOTHING_OLD, plans=datetime(2026, 1, 1, tzinfo=UTC))
     done = await tidy(database, NOW, limit)
     assert done.months_dropped == tuple(
         f"{table}_{month}" for month in ("2025_11", "2025_12") for table in ("optimization_plans", "pump_plans")
@@ -136,13 +148,54 @@ async def test_sent_messages_and_old_submissions_go_and_what_is_unsent_never(
 ) -> None:
     await store.accept(submission("s1", NOW), NOW)
     await database.fetch("update plans.outbox set sent_at = $1 where subject like 'plans.event.%'", NOW)
-    assert (await tidy(database, NOW, Limits(LONG_AGO, NOW))).rows_deleted == 0
-    assert (await tidy(database, NOW, Limits(LONG_AGO, NOW + HOUR))).rows_deleted == 1
+    assert (await tidy(database, NOW, replace(NOTHING_OLD, sent_messages=NOW))).rows_deleted == 0
+    assert (await tidy(database, NOW, replace(NOTHING_OLD, sent_messages=NOW + HOUR))).rows_deleted == 1
     [left] = await database.fetch("select subject from plans.outbox")
     assert left["subject"] == "plans.reply.optimizer.works"
     assert await count(database, "submissions") == 1
     await database.fetch("update plans.submissions set received_at = $1", LONG_AGO)
-    assert (await tidy(database, NOW, Limits(month_of(NOW), LONG_AGO))).rows_deleted == 1
+    assert (await tidy(database, NOW, replace(NOTHING_OLD, plans=month_of(NOW)))).rows_deleted == 1
+
+
+async def test_challengers_plans_and_what_vendors_sent_go_once_they_are_past_and_scores_with_the_plans(
+    database: Database,
+) -> None:
+    """Of each table a row of a day ago and one of now; a run that waits stays however old."""
+    for at, name in ((NOW - DAY, "old"), (NOW, "young")):
+        await database.fetch(
+            """insert into plans.vendors values ($1, '{works}', 1, 1, 1, 1, true, false, 'ann', $2, null)""", name, at
+        )
+        await database.fetch("insert into plans.vendor_intake values ($1, 's1', $2, 1)", name, at)
+        await database.fetch(
+            """insert into plans.challenger_plans (publisher, submission_id, station_id, resource_id, resource_type,
+                interval_start, interval_end, targets, plan_version, plan_created_at)
+            values ($1, 's1', 'works', 'P1', 'PUMP', $2::timestamptz - interval '1 h', $2, '{}', 1, $2)""",
+            name,
+            at,
+        )
+        for status in ("DONE", "FAILED", "QUEUED", "RUNNING"):
+            await database.fetch(
+                """insert into plans.challenger_runs values ($1, $2, 'works', '2026-01-01', '2026-01-01', 'ann', $3, 0, $4)""",
+                f"{name} {status}",
+                name,
+                at,
+                status,
+            )
+        await database.fetch(
+            "insert into plans.challenger_scores values ($1, 'works', '2026-01-01', $2, '{}')", name, at
+        )
+    tables = ("challenger_plans", "challenger_runs", "challenger_scores", "vendor_intake")
+
+    async def left_by(limit: Limits) -> list[int]:
+        await tidy(database, NOW, limit)
+        return [await count(database, table) for table in tables]
+
+    assert await left_by(replace(NOTHING_OLD, challengers=NOW - DAY, vendor_intake=NOW - DAY)) == [2, 8, 2, 2]
+    assert await left_by(replace(NOTHING_OLD, challengers=NOW)) == [1, 6, 2, 2]
+    assert await left_by(replace(NOTHING_OLD, vendor_intake=NOW)) == [1, 6, 2, 1]
+    assert await left_by(replace(NOTHING_OLD, plans=NOW)) == [1, 6, 1, 1]
+    [kept] = await database.fetch("select publisher from plans.challenger_plans")
+    assert kept["publisher"] == "young"
 
 
 async def test_a_writer_is_not_kept_waiting_and_tidying_comes_again(

@@ -32,7 +32,7 @@ ADMIN = Change("ann", NOW)
 
 def no_vendors(store: PlanStore, clock: Clock) -> VendorDesk:
     """The registry with nobody in it, for tests of what is not about vendors."""
-    return vendor_desk(store._database, store, {}, IngestClient(httpx.AsyncClient()), clock)
+    return vendor_desk(store._database, store, {}, IngestClient(httpx.AsyncClient()), clock, PlansSettings())
 
 
 @dataclass

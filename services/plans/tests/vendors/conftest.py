@@ -71,7 +71,7 @@ async def plans(
     )
     database, clock, sites = Database(database_url), Clock(NOW, wall_epoch_s=0.0, speed=1e-12), read_sites(sites_folder)
     store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient(base_url="http://127.0.0.1:9"))
-    vendors = vendor_desk(database, store, sites, ingest, clock)
+    vendors = vendor_desk(database, store, sites, ingest, clock, settings)
     await store.register(actuators_of(sites).values(), NOW)
     waiting = WaitingRoom(database, store.outbox, {})
     desk = SubmissionDesk(store, actuators_of(sites), clock, vendors, waiting)

@@ -25,6 +25,7 @@ from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 
 HOUR, FT = timedelta(hours=1), 0.3048
+KEPT = timedelta(days=400)
 DAY = date(2026, 2, 16)
 BEGINS = NOW - 24 * HOUR
 """The local day before NOW begins here: the plant's midnight is at 8:00Z."""
@@ -262,8 +263,8 @@ async def test_days_are_scored_daily_and_on_request_and_a_run_goes_on_where_it_s
 ) -> None:
     await happened(plans, ingest)
     later = Clock(NOW + 3 * HOUR, wall_epoch_s=0.0, speed=1e-12)
-    challengers = Challengers(plans.database, plans.vendors.registry, sites, ingest.client, later)
-    early = Challengers(plans.database, plans.vendors.registry, sites, ingest.client, plans.vendors.clock)
+    challengers = Challengers(plans.database, plans.vendors.registry, sites, ingest.client, later, KEPT)
+    early = Challengers(plans.database, plans.vendors.registry, sites, ingest.client, plans.vendors.clock, KEPT)
     await early.queue_daily()
     assert not await early.do_next(), "the day's last measurements may still come"
     await challengers.queue_daily()
@@ -286,6 +287,14 @@ async def test_days_are_scored_daily_and_on_request_and_a_run_goes_on_where_it_s
         assert [each["day"] for each in three.json()] == ["2026-02-14", "2026-02-15", "2026-02-16"]
         future = await enna.post("/challengers/acme/scores", json=wanted | {"last_day": "2026-02-17"})
         assert future.json()["errors"][0]["field"] == "body.last_day"
+        past = await enna.post("/challengers/acme/scores", json=wanted | {"first_day": "2025-01-13"})
+        assert past.json()["errors"] == [
+            {
+                "field": "body.first_day",
+                "value": "2025-01-13",
+                "expected": "2025-01-14 at least: challengers' plans of earlier days are not kept",
+            }
+        ]
         assert (await vera.get("/challengers/nobody/scores", params={"site": "abay"})).status_code == 404
         assert (await vera.get("/challengers/acme/scores", params={"site": "x"})).status_code == 422
         assert (await vera.get("/challengers/runs/none")).status_code == 404

@@ -45,7 +45,7 @@ async def main() -> None:
         async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
             with attempt:
                 await store.register(actuators.values(), clock.now())
-        vendors = vendor_desk(database, store, sites, IngestClient(http), clock)
+        vendors = vendor_desk(database, store, sites, IngestClient(http), clock, settings)
         waiting = WaitingRoom(database, store.outbox, approval_rules(sites))
         desk = SubmissionDesk(store, actuators, clock, vendors, waiting)
         approvals = ApprovalDesk(desk, store, waiting, clock)
@@ -79,9 +79,10 @@ async def main() -> None:
 
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
-    database, clock = Database(PlansSettings().database_url), Clock()
+    settings, clock = PlansSettings(), Clock()
+    database = Database(settings.database_url)
     store = PlanStore(database)
-    vendors = vendor_desk(database, store, {}, IngestClient(httpx.AsyncClient()), clock)
+    vendors = vendor_desk(database, store, {}, IngestClient(httpx.AsyncClient()), clock, settings)
     waiting = WaitingRoom(database, store.outbox, {})
     desk = SubmissionDesk(store, {}, clock, vendors, waiting)
     approvals = ApprovalDesk(desk, store, waiting, clock)

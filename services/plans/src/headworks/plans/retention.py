@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -48,15 +48,28 @@ DELETIONS = (
     ),
     """delete from plans.submissions where (publisher, submission_id) in (select publisher, submission_id
         from plans.submissions where received_at < :plans limit :batch)""",
-    """delete from plans.outbox where outbox_id in (select outbox_id from plans.outbox where sent_at < :sent limit :batch)""",
+    """delete from plans.challenger_plans where plan_id in (select plan_id from plans.challenger_plans
+        where interval_end < :challengers and plan_created_at < :challengers limit :batch)""",
+    """delete from plans.challenger_runs where run_id in (select run_id from plans.challenger_runs
+        where requested_at < :challengers and status in ('DONE', 'FAILED') limit :batch)""",
+    """delete from plans.challenger_scores where (publisher, site, day) in (select publisher, site, day
+        from plans.challenger_scores where scored_at < :plans limit :batch)""",
+    """delete from plans.vendor_intake where (vendor, submission_id) in (select vendor, submission_id
+        from plans.vendor_intake where at < :vendor_intake limit :batch)""",
+    """delete from plans.outbox where outbox_id in (select outbox_id from plans.outbox
+        where sent_at < :sent_messages limit :batch)""",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is older goes: plans and submissions (the begin of a month), messages that were sent."""
+    """What is older goes: plans, submissions and challengers' scores (the begin of a month); challengers' plans and ended
+    runs; what vendors sent, as their quota counts it; messages that were sent.
+    """
 
     plans: datetime
+    challengers: datetime
+    vendor_intake: datetime
     sent_messages: datetime
 
 
@@ -85,6 +98,8 @@ def limits(now: datetime, machine_now: datetime, settings: PlansSettings) -> Lim
     behind = min(now, machine_now)
     return Limits(
         plans=month_of(behind - timedelta(days=settings.plan_retention_days)),
+        challengers=behind - timedelta(days=settings.challenger_retention_days),
+        vendor_intake=behind - timedelta(days=settings.vendor_intake_retention_days),
         sent_messages=machine_now - timedelta(days=settings.outbox_retention_days),
     )
 
@@ -138,7 +153,7 @@ async def _delete(database: Database, statement: str, limit: Limits) -> int:
     while True:
         async with _alone(database) as connection:
             await connection.execute(text("set local plans.retention = 'on'"))
-            values = {"plans": limit.plans, "sent": limit.sent_messages, "batch": BATCH}
+            values = {**asdict(limit), "batch": BATCH}
             named = {name: value for name, value in values.items() if f":{name}" in statement}
             rows = (await connection.execute(text(statement), named)).rowcount
         deleted += rows

@@ -13,4 +13,12 @@ class PlansSettings(ServiceSettings):
     doorkeeper_seed_file: Path | None = Field(default=None, description="key in the bus' system account")
     vendor_issuer_seed_file: Path | None = Field(default=None, description="key that signs what a vendor may do")
     plan_retention_days: int = Field(default=5 * 365, ge=62, description="plans are kept so long at least")
+    challenger_retention_days: int = Field(
+        default=400,
+        ge=31,
+        description="challengers' plans are kept so long at least, and days so long ago can be scored",
+    )
+    vendor_intake_retention_days: int = Field(
+        default=30, ge=2, description="what vendors sent, as their quota counts it, is kept so long"
+    )
     outbox_retention_days: int = Field(default=7, ge=1, description="messages are kept so long after they were sent")

@@ -6,7 +6,7 @@ by name.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from headworks.common.clock import Clock
 from headworks.common.database import Database
@@ -15,6 +15,7 @@ from headworks.common.messages import PlanReply, PlanSubmission, Refusal
 from headworks.plans.challengers.runs import Challengers
 from headworks.plans.challengers.store import accept_in_shadow
 from headworks.plans.preflight.check import Preflight
+from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_store import Change, VendorStore
 from headworks.plans.vendors import Vendor, publisher_refusals
@@ -79,9 +80,16 @@ def _stranger(submission: PlanSubmission) -> tuple[Refusal, ...]:
 
 
 def vendor_desk(
-    database: Database, store: PlanStore, sites: Mapping[str, AnySite], ingest: IngestClient, clock: Clock
+    database: Database,
+    store: PlanStore,
+    sites: Mapping[str, AnySite],
+    ingest: IngestClient,
+    clock: Clock,
+    settings: PlansSettings,
 ) -> VendorDesk:
     """The registry and all that hangs on it. Raises ValueError for a site file whose `publishers` cannot be read."""
     registry, preflight = VendorStore(database), Preflight(sites, store, ingest)
-    challengers = Challengers(database, registry, sites, ingest, clock)
+    challengers = Challengers(
+        database, registry, sites, ingest, clock, timedelta(days=settings.challenger_retention_days)
+    )
     return VendorDesk(database, store, registry, preflight, challengers, sites, clock)

@@ -55,7 +55,12 @@ def add_challenger_routes(
     @app.post("/challengers/{publisher}/scores", status_code=202)
     async def score(publisher: Name, body: DaysToScore, caller: Engineer) -> ScoreRun:
         """Score days that are over; ask for the run by its id to see how far it is."""
-        latest = latest_day(clock.now(), await known(publisher, body.site))
+        of_site = await known(publisher, body.site)
+        latest, first = latest_day(clock.now(), of_site), challengers.first_day(of_site)
+        if body.first_day < first:
+            expected = f"{first} at least: challengers' plans of earlier days are not kept"
+            wrong = FieldProblem(field="body.first_day", value=body.first_day.isoformat(), expected=expected)
+            raise Problem(422, "The request is not valid", errors=[wrong])
         if not body.first_day <= body.last_day <= latest or body.last_day - body.first_day >= timedelta(days=MOST_DAYS):
             expected = f"from first_day on, {latest} at most (the last day that is over), {MOST_DAYS} days at most"
             wrong = FieldProblem(field="body.last_day", value=body.last_day.isoformat(), expected=expected)

@@ -57,9 +57,15 @@ class Challengers:
         sites: Mapping[str, AnySite],
         ingest: IngestClient,
         clock: Clock,
+        kept: timedelta,
     ) -> None:
-        self._database, self._registry, self._sites = database, registry, sites
+        """Of challengers' plans those are `kept` that ended no longer ago."""
+        self._database, self._registry, self._sites, self._kept = database, registry, sites, kept
         self._ingest, self._clock, self._wake = ingest, clock, asyncio.Event()
+
+    def first_day(self, site: AnySite) -> date:
+        """The first local day whose plans are all there still: an earlier one, scored again, would lose what was known of it."""
+        return local_date(self._clock.now() - self._kept, site.zone) + timedelta(days=1)
 
     async def request(self, publisher: str, site: str, first: date, last: date, by: str) -> ScoreRun:
         """Queue a run over these days."""

@@ -24,6 +24,7 @@ challenger_plans = Table(
     Column("plan_created_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("interval_end > interval_start", name="interval"),
     Index("ix_challenger_plans_span", "publisher", "station_id", "interval_end"),
+    Index("ix_challenger_plans_end", "interval_end"),
 )
 challenger_scores = Table(
     "challenger_scores",

@@ -1,0 +1,16 @@
+"""An index by which old plans of challengers are found. Written out rather than made from the tables."""
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Make it."""
+    op.execute("create index ix_challenger_plans_end on plans.challenger_plans (interval_end)")
+
+
+def downgrade() -> None:
+    """Remove it."""
+    op.execute("drop index plans.ix_challenger_plans_end")
