@@ -17,17 +17,50 @@ from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.ingest import IngestClient
+from headworks.common.messages import GenericTargets, PlanInterval, PlanSubmission, ResourceType, TargetType
 from headworks.common.permissions import new_seed, public_key
 from headworks.plans.desk import SubmissionDesk
+from headworks.plans.lanes import Lanes
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk, vendor_desk
 from headworks.plans.vendor_store import Change
 from headworks.plans.vendors import Terms, Vendor
+from headworks.waterway.afterbay_site import AfterbaySite
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 SECRET = "a secret that only the tests know, long enough"
 ADMIN = Change("ann", NOW)
+HOUR, FT = timedelta(hours=1), 0.3048
+
+
+def unit_plan(
+    submission_id: str, *megawatts: float, publisher: str = "acme", begins: datetime = NOW, priority: int = 1
+) -> PlanSubmission:
+    """A plan of the afterbay's unit, hour by hour."""
+    intervals = tuple(
+        PlanInterval(
+            resource="OXPH",
+            resource_type=ResourceType.TURBINE,
+            interval_start=begins + i * HOUR,
+            interval_end=begins + (i + 1) * HOUR,
+            targets=GenericTargets(target_type=TargetType.POWER, target_value=mw),
+        )
+        for i, mw in enumerate(megawatts)
+    )
+    return PlanSubmission(
+        submission_id=submission_id,
+        publisher=publisher,
+        site="abay",
+        created_at=min(begins, NOW),
+        priority=priority,
+        intervals=intervals,
+    )
+
+
+def balanced_m3s(site: AfterbaySite, megawatts: float) -> float:
+    """What must flow in for the level to stay where it is."""
+    return site.afterbay.unit.water_per_power * megawatts + site.afterbay.unit.water_at_zero
 
 
 def no_vendors(store: PlanStore, clock: Clock) -> VendorDesk:
@@ -46,6 +79,7 @@ class Plans:
     desk: SubmissionDesk
     vendors: VendorDesk
     store: PlanStore
+    lanes: Lanes
     url: str
     seeds: dict[str, str] = field(default_factory=dict)
 

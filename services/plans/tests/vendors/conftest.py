@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from ingest_rig import Ingest, ingest_of
 from vendor_rig import NOW, SECRET, Plans
 
 from headworks.common.auth import Authenticator
@@ -19,7 +20,6 @@ from headworks.common.ingest import IngestClient
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.permissions import DOORKEEPER, MIGRATE, VENDOR_ISSUER, authorization, write_seeds
 from headworks.common.sites import read_sites
-from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.common.tasks import in_background
 from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
@@ -27,11 +27,43 @@ from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.bus_record import RecordedDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
+from headworks.plans.lanes import Lanes
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import vendor_desk
 from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
+from headworks.waterway.afterbay_site import AfterbaySite
+from headworks.waterway.site_file import AnySite
+from headworks.waterway.station_site import StationSite
+
+
+@pytest.fixture(scope="session")
+def sites(sites_folder: Path) -> dict[str, AnySite]:
+    return read_sites(sites_folder)
+
+
+@pytest.fixture(scope="session")
+def abay(sites: dict[str, AnySite]) -> AfterbaySite:
+    site = sites["abay"]
+    assert isinstance(site, AfterbaySite)
+    return site
+
+
+@pytest.fixture(scope="session")
+def station(sites: dict[str, AnySite]) -> StationSite:
+    site = sites["blominmaki"]
+    assert isinstance(site, StationSite)
+    return site
+
+
+@pytest.fixture
+async def ingest(
+    database_url: str, plans: Plans, sites: dict[str, AnySite], secret_file: Path
+) -> AsyncIterator[Ingest]:
+    """Ingest beside the plans, with nothing known yet."""
+    async with ingest_of(database_url, sites, Clock(NOW, wall_epoch_s=0.0, speed=1e-12), secret_file) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -57,7 +89,7 @@ def secret_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def plans(
-    guarded: NatsServer, keys: Path, secret_file: Path, database_url: str, sites_folder: Path
+    guarded: NatsServer, keys: Path, secret_file: Path, database_url: str, sites: dict[str, AnySite]
 ) -> AsyncIterator[Plans]:
     """The service as main.py wires it, with a clock that stands."""
     await asyncio.to_thread(upgrade, database_url, "plans", dict(migration_folders())["plans"])
@@ -69,7 +101,7 @@ async def plans(
         doorkeeper_seed_file=keys / f"{DOORKEEPER}.nk",
         vendor_issuer_seed_file=keys / f"{VENDOR_ISSUER}.nk",
     )
-    database, clock, sites = Database(database_url), Clock(NOW, wall_epoch_s=0.0, speed=1e-12), read_sites(sites_folder)
+    database, clock = Database(database_url), Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
     store, ingest = PlanStore(database), IngestClient(httpx.AsyncClient(base_url="http://127.0.0.1:9"))
     vendors = vendor_desk(database, store, sites, ingest, clock, settings)
     await store.register(actuators_of(sites).values(), NOW)
@@ -83,14 +115,15 @@ async def plans(
     serving = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
     web = asyncio.create_task(serving.serve([listening]))
     async with await Bus.connect(guarded.url, "plans", keys / "plans.nk") as bus:
+        lanes = Lanes(bus, vendors.registry, recorded.on_submission)
         jobs = [task() for task in door_tasks(settings, bus, vendors).values()]
         jobs += [
             store.outbox.relay(database, bus),
-            bus.consume(PLAN_SUBMISSION, recorded.on_submission, durable="plans"),
+            lanes.keep(),
         ]
         async with in_background(*jobs):  # type: ignore[arg-type]  # a task is a coroutine function's call
             address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            yield Plans(guarded, keys, settings, database, desk, vendors, store, address)
+            yield Plans(guarded, keys, settings, database, desk, vendors, store, lanes, address)
     serving.should_exit = True
     await web
     listening.close()

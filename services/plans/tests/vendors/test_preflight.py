@@ -1,25 +1,19 @@
 """What is simulated before a plan from outside is accepted: by hand on the true curves, and with a real ingest beside."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_rig import HOUR, Ingest, ingest_of
-from vendor_rig import NOW, Plans
+from ingest_rig import Ingest
+from vendor_rig import FT, HOUR, NOW, Plans, balanced_m3s, unit_plan
 
-from headworks.common.clock import Clock
 from headworks.common.messages import (
     Basis,
-    GenericTargets,
     PlanInterval,
     PlanSubmission,
     PumpTargets,
     ResourceType,
-    TargetType,
 )
-from headworks.common.sites import read_sites
 from headworks.plans.preflight.afterbay import AfterbayState, fly_afterbay
 from headworks.plans.preflight.check import Preflight, publishers_section
 from headworks.plans.preflight.flight import Flown, Piece, off_the_grid
@@ -32,27 +26,7 @@ from headworks.waterway.station_site import StationSite
 from headworks.waterway.timegrid import TimeGrid
 
 QUARTER = timedelta(minutes=15)
-FT = 0.3048
 PUMPS = ("P1_1", "P1_2", "P1_3", "P1_4", "P2_1", "P2_2", "P2_3", "P2_4")
-
-
-@pytest.fixture(scope="module")
-def sites(sites_folder: Path) -> dict[str, AnySite]:
-    return read_sites(sites_folder)
-
-
-@pytest.fixture(scope="module")
-def abay(sites: dict[str, AnySite]) -> AfterbaySite:
-    site = sites["abay"]
-    assert isinstance(site, AfterbaySite)
-    return site
-
-
-@pytest.fixture(scope="module")
-def station(sites: dict[str, AnySite]) -> StationSite:
-    site = sites["blominmaki"]
-    assert isinstance(site, StationSite)
-    return site
 
 
 def unit_state(*, elevation_ft: float, inflow_m3s: float, hours: int = 12, power_mw: float = 2.0) -> AfterbayState:
@@ -61,10 +35,6 @@ def unit_state(*, elevation_ft: float, inflow_m3s: float, hours: int = 12, power
 
 def power(*megawatts: float) -> list[Piece]:
     return [Piece(NOW + i * HOUR, NOW + (i + 1) * HOUR, mw, i) for i, mw in enumerate(megawatts)]
-
-
-def balanced_m3s(site: AfterbaySite, megawatts: float) -> float:
-    return site.afterbay.unit.water_per_power * megawatts + site.afterbay.unit.water_at_zero
 
 
 def test_a_plan_that_holds_the_reservoir_is_accepted(abay: AfterbaySite) -> None:
@@ -162,30 +132,10 @@ def test_a_site_says_what_becomes_of_what_cannot_be_simulated(abay: AfterbaySite
 
 
 @pytest.fixture
-async def ingest(
-    plans: Plans, database_url: str, sites: dict[str, AnySite], secret_file: Path
-) -> AsyncIterator[Ingest]:
-    """Ingest beside the plans, which asks it from now on."""
-    clock = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
-    async with ingest_of(database_url, sites, clock, secret_file) as opened:
-        plans.vendors.preflight = Preflight(sites, plans.store, opened.client)
-        yield opened
-
-
-def submission(number: int, *megawatts: float, resource: str = "OXPH") -> PlanSubmission:
-    intervals = tuple(
-        PlanInterval(
-            resource=resource,
-            resource_type=ResourceType.TURBINE,
-            interval_start=NOW + i * HOUR,
-            interval_end=NOW + (i + 1) * HOUR,
-            targets=GenericTargets(target_type=TargetType.POWER, target_value=mw),
-        )
-        for i, mw in enumerate(megawatts)
-    )
-    return PlanSubmission(
-        submission_id=f"s{number}", publisher="acme", site="abay", created_at=NOW, intervals=intervals
-    )
+def ingest(ingest: Ingest, plans: Plans, sites: dict[str, AnySite]) -> Ingest:
+    """Plans ask it from now on."""
+    plans.vendors.preflight = Preflight(sites, plans.store, ingest.client)
+    return ingest
 
 
 async def tell_abay(ingest: Ingest, elevation_ft: float = 1168.4) -> None:
@@ -200,31 +150,31 @@ async def tell_abay(ingest: Ingest, elevation_ft: float = 1168.4) -> None:
 
 async def test_a_vendor_s_plan_is_simulated_from_what_ingest_knows(plans: Plans, ingest: Ingest) -> None:
     await plans.add("acme", preflight=True, max_priority=3)
-    unknown = await plans.desk.take(submission(1, 2.0))
+    unknown = await plans.desk.take(unit_plan("s1", 2.0))
     assert [refusal.field for refusal in unknown.refusals] == ["preflight"]
     assert "elevation_m is not known" in unknown.refusals[0].expected
     await tell_abay(ingest)
-    empties = await plans.desk.take(submission(2, *[4.5] * 12))
+    empties = await plans.desk.take(unit_plan("s2", *[4.5] * 12))
     assert any("at or above" in refusal.expected for refusal in empties.refusals), empties
-    accepted = await plans.desk.take(submission(3, 0.9))
+    accepted = await plans.desk.take(unit_plan("s3", 0.9))
     assert accepted.accepted, accepted
     assert any("no forecast for this time" in note for note in accepted.notes)
     assert any(note.startswith("from elevation") for note in accepted.notes)
-    assert await plans.desk.take(submission(3, 0.9)) == accepted
+    assert await plans.desk.take(unit_plan("s3", 0.9)) == accepted
 
 
 async def test_with_ingest_away_a_plan_is_refused_or_noted_as_the_site_says_never_passed_in_silence(
     plans: Plans, sites: dict[str, AnySite]
 ) -> None:
     await plans.add("acme", preflight=True)
-    refused = await plans.desk.take(submission(1, 2.0))
+    refused = await plans.desk.take(unit_plan("s1", 2.0))
     assert (refused.accepted, refused.refusals[0].field) == (False, "preflight")
     assert "ingest does not answer" in refused.refusals[0].expected
     lenient: dict[str, Any] = {
         name: site.model_copy(update={"publishers": {"when_not_simulated": "note"}}) for name, site in sites.items()
     }
     plans.vendors.preflight = Preflight(lenient, plans.store, plans.vendors.preflight._ingest)
-    noted = await plans.desk.take(submission(2, 2.0))
+    noted = await plans.desk.take(unit_plan("s2", 2.0))
     assert noted.accepted
     assert noted.notes[0].startswith("not simulated: ingest does not answer")
 

@@ -1,17 +1,14 @@
 """Scores by hand for each kind of site, and days replayed on what a real ingest knows."""
 
-from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
-from ingest_rig import Ingest, ingest_of
-from vendor_rig import NOW, Plans
+from ingest_rig import Ingest
+from vendor_rig import FT, HOUR, NOW, Plans, balanced_m3s, unit_plan
 
 from headworks.common.auth import Role
 from headworks.common.clock import Clock
-from headworks.common.messages import Basis, GenericTargets, PlanInterval, PlanSubmission, ResourceType, TargetType
-from headworks.common.sites import read_sites
+from headworks.common.messages import Basis
 from headworks.plans.challengers.followed import Stood, led
 from headworks.plans.challengers.replay import DayScore, score_day
 from headworks.plans.challengers.runs import Challengers
@@ -24,34 +21,10 @@ from headworks.waterway.site_file import AnySite
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 
-HOUR, FT = timedelta(hours=1), 0.3048
 KEPT = timedelta(days=400)
 DAY = date(2026, 2, 16)
 BEGINS = NOW - 24 * HOUR
 """The local day before NOW begins here: the plant's midnight is at 8:00Z."""
-
-
-@pytest.fixture(scope="module")
-def sites(sites_folder: Path) -> dict[str, AnySite]:
-    return read_sites(sites_folder)
-
-
-@pytest.fixture(scope="module")
-def abay(sites: dict[str, AnySite]) -> AfterbaySite:
-    site = sites["abay"]
-    assert isinstance(site, AfterbaySite)
-    return site
-
-
-@pytest.fixture(scope="module")
-def station(sites: dict[str, AnySite]) -> StationSite:
-    site = sites["blominmaki"]
-    assert isinstance(site, StationSite)
-    return site
-
-
-def water_m3s(site: AfterbaySite, megawatts: float) -> float:
-    return site.afterbay.unit.water_per_power * megawatts + site.afterbay.unit.water_at_zero
 
 
 def test_an_afterbay_in_balance_earns_its_energy_and_breaks_nothing(abay: AfterbaySite) -> None:
@@ -62,7 +35,7 @@ def test_an_afterbay_in_balance_earns_its_energy_and_breaks_nothing(abay: Afterb
         initial_power_mw=2.0,
         float_m=1173 * FT,
         setpoint_mw=[2.0] * 3,
-        inflow_m3s=[water_m3s(abay, 2.0)] * 3,
+        inflow_m3s=[balanced_m3s(abay, 2.0)] * 3,
         price_eur_per_mwh=[50.0, 60.0, 70.0],
         step_s=3600,
     )
@@ -81,7 +54,7 @@ def test_at_float_what_comes_in_beyond_the_unit_spills_and_the_level_counts_as_t
         initial_power_mw=2.0,
         float_m=1173 * FT,
         setpoint_mw=[2.0] * 2,
-        inflow_m3s=[water_m3s(abay, 2.0) + 10] * 2,
+        inflow_m3s=[balanced_m3s(abay, 2.0) + 10] * 2,
         price_eur_per_mwh=None,
         step_s=3600,
     )
@@ -98,7 +71,7 @@ def test_a_setpoint_beyond_the_ramp_is_not_followed(abay: AfterbaySite) -> None:
         initial_power_mw=2.0,
         float_m=1173 * FT,
         setpoint_mw=[5.0, 5.0],
-        inflow_m3s=[water_m3s(abay, 5.0)] * 2,
+        inflow_m3s=[balanced_m3s(abay, 5.0)] * 2,
         price_eur_per_mwh=None,
         step_s=3600,
     )
@@ -174,41 +147,17 @@ def test_a_plan_leads_only_from_when_it_was_known_and_until_it_was_ended() -> No
 # ---------------------------------------------------------------- on what ingest knows
 
 
-@pytest.fixture
-async def ingest(
-    database_url: str, plans: Plans, sites: dict[str, AnySite], secret_file: Path
-) -> AsyncIterator[Ingest]:
-    clock = Clock(NOW, wall_epoch_s=0.0, speed=1e-12)
-    async with ingest_of(database_url, sites, clock, secret_file) as opened:
-        yield opened
-
-
-def day_of(publisher: str, megawatts: float, hours: int, *, begins: datetime = BEGINS) -> PlanSubmission:
-    intervals = tuple(
-        PlanInterval(
-            resource="OXPH",
-            resource_type=ResourceType.TURBINE,
-            interval_start=begins + i * HOUR,
-            interval_end=begins + (i + 1) * HOUR,
-            targets=GenericTargets(target_type=TargetType.POWER, target_value=megawatts),
-        )
-        for i in range(hours)
-    )
-    return PlanSubmission(
-        submission_id=f"{publisher}-{begins.timestamp():.0f}", publisher=publisher, site="abay", created_at=begins,
-        intervals=intervals,
-    )  # fmt: skip
-
-
 async def happened(plans: Plans, ingest: Ingest) -> None:
     """A day at 1170 ft and 2 MW, of which one elevation is missing; the champion planned it all, the challenger 20 hours."""
     await plans.add("acme", shadow=True)
     hours = [BEGINS + k * HOUR for k in range(-1, 25)]
     await ingest.measured("abay", names.ELEVATION, {at: 1170 * FT for at in hours if at != BEGINS + 5 * HOUR})
     await ingest.measured("abay", names.OXPH_POWER, dict.fromkeys(hours[:-1], 2.0), Basis.HOUR_MEAN)
-    await plans.store.accept(day_of("optimizer", 2.0, 24), BEGINS - HOUR)
-    await accept_in_shadow(plans.database, plans.store, day_of("acme", 2.5, 20), BEGINS - HOUR, ())
-    await accept_in_shadow(plans.database, plans.store, day_of("acme", 0.8, 9, begins=BEGINS + HOUR), NOW + HOUR, ())
+    await plans.store.accept(unit_plan("o1", *[2.0] * 24, publisher="optimizer", begins=BEGINS), BEGINS - HOUR)
+    await accept_in_shadow(plans.database, plans.store, unit_plan("a1", *[2.5] * 20, begins=BEGINS), BEGINS - HOUR, ())
+    await accept_in_shadow(
+        plans.database, plans.store, unit_plan("a2", *[0.8] * 9, begins=BEGINS + HOUR), NOW + HOUR, ()
+    )
 
 
 async def test_a_day_is_replayed_beside_the_champion_over_the_same_hours_and_the_rest_is_not_known(

@@ -1,47 +1,22 @@
 """A vendor in shadow: answered as any other, stored apart, and seen by nobody who asks what is in force."""
 
-from datetime import datetime, timedelta
-
 from sqlalchemy import select, text
-from vendor_rig import ADMIN, NOW, Plans
+from vendor_rig import ADMIN, HOUR, NOW, Plans, unit_plan
 
 from headworks.common.bus import Bus, Deliver
-from headworks.common.messages import GenericTargets, PlanInterval, PlanSubmission, ResourceType, TargetType
 from headworks.common.subjects import PLAN_EVENT
 from headworks.plans.challengers.tables import challenger_plans
 from headworks.plans.record import known_at, versions
 from headworks.plans.vendors import Terms
 
-HOUR = timedelta(hours=1)
-
-
-def submission(
-    submission_id: str, *megawatts: float, publisher: str = "acme", begins: datetime = NOW
-) -> PlanSubmission:
-    intervals = tuple(
-        PlanInterval(
-            resource="OXPH",
-            resource_type=ResourceType.TURBINE,
-            interval_start=begins + i * HOUR,
-            interval_end=begins + (i + 1) * HOUR,
-            targets=GenericTargets(target_type=TargetType.POWER, target_value=mw),
-        )
-        for i, mw in enumerate(megawatts)
-    )
-    return PlanSubmission(
-        submission_id=submission_id, publisher=publisher, site="abay", created_at=NOW, priority=9, intervals=intervals
-    )
-
 
 async def test_a_plan_in_shadow_is_answered_and_stored_and_in_no_answer_about_what_is_in_force(plans: Plans) -> None:
     await plans.add("acme", shadow=True, max_priority=9)
-    champion = await plans.desk.take(
-        submission("o1", 2.0, 2.0, publisher="optimizer").model_copy(update={"priority": 1})
-    )
-    reply = await plans.desk.take(submission("s1", 3.0, 3.0))
+    champion = await plans.desk.take(unit_plan("o1", 2.0, 2.0, publisher="optimizer"))
+    reply = await plans.desk.take(unit_plan("s1", 3.0, 3.0, priority=9))
     assert (reply.accepted, reply.shadow, len(reply.plan_ids)) == (True, True, 2)
-    assert await plans.desk.take(submission("s1", 3.0, 3.0)) == reply
-    again = await plans.desk.take(submission("s2", 4.0, begins=NOW + HOUR))
+    assert await plans.desk.take(unit_plan("s1", 3.0, 3.0, priority=9)) == reply
+    again = await plans.desk.take(unit_plan("s2", 4.0, begins=NOW + HOUR, priority=9))
     async with plans.database.transaction() as connection:
         t = challenger_plans
         rows = await connection.execute(select(t.c.plan_id, t.c.plan_version).order_by(t.c.plan_id))
@@ -75,8 +50,8 @@ async def test_a_plan_in_shadow_is_answered_and_stored_and_in_no_answer_about_wh
 async def test_no_event_tells_of_a_plan_in_shadow(plans: Plans) -> None:
     """What the gateway and everybody else hears: the events of the bus, in order, up to one that came after."""
     await plans.add("acme", shadow=True, max_priority=9)
-    await plans.desk.take(submission("s1", 3.0))
-    await plans.desk.take(submission("o1", 2.0, publisher="optimizer"))
+    await plans.desk.take(unit_plan("s1", 3.0, priority=9))
+    await plans.desk.take(unit_plan("o1", 2.0, publisher="optimizer"))
     async with await Bus.connect(plans.server.url, "control_gateway", plans.keys / "control_gateway.nk") as gateway:
         async for event, _ in gateway.follow(PLAN_EVENT, deliver=Deliver.ALL):
             assert [plan.publisher for plan in event.plans] == ["optimizer"]
@@ -85,12 +60,12 @@ async def test_no_event_tells_of_a_plan_in_shadow(plans: Plans) -> None:
 
 async def test_one_that_goes_into_shadow_has_its_plans_taken_out_of_force(plans: Plans) -> None:
     vendor = await plans.add("acme", max_priority=9)
-    assert not (await plans.desk.take(submission("s1", 3.0))).shadow
+    assert not (await plans.desk.take(unit_plan("s1", 3.0, priority=9))).shadow
     terms = Terms(**vendor.model_dump(include=set(Terms.model_fields) - {"shadow"}), shadow=True)
     async with plans.api() as ann:
         assert (await ann.put("/vendors/acme/terms", json=terms.model_dump())).status_code == 200
     assert await plans.store.active("abay", NOW) == []
-    assert (await plans.desk.take(submission("s2", 3.0))).shadow
+    assert (await plans.desk.take(unit_plan("s2", 3.0, priority=9))).shadow
     await plans.vendors.registry.change("acme", terms.model_copy(update={"shadow": False}), ADMIN)
-    assert not (await plans.desk.take(submission("s3", 3.0))).shadow
+    assert not (await plans.desk.take(unit_plan("s3", 3.0, priority=9))).shadow
     assert [p.submission_id for p in await plans.store.active("abay", NOW)] == ["s3"]

@@ -349,12 +349,13 @@ class Bus:
             keep_alive.cancel()
 
     async def _bury(self, raw: Msg, reason: str) -> None:
-        """Copy the message to the dead letters with the reason, then end its delivery."""
+        """Copy the message to the dead letters with the reason, once for all consumers of this client, then end its delivery."""
         log.error("message buried", subject=raw.subject, reason=reason)
         headers = {
             "Headworks-Subject": raw.subject,
             "Headworks-Reason": " ".join(reason.split())[:1000],
             "Headworks-Consumer": self._name,
+            "Nats-Msg-Id": f"dead:{raw.metadata.stream}:{raw.metadata.sequence.stream}:{self._name}",
         }
         await self.publish_raw(f"{DEAD_LETTER_PREFIX}.{raw.subject}", raw.data, headers)
         await raw.term()

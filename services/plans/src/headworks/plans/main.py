@@ -14,7 +14,6 @@ from headworks.common.database import Database, is_away
 from headworks.common.ingest import IngestClient
 from headworks.common.service import prepare, run
 from headworks.common.sites import read_sites
-from headworks.common.subjects import PLAN_SUBMISSION
 from headworks.plans.actuators import actuators_of
 from headworks.plans.api import create_api
 from headworks.plans.approval_desk import ApprovalDesk
@@ -22,6 +21,7 @@ from headworks.plans.approvals import approval_rules
 from headworks.plans.bus_record import RecordedDesk
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
+from headworks.plans.lanes import Lanes
 from headworks.plans.retention import keep_tidy
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
@@ -53,9 +53,6 @@ async def main() -> None:
         writes = Writes.over(database, clock)
         recorded = RecordedDesk(desk, writes.audit, clock)
 
-        async def consume() -> None:
-            await bus.consume(PLAN_SUBMISSION, recorded.on_submission, durable="plans", transient=is_away)
-
         async def bus_ready() -> bool:
             return bus.is_connected
 
@@ -65,7 +62,7 @@ async def main() -> None:
             settings,
             create_api(database, store, desk, approvals, vendors, actuators, clock, writes),
             tasks={
-                "submissions": consume,
+                "submissions": Lanes(bus, vendors.registry, recorded.on_submission).keep,
                 "approvals": approvals.watch,
                 "outbox": lambda: store.outbox.relay(database, bus),
                 "retention": lambda: keep_tidy(database, clock, settings),

@@ -1,0 +1,75 @@
+"""Hears submissions, each publisher's in a lane of its own: one that floods the bus waits behind itself alone.
+
+Beside them runs the lane of all, for a publisher that has none: nobody's submission stays unanswered.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from headworks.common.bus import Bus
+from headworks.common.database import is_away
+from headworks.common.handling import Delivery, Handler
+from headworks.common.messages import PlanSubmission
+from headworks.common.subjects import PLAN_SUBMISSION
+from headworks.common.tasks import end
+from headworks.plans.vendor_desk import OWN
+from headworks.plans.vendor_store import VendorStore
+
+log = structlog.get_logger(__name__)
+LOOK_S = 5.0
+"""How soon a new vendor has its lane."""
+
+
+@dataclass
+class Lanes:
+    """All lanes of this service; `keep` runs as a task."""
+
+    bus: Bus
+    registry: VendorStore
+    handler: Handler[PlanSubmission]
+    _own: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    @property
+    def publishers(self) -> frozenset[str]:
+        """Who has a lane."""
+        return frozenset(self._own)
+
+    async def keep(self) -> None:
+        """Hear for ever, and open a lane for each publisher that comes to be known. Raises what a lane raises."""
+        every = asyncio.create_task(
+            self.bus.consume(PLAN_SUBMISSION, self._of_others, durable="plans", transient=is_away)
+        )
+        try:
+            while True:
+                for publisher in await self._publishers():
+                    if publisher not in self._own:
+                        self._own[publisher] = asyncio.create_task(self._lane(publisher))
+                done, _ = await asyncio.wait(
+                    [every, *self._own.values()], timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    task.result()
+        finally:
+            await end(every, *self._own.values())
+
+    async def _lane(self, publisher: str) -> None:
+        """A new one hears what is in the stream from its begin: what was answered before is answered again, the same."""
+        await self.bus.consume(
+            PLAN_SUBMISSION, self.handler, durable=f"plans-{publisher}", transient=is_away, publisher=publisher
+        )
+
+    async def _of_others(self, submission: PlanSubmission, delivery: Delivery) -> None:
+        if delivery.subject.split(".")[2] not in self._own:
+            await self.handler(submission, delivery)
+
+    async def _publishers(self) -> tuple[str, ...]:
+        """Who has a lane: the optimizer, and every vendor there ever was. While the database is away, who has one already."""
+        try:
+            return (OWN, *(vendor.name for vendor in await self.registry.all()))
+        except Exception as error:  # drivers name an outage in many ways; what is none is raised again
+            if not is_away(error):
+                raise
+            log.warning("new vendors' lanes wait for the database", error=repr(error))
+            return (OWN,)

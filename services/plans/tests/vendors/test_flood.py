@@ -1,0 +1,85 @@
+"""A vendor that sends far more than its quota: each is answered, little of it stays, and nobody else waits behind it."""
+
+import json
+
+from nats.aio.msg import Msg
+from vendor_rig import NOW, Plans, unit_plan
+
+from headworks.common.bus import Bus
+from headworks.common.dead_letters import dead_letters
+from headworks.common.permissions import OPERATIONS
+from headworks.common.testing import eventually
+
+FLOOD, QUOTA = 300, 3
+"""Far more than can be answered before the other's plan comes; the quota's alone become plans."""
+
+
+async def rows(plans: Plans, table: str, where: str) -> int:
+    [row] = await plans.database.fetch(f"select count(*) as n from plans.{table} where {where}")  # names of our own
+    n: int = row["n"]
+    return n
+
+
+async def test_a_flood_is_refused_past_the_quota_and_another_vendor_s_plan_does_not_wait_behind_it(
+    plans: Plans,
+) -> None:
+    await plans.add("acme", quota={"submissions_per_hour": QUOTA})
+    await plans.add("beta", max_priority=9)
+    replies = list[dict[str, object]]()
+
+    async def heard(message: Msg) -> None:
+        replies.append(json.loads(message.data))
+
+    async def beta_leads() -> bool:
+        spans = await plans.store.effective("abay", None, NOW, NOW.replace(minute=1))
+        return [span.plan.publisher for span in spans] == ["beta"]
+
+    async with plans.connected("acme") as acme, plans.connected("beta") as beta:
+        await eventually(lambda: plans.lanes.publishers >= {"acme", "beta"}, 20)
+        await acme.client.subscribe("plans.reply.acme.abay", cb=heard)
+        await acme.client.flush()
+        stream = acme.client.jetstream()
+        for i in range(FLOOD):
+            await stream.publish("plans.submit.acme.abay", unit_plan(f"a{i}", 2.0).model_dump_json().encode())
+        plan = unit_plan("b1", 3.0, publisher="beta", priority=9)
+        await beta.client.jetstream().publish("plans.submit.beta.abay", plan.model_dump_json().encode())
+        await eventually(beta_leads, 60, 0.02)
+        answered_before = len(replies)
+        await eventually(lambda: len(replies) == FLOOD, 240)
+    assert answered_before < FLOOD / 2, "beta's plan was in force before half of the flood was answered"
+    accepted = [reply for reply in replies if reply["accepted"]]
+    refused = [reply for reply in replies if not reply["accepted"]]
+    assert (len(accepted), len(refused)) == (QUOTA, FLOOD - QUOTA)
+    [fields] = {tuple(refusal["field"] for refusal in reply["refusals"]) for reply in refused}  # type: ignore[attr-defined]
+    assert fields == ("submission_id",)
+    assert await rows(plans, "optimization_plans", "publisher = 'acme'") == QUOTA
+    assert await rows(plans, "optimization_plans", "publisher = 'acme' and plan_status = 'ACTIVE'") == 1
+    assert await rows(plans, "vendor_intake", "vendor = 'acme'") == QUOTA
+    assert await beta_leads()
+
+
+async def test_what_cannot_be_read_is_among_the_dead_letters_once_though_two_lanes_hear_it(plans: Plans) -> None:
+    await plans.add("acme")
+    async with plans.connected("acme") as acme:
+        await eventually(lambda: "acme" in plans.lanes.publishers, 20)
+        for garbage in (b"[1]", b"[2]"):
+            await acme.client.jetstream().publish("plans.submit.acme.abay", garbage)
+        await acme.client.jetstream().publish("plans.submit.acme.abay", unit_plan("a1", 2.0).model_dump_json().encode())
+
+        async def is_in_force() -> bool:
+            return [plan.submission_id for plan in await plans.store.active("abay", NOW)] == ["a1"]
+
+        await eventually(is_in_force, 20)
+        stream = "PLAN_SUBMISSIONS"
+        async with await Bus.connect(plans.server.url, "plans", plans.keys / "plans.nk") as bus:
+            jetstream = bus._jetstream
+            for durable in ("plans", "plans-acme"):
+
+                async def is_through(durable: str = durable) -> bool:
+                    told = await jetstream.consumer_info(stream, durable)
+                    return bool(told.num_pending == 0 and told.num_ack_pending == 0)
+
+                await eventually(is_through, 20)
+    async with await Bus.connect(plans.server.url, OPERATIONS, plans.keys / f"{OPERATIONS}.nk") as bus:
+        letters = [letter async for letter in dead_letters(bus._jetstream)]
+    assert len(letters) == 2
