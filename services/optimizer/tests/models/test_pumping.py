@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import (
+    FlushWindow,
     StationCase,
     StationWeights,
     flat_reference,
@@ -26,6 +27,7 @@ from headworks.waterway.station_rules import Before, StationRules, breaches
 from headworks.waterway.tunnel import Piece, TunnelVolume
 
 GOLDEN = Path(__file__).parent / "golden" / "pumping.lp"
+GOLDEN_WHOLE = GOLDEN.with_name("pumping_whole.lp")
 STEP_S = 900.0
 TUNNEL = TunnelVolume((Piece(0.4, 5.9, 0.4, 2500, 0, 350), Piece(5.9, 8.6, 5.9, 0, 27_500, 75_975)))
 LARGE = PumpType(Parabola(42.525, -1.2528, -11.54736), Parabola(0.18067, 0.317592, -0.1358208), 50)
@@ -76,6 +78,46 @@ def test_the_model_is_its_golden_file() -> None:
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
+def test_the_model_with_all_its_families_is_its_golden_file() -> None:
+    """Floor, a wanted volume, evenness, specific energy, wear, a flush window of which one begins now, and a tail."""
+    groups = group_pumps(STATION.pumps, 1.0)
+    flush = FlushWindow(((0, 5.0), (2, 0.0)), 2, 49.0, 12_000.0, 5.0, missing=())
+    case = replace(
+        case_of((30.0, 60.0, 20.0, 50.0, 45.0), volume_m3=15_000.0),
+        tail_steps=1,
+        wanted=(3, 9000.0),
+        flush=flush,
+        hours_run=(9.0, 3.0, 3.0),
+    )
+    weights = StationWeights(
+        margin_eur=1.0,
+        floor_eur=1.0,
+        floor_level_m=1.5,
+        uneven_eur=2.0,
+        even_within_m3s=0.3,
+        specific_energy_eur_per_mwh=10.0,
+        specific_energy_mwh_per_dam3=0.11,
+        not_flushed_eur=50.0,
+        wear_eur=1.0,
+    )
+    data = prepare_station(STATION, RULES, case, weights, groups, flat_reference(case, groups, 5000.0))
+    text = solver.write_lp(build_pumping(data).lp)
+    families = (
+        "floor_",
+        "wanted_",
+        "less_even_",
+        "more_even_",
+        "specific_energy_",
+        "flush_on_",
+        "flush_fast_",
+        "flush_from_",
+    )
+    assert [family for family in families if f"\n{family}" not in text] == []
+    if os.environ.get("HEADWORKS_WRITE_GOLDEN"):
+        GOLDEN_WHOLE.write_text(text, encoding="utf-8")
+    assert text == GOLDEN_WHOLE.read_text(encoding="utf-8")
+
+
 def test_pumps_of_a_make_that_lose_alike_are_planned_together() -> None:
     assert [group.members for group in group_pumps(STATION.pumps, 1.0)] == [(1, 2), (0,)]
     assert [group.members for group in group_pumps(STATION.pumps, 0.0)] == [(1,), (2,), (0,)]
@@ -93,6 +135,7 @@ def test_no_plan_of_a_tiny_case_is_cheaper() -> None:
     """All 64 ways to run the pumps for three steps at full speed, runs and rests kept: the model finds the cheapest."""
     case = case_of((80.0, 10.0, 40.0))
     schedule = solved(case)
+    assert schedule.broken == ()
     costs = []
     for on in product(product((0.0, 50.0), repeat=3), repeat=3):
         trajectory = simulate_station(
@@ -160,6 +203,18 @@ def test_whatever_the_start_runs_rests_and_speeds_are_kept(
     assert all(step < may_start for step in idle), "a pump may run, and none does"
 
 
+def test_a_last_plan_that_keeps_the_rules_is_the_first_plan_at_once() -> None:
+    case = case_of((80.0, 10.0, 40.0, 20.0))
+    plan = solved(case).frequency_hz
+    no_time = replace(QUICK, time_limit_s=1e-6)
+    found = solve_station(STATION, RULES, case, StationWeights(), no_time, plan)
+    assert (found.frequency_hz, found.broken) == (plan, ())
+    assert found.first_plan_s is not None
+    assert found.first_plan_s < found.total_s
+    idle = tuple((0.0,) * 3 for _ in plan)
+    assert solve_station(STATION, RULES, case, StationWeights(), no_time, idle).first_plan_s is None
+
+
 # ---------------------------------------------------------------- soft terms, one by one
 
 
@@ -207,6 +262,29 @@ def test_an_emptying_is_put_off_for_cheaper_hours_only_as_far_as_that_pays() -> 
     assert schedule.cost_eur == pytest.approx(sum(schedule.terms.values()), rel=0.01)
     assert emptied[2] <= 3
     assert min(emptied[:2]) >= 8
+
+
+def test_the_level_stays_below_its_margin_where_that_has_a_price() -> None:
+    case = case_of((100.0,) * 6 + (1.0,) * 4, volume_m3=20_000.0, inflow_m3=1500.0)
+    high = solved(case, StationWeights(margin_level_m=3.2))
+    kept = solved(case, StationWeights(margin_eur=100.0, margin_level_m=3.2))
+    assert high.trajectory is not None
+    assert kept.trajectory is not None
+    assert max(high.trajectory.level_m) > 3.5
+    assert max(kept.trajectory.level_m) <= 3.2 + 0.03
+
+
+def test_water_is_kept_for_a_flush_that_needs_it_to_begin_with() -> None:
+    """Pumping is cheap before the window and dear in it: without one the tunnel is low by then, with one it is not."""
+    case = case_of((1.0,) * 3 + (60.0,) * 5, volume_m3=20_000.0, inflow_m3=900.0)
+    window = FlushWindow(((3, 0.0),), 3, 49.0, 19_000.0, 5.0)
+    free, kept = solved(case), solved(replace(case, flush=window), StationWeights(not_flushed_eur=500.0))
+    assert free.trajectory is not None
+    assert kept.trajectory is not None
+    assert free.trajectory.volume_m3[2] < 18_000.0
+    assert kept.flush == range(3, 6)
+    assert kept.trajectory.volume_m3[2] >= 19_000.0 - 100.0
+    assert all(hz >= 49.0 for asked_hz in kept.frequency_hz[3:6] for hz in asked_hz)
 
 
 def test_a_wanted_volume_is_reached() -> None:

@@ -244,7 +244,11 @@ def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Pa
     record = headworks_data / "hsy_blominmaki_2024-11.csv"
     quick = [
         "--change",
-        "planning.solve.alike=1000 m",
+        "planning.solve.alike=1 m",
+        "--change",
+        "schedule.horizon=12 h",
+        "--change",
+        "schedule.mip_gap=0.05",
         "--change",
         "planning.solve.tail=0 h",
         "--change",

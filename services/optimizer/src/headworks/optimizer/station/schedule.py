@@ -85,10 +85,14 @@ def solve_station(
     Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
     """
     watch = _Watch(on_progress)
-    begun_hz = last_hz or _first_plan(station, rules, case, weights, options, watch)
+    begun_hz, begun_flush = last_hz, last_flush
+    if not last_hz:
+        begun_hz, begun_flush = _first_plan(station, rules, case, weights, options, watch), range(0)
+    if _is_a_plan(station, rules, case, begun_hz, begun_flush):
+        watch.saw_a_plan()
     best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
     if not isinstance(best, _Round):
-        nothing = _nothing(best, rounds, watch.passed_s, hard_maximum=weights.hard_maximum)
+        nothing = _nothing(best, rounds, watch, hard_maximum=weights.hard_maximum)
         late = nothing.status is StationStatus.TIMED_OUT
         return begun_with(station, rules, case, nothing, begun_hz, last_flush) if late else nothing
     found = StationSchedule(
@@ -178,11 +182,17 @@ def _first_plan(
 ) -> Sequence[Sequence[float]]:
     """Where no last plan is known, one to begin with; none where there is none."""
     limit_s = min(LONGEST_S, SHORTEST_ROUND * options.time_limit_s)
-    frequency_hz = first_plan(station, rules, case, weights, options.first_volume_m3, limit_s, watch.cancels)
-    continued = continue_plan(station, case, frequency_hz)
-    if continued is not None and not {b.rule for b in broken_rules(station, rules, case, *continued)} - {"emptying"}:
-        watch.saw_a_plan()
-    return frequency_hz
+    return first_plan(station, rules, case, weights, options.first_volume_m3, limit_s, watch.cancels)
+
+
+def _is_a_plan(
+    station: Station, rules: StationRules, case: StationCase, begun_hz: Sequence[Sequence[float]], flush: range
+) -> bool:
+    """Whether what a solve begins with breaks no rule but, perhaps, an emptying: then it is a plan already."""
+    continued = continue_plan(station, case, begun_hz)
+    if continued is None:
+        return False
+    return not {b.rule for b in broken_rules(station, rules, case, *continued, flush)} - {"emptying"}
 
 
 def _missed(rules: StationRules, case: StationCase, trajectory: StationTrajectory) -> bool:
@@ -191,7 +201,7 @@ def _missed(rules: StationRules, case: StationCase, trajectory: StationTrajector
     return any(level_m > rules.emptied_level_m for level_m in lowest_m)
 
 
-def _nothing(result: solver.Result, rounds: int, total_s: float, *, hard_maximum: bool) -> StationSchedule:
+def _nothing(result: solver.Result, rounds: int, watch: _Watch, *, hard_maximum: bool) -> StationSchedule:
     match result:
         case solver.Infeasible():
             dry = "the runs that must go on take more water than there is"
@@ -207,7 +217,8 @@ def _nothing(result: solver.Result, rounds: int, total_s: float, *, hard_maximum
             status, reason = StationStatus.FAILED, why
         case solver.Solved():
             raise AssertionError("a solved problem has a schedule")
-    return StationSchedule(status, reason, (), None, None, None, None, rounds, None, total_s, (), None)
+    first_s, total_s = watch.first_plan_s, watch.passed_s
+    return StationSchedule(status, reason, (), None, None, None, None, rounds, first_s, total_s, (), None)
 
 
 def _round(
