@@ -130,6 +130,24 @@ def test_a_run_keeps_what_it_forecast(station_site: StationSite) -> None:
     assert len(turn.forecast_m3s) == 8
 
 
+def test_what_is_pumped_less_than_planned_is_known_to_the_next_plan(station_site: StationSite) -> None:
+    """The model's own pumps do what is planned but for the inflow's forecast; here that is the record's own."""
+    record, knowing = lived(steps=24), Knowledge(Inflow.PERFECT, Prices.PERFECT)
+    turns = list(run(station_site, record, knowing, 8))
+    assert [len(turn.planned_m3) for turn in turns] == [8, 8, 8]
+    volume_m3 = record.initial_volume_m3 + sum(
+        planned for turn in turns for planned in turn.planned_m3 if planned is not None
+    )
+    real = RealStation(station_site.pumping_station.station)
+    ran = real.run(
+        record.initial_volume_m3, [hz for turn in turns for hz in turn.frequency_hz], record.inflow_m3, 900.0
+    )
+    assert volume_m3 == pytest.approx(ran.volume_m3[-1])
+    state = State(16, 9000.0, record.before, missed_m3=(None, 900.0, 800.0, 900.0))
+    assert inputs_at(station_site, record, knowing, state, ()).diverged_m3 == 2600.0
+    assert inputs_at(station_site, record, knowing, State(0, 9000.0, record.before), ()).diverged_m3 is None
+
+
 def test_a_turn_that_only_goes_on_counts_as_a_fallback() -> None:
     own = Turn(0, ((0.0,) * 8,), "SOLVED", "", 1.0, 0.1, 0.01, "", "", False, 0, False, ())
     went_on = replace(own, step=1, gap=None, gone_on=True, reason="nothing better was found")
@@ -148,7 +166,9 @@ def test_perfect_forecasts_are_the_record_and_persistence_its_last_hour(station_
     assert perfect.price_eur_per_mwh == record.price_eur_per_mwh[10:]
     held = inputs_at(station_site, record, Knowledge(Inflow.PERSISTENCE), state, ())
     assert held.outside_inflow is not None
-    assert held.outside_inflow.flow_m3s == pytest.approx((sum(record.inflow_m3[6:10]) / 4 / 900,))
+    assert held.outside_inflow.flow_m3s == pytest.approx((sum(record.inflow_m3[6:10]) / 4 / 900,) * 16), (
+        "held as far as the plan looks: its 4 h"
+    )
 
 
 def test_a_noisy_station_moves_more_or_less_at_the_same_power(station_site: StationSite) -> None:

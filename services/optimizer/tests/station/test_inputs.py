@@ -16,9 +16,12 @@ from headworks.optimizer.station.case import (
     Strategy,
     StrategyPeriod,
 )
+from headworks.optimizer.station.forecasting import InflowForecast
 from headworks.optimizer.station.inputs import Known, PastPlan, assemble, by_step, station_grid
+from headworks.optimizer.station.settings import planning_of
 from headworks.optimizer.station.skill import PastForecast
 from headworks.optimizer.station.strategies import StrategyDocument
+from headworks.optimizer.station.tuning import tune
 from headworks.waterway import series as names
 from headworks.waterway.station_site import StationSite
 
@@ -110,7 +113,7 @@ def test_every_input_says_where_it_comes_from(station_site: StationSite) -> None
     sources = {use.series: use.source for use in found.inputs}
     assert sources == {names.pump_series(r, "frequency"): "pi" for r in RESOURCES} | {
         names.TUNNEL_LEVEL: "pi", names.TUNNEL_INFLOW: "pi", names.PRICE: "entsoe", "emptied_at": "none",
-        "expected_level_m": "run blominmaki-1", "past_inflow_error": "runs", "strategies": "site file",
+        "expected_level_m": "run blominmaki-1", "diverged_m3": "runs", "past_inflow_error": "runs", "strategies": "site file",
     }  # fmt: skip
     assert not any(use.stale for use in found.inputs)
     assert use_of(found, names.TUNNEL_LEVEL).age_s == 90.0
@@ -273,13 +276,57 @@ def test_prices_of_tomorrow_alone_say_nothing_of_now(station_site: StationSite) 
     )
 
 
-def test_more_prices_than_the_horizon_are_left(station_site: StationSite) -> None:
+def test_prices_are_used_as_far_as_a_plan_looks_and_no_further(station_site: StationSite) -> None:
+    """A day, and the tail of another: what is known of it is not to be expected."""
     found = made(station_site, replace(known(), prices=means(names.PRICE, START, [1.0] * 200)))
-    assert len(found.case.price_eur_per_mwh) == 96
+    assert len(found.case.price_eur_per_mwh) == 192
     assert use_of(found, names.PRICE).substituted is None
 
 
 # ---------------------------------------------------------------- what was, and what is asked
+
+
+def hour_before(site: StationSite, level_m: float, *, flows_m3s: tuple[float, float], ran: float) -> Known:
+    """Plans of the last hour, each from the level measured then, with inflow and outflow; of the outflow so much was pumped."""
+    tunnel = site.pumping_station.station.tunnel
+    inflow_m3s, outflow_m3s = flows_m3s
+    volume_m3, levels = tunnel.water_at(level_m), []
+    plans: list[PastPlan] = []
+    for k in range(4, 0, -1):
+        begin = START - k * STEP
+        levels.append(sample(names.TUNNEL_LEVEL, begin, tunnel.level_at(volume_m3)))
+        made_plan = plan(f"blominmaki-{k}", begin)
+        steps = [replace_flows(step, inflow_m3s, outflow_m3s) for step in made_plan.steps]
+        plans.insert(0, replace(made_plan, steps=steps))
+        volume_m3 += 900 * (inflow_m3s - ran * outflow_m3s)
+    now = sample(names.TUNNEL_LEVEL, START, tunnel.level_at(volume_m3))
+    return replace(known(), level=now, levels=[*levels, now], plans=plans)
+
+
+def replace_flows(step: StationStep, inflow_m3s: float, outflow_m3s: float) -> StationStep:
+    return step.model_copy(update={"inflow_m3s": inflow_m3s, "outflow_m3s": outflow_m3s})
+
+
+@pytest.mark.parametrize("level_m", [1.0, 2.0, 5.0, 6.5])
+def test_dead_pumps_are_an_emergency_at_any_level(station_site: StationSite, level_m: float) -> None:
+    """No plan is far off the next quarter hour's level, for each begins with what was measured; the hour's water tells."""
+    dead, well = (
+        made(station_site, hour_before(station_site, level_m, flows_m3s=(1.4, 1.4), ran=ran)).case for ran in (0.0, 1.0)
+    )
+    assert [dead.diverged_m3, well.diverged_m3] == pytest.approx([1.4 * 3600, 0.0], abs=1e-6)
+    planning, limits = planning_of(station_site), station_site.pumping_station.limits(900.0)
+    tunnel, forecast = station_site.pumping_station.station.tunnel, InflowForecast("test", *((1.4,) * 96,) * 3)
+    assert tune(planning, limits, tunnel, dead, forecast).emergency
+    assert not tune(planning, limits, tunnel, well, forecast).emergency
+
+
+def test_what_no_plan_was_made_for_has_not_diverged(station_site: StationSite) -> None:
+    late = hour_before(station_site, 3.0, flows_m3s=(1.4, 1.4), ran=0.0)
+    one = made(station_site, replace(late, plans=late.plans[:1])).case
+    assert one.diverged_m3 == pytest.approx(1.4 * 900), "the last step's alone"
+    none = made(station_site, replace(late, plans=()))
+    assert none.case.diverged_m3 is None
+    assert use_of(none, "diverged_m3").substituted == "no plan or level for it"
 
 
 @pytest.mark.parametrize(("level_m", "emptied"), [(0.5, True), (0.501, False)])

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from headworks.optimizer.models.pumping_data import StationCase
-from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, StationInputs
+from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, Risk, StationInputs
 from headworks.optimizer.station.continuing import begun_with, or_the_last
 from headworks.optimizer.station.forecasting import InflowForecast
 from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
@@ -158,6 +158,58 @@ def test_an_emptying_grows_urgent_from_20_h_on_and_the_run_says_so(station_site:
     done = plan_problem(station_site, inputs(station_site, flow_m3s=2.4, level_m=5.0))
     assert not isinstance(done, str)
     assert not any("urgency" in reason for reason in done.tuning.reasons), "on a wet day none is due"
+
+
+def test_an_outside_forecast_is_gone_on_with_by_our_own(station_site: StationSite) -> None:
+    """From where it ends, not by its last value: here a surge that is over in an hour, of a record that never had one."""
+    surge = OutsideInflow(source="the test", issued_at=MIDNIGHT, flow_m3s=(1.4, 3.0, 3.0, 3.0))
+    problem = plan_problem(station_site, inputs(station_site, flow_m3s=1.4, outside_inflow=surge))
+    assert not isinstance(problem, str)
+    assert problem.forecast.flow_m3s[:4] == (1.4, 3.0, 3.0, 3.0)
+    assert problem.forecast.flow_m3s[4:] == pytest.approx((1.4,) * 92)
+    assert problem.forecast.source.startswith("the test; from its end persistence")
+
+
+def test_an_outside_forecast_without_a_record_may_be_very_wrong_and_says_so(station_site: StationSite) -> None:
+    alone = inputs(station_site, flow_m3s=1.4, past_inflow_m3s=())
+    known = inputs(station_site, flow_m3s=1.4, past_inflow_m3s=(1.4,) * 96 * 10)
+    without, within = (plan_problem(station_site, asked) for asked in (alone, known))
+    assert not isinstance(without, str)
+    assert not isinstance(within, str)
+    assert without.forecast.flow_m3s == (1.4,) * 96
+    assert (without.forecast.low_m3s[0], without.forecast.high_m3s[-1]) == pytest.approx((0.7, 2.1))
+    assert without.forecast.source == "the test, its last value held; no record says how wrong it may be: ± 50%"
+    risks = list(Risk)
+    assert risks.index(without.tuning.risk) == risks.index(within.tuning.risk) + 1
+    assert "the inflow's band is 100% of it" in without.tuning.reasons
+
+
+@pytest.mark.parametrize(
+    ("change", "day"), [(datetime(2024, 3, 31, 1, tzinfo=UTC), 23), (datetime(2024, 10, 27, 1, tzinfo=UTC), 25)]
+)
+def test_over_a_change_of_the_clock_prices_and_inflow_keep_their_time_of_day(
+    station_site: StationSite, change: datetime, day: int
+) -> None:
+    """Dear and wet from 7 to 9 by the local clock: so on the day of the change and on the next, by the days before."""
+
+    def habit(at: datetime) -> float:
+        return 2.0 if 7 <= at.astimezone(station_site.zone).hour < 9 else 1.0
+
+    def of(start: datetime, steps: int) -> tuple[float, ...]:
+        return tuple(habit(start + t * STEP) for t in range(steps))
+
+    for start in (change - timedelta(hours=9), change + timedelta(hours=day)):
+        past = of(start - 10 * 96 * STEP, 10 * 96)
+        asked = inputs(station_site, flow_m3s=1.0, start=start, outside_inflow=None, past_inflow_m3s=past,
+                       past_price_eur_per_mwh=past, price_eur_per_mwh=of(start, 4))  # fmt: skip
+        problem = plan_problem(station_site, asked)
+        assert not isinstance(problem, str)
+        right = of(start, 96)
+        assert problem.case.price_eur_per_mwh == pytest.approx(right)
+        peak = [t for t, value in enumerate(right) if value == 2.0]
+        forecast = problem.forecast.flow_m3s
+        assert sum(forecast[t] for t in peak) / 8 > 1.6
+        assert sum(value for t, value in enumerate(forecast) if t not in peak) / 88 < 1.1
 
 
 def test_the_last_quarter_of_an_hour_counts_for_the_day(station_site: StationSite) -> None:

@@ -95,9 +95,9 @@ def test_a_rise_and_a_wide_band_raise_the_risk_a_level_each(station_site: Statio
 def test_when_measured_and_predicted_diverge_safety_comes_first(
     station_site: StationSite, planning: PlanningSection
 ) -> None:
-    calm = tuned(station_site, level_m=5.0, expected_level_m=4.9)
+    calm = tuned(station_site, level_m=5.0, diverged_m3=-2500.0)
     assert not calm.emergency
-    emergency = tuned(station_site, level_m=5.0, expected_level_m=4.4)
+    emergency = tuned(station_site, level_m=5.0, diverged_m3=-2501.0)
     assert emergency.emergency
     assert emergency.maximum_level_m == pytest.approx(planning.margin_level - 1.5)
     assert (emergency.cost_factor, emergency.safety_factor) == (0.3, 2 * calm.safety_factor)

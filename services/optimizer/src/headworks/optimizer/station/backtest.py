@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from headworks.optimizer.station.case import (
     LastPlan,
@@ -18,8 +19,10 @@ from headworks.optimizer.station.case import (
     StrategyPeriod,
     WantedVolume,
 )
+from headworks.optimizer.station.divergence import OVER, diverged_m3
 from headworks.optimizer.station.planning import solve_inputs
 from headworks.optimizer.station.real_station import RealStation
+from headworks.optimizer.station.settings import horizon_steps, planning_of
 from headworks.optimizer.station.skill import JUDGED, SKILL, PastForecast, inflow_errors
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
@@ -75,7 +78,8 @@ class Record:
 class Turn:
     """One plan and what was run of it: from which step, the frequencies that were run, how the solve went.
 
-    Without a plan it is a `fallback`; with `gone_on` the plan is only what the solve began with.
+    Without a plan it is a `fallback`; with `gone_on` the plan is only what the solve began with. `planned_m3` is the change of
+    volume that each step of it was to bring.
     """
 
     step: int
@@ -92,6 +96,7 @@ class Turn:
     fallback: bool
     forecast_m3s: tuple[float, ...]
     gone_on: bool = False
+    planned_m3: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ class State:
     emptied_at: datetime | None = None
     plan: StationSolution | None = None
     forecasts: tuple[PastForecast, ...] = ()
+    missed_m3: tuple[float | None, ...] = ()
 
 
 def run(
@@ -155,7 +161,8 @@ def inputs_at(
         )
     elif knowledge.inflow is Inflow.PERSISTENCE:
         held = flows[-4:]
-        outside = OutsideInflow(source="persistence", issued_at=start, flow_m3s=(sum(held) / len(held),))
+        steps = sum(horizon_steps(site, planning_of(site), record.step_s))
+        outside = OutsideInflow(source="persistence", issued_at=start, flow_m3s=(sum(held) / len(held),) * steps)
     end = record.start + len(record.inflow_m3) * timedelta(seconds=record.step_s)
     pumps = site.pumping_station.pumps
     tunnel = site.pumping_station.station.tunnel
@@ -174,6 +181,7 @@ def inputs_at(
         outside_inflow=outside,
         emptied_at=state.emptied_at,
         expected_level_m=_expected_level(state, start),
+        diverged_m3=diverged_m3(state.missed_m3),
         past_inflow_error=_errors(record, state),
         strategies=tuple(strategies),
         last_plan=_last_plan(site, state),
@@ -251,6 +259,7 @@ def _turn(site: StationSite, record: Record, state: State, solution: StationSolu
         fallback=fallback,
         forecast_m3s=tuple(step.inflow_m3s for step in solution.steps[: round(JUDGED.total_seconds() / record.step_s)]),
         gone_on=solution.gone_on,
+        planned_m3=tuple((step.inflow_m3s - step.outflow_m3s) * record.step_s for step in steps[:count]),
     )
 
 
@@ -276,6 +285,11 @@ def _after(
     step = timedelta(seconds=record.step_s)
     said = PastForecast(record.start + t * step, step, turn.forecast_m3s)
     oldest = record.start + (t + count) * step - SKILL - JUDGED
+    planned_m3 = (*turn.planned_m3, *[None] * (count - len(turn.planned_m3)))
+    changes_m3 = [after - was for was, after in pairwise((state.volume_m3, *ran.volume_m3))]
+    missed_m3 = (
+        None if planned is None else came - planned for came, planned in zip(changes_m3, planned_m3, strict=True)
+    )
     return State(
         step=t + count,
         volume_m3=ran.volume_m3[-1],
@@ -287,4 +301,5 @@ def _after(
         emptied_at=ends[-1] if ends else state.emptied_at,
         plan=solution if solution is not None and solution.publishable else state.plan,
         forecasts=tuple(f for f in (*state.forecasts, said) if f.start >= oldest and f.flow_m3s),
+        missed_m3=(*state.missed_m3, *missed_m3)[-(OVER // step) :],
     )

@@ -127,5 +127,6 @@ def _turn(raw: dict[str, Any]) -> Turn:
         | {
             "frequency_hz": tuple(map(tuple, raw["frequency_hz"])),
             "forecast_m3s": tuple(raw["forecast_m3s"]),
+            "planned_m3": tuple(raw["planned_m3"]),
         }
     )

@@ -99,6 +99,9 @@ class StationInputs(Value):
     outside_inflow: OutsideInflow | None = None
     emptied_at: Instant | None = None
     expected_level_m: float | None = Field(default=None, description="what the last plan had for now")
+    diverged_m3: float | None = Field(
+        default=None, description="over the last hour, the volume's change beyond the planned one; None while not known"
+    )
     past_inflow_error: tuple[float, ...] = Field(
         default=(),
         description="relative errors of past forecasts of the next hours, newest last: what quality is judged by",

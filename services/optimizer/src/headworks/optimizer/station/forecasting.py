@@ -46,6 +46,21 @@ class InflowForecast:
     low_m3s: tuple[float, ...]
     high_m3s: tuple[float, ...]
 
+    def at(self, places: Sequence[int]) -> "InflowForecast":
+        """The forecast at other steps: of each step that of a place."""
+        flow, low, high = (tuple(of[place] for place in places) for of in (self.flow_m3s, self.low_m3s, self.high_m3s))
+        return InflowForecast(self.source, flow, low, high)
+
+    def gone_on_with(self, longer: "InflowForecast") -> "InflowForecast":
+        """This forecast, and from where it ends a longer one of the same start."""
+        end = len(self.flow_m3s)
+        return InflowForecast(
+            f"{self.source}; from its end {longer.source}",
+            (*self.flow_m3s, *longer.flow_m3s[end:]),
+            (*self.low_m3s, *longer.low_m3s[end:]),
+            (*self.high_m3s, *longer.high_m3s[end:]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -82,6 +97,20 @@ def forecast_inflow(
     return InflowForecast(
         source, tuple(map(float, flow)), tuple(map(float, flow * (1 + low))), tuple(map(float, flow * (1 + high)))
     )
+
+
+def with_band(source: str, flow_m3s: Sequence[float], record: Record, quantiles: tuple[float, float]) -> InflowForecast:
+    """A forecast from outside with its band."""
+    low, high = band_about(flow_m3s, record, quantiles)
+    return InflowForecast(source, tuple(flow_m3s), tuple(map(float, low)), tuple(map(float, high)))
+
+
+def held_on(source: str, flow_m3s: Sequence[float], steps: int) -> InflowForecast:
+    """A forecast from outside where no record says how it goes on or how wrong it may be: its last value, and the widest band."""
+    flow = (*flow_m3s[:steps], *[flow_m3s[-1]] * max(0, steps - len(flow_m3s)))
+    low, high = (tuple(value * share for value in flow) for share in (1 - WIDEST, 1 + WIDEST))
+    held = "" if len(flow_m3s) >= steps else ", its last value held"
+    return InflowForecast(f"{source}{held}; no record says how wrong it may be: ± {WIDEST:.0%}", flow, low, high)
 
 
 def band_about(flow_m3s: Sequence[float], record: Record, quantiles: tuple[float, float]) -> tuple[Array, Array]:

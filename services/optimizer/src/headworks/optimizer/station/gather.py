@@ -25,8 +25,8 @@ PRICES_BEFORE = timedelta(days=8)
 """Prices that are not known yet are expected from the last week's."""
 PRICES_AHEAD = timedelta(hours=48)
 PRICE_BASES = (Basis.QUARTER_HOUR_MEAN, Basis.HOUR_MEAN)
-LAST_PLANS = 4
-"""The newest plans may begin where this run does; one before them says what was expected of now."""
+LAST_PLANS = 6
+"""The newest plans may begin where this run does; those before them say what was expected of the last hour."""
 
 
 async def known_of(

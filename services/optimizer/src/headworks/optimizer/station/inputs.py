@@ -5,7 +5,7 @@ made up: without level, a pump's state, inflow or any price there is no problem 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headworks.common.ingest import on_grid
@@ -20,7 +20,9 @@ from headworks.optimizer.station.case import (
     StationStep,
     StrategyPeriod,
 )
+from headworks.optimizer.station.divergence import OVER, diverged_m3
 from headworks.optimizer.station.pump_states import pump_state
+from headworks.optimizer.station.settings import horizon_steps, planning_of
 from headworks.optimizer.station.skill import PastForecast, inflow_errors
 from headworks.optimizer.station.strategies import StrategyDocument
 from headworks.waterway import series as names
@@ -81,14 +83,20 @@ def station_grid(site: StationSite, now: datetime) -> TimeGrid:
     return TimeGrid(start, timedelta(seconds=step_s), round(horizon_s / step_s))
 
 
+def _with_tail(site: StationSite, grid: TimeGrid) -> TimeGrid:
+    """The steps of the horizon and of the tail beyond it: what is known of them is not to be guessed."""
+    return replace(grid, count=sum(horizon_steps(site, planning_of(site), grid.step_s)))
+
+
 def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[StationInputs] | Unknown:
     """The problem of a site at `now`, or why there is none."""
     grid, uses = station_grid(site, now), Uses(now, required_ages(site))
     level_m = _level(site, known, uses, grid)
     pumps = [_pump(pump.resource, known, uses, grid) for pump in site.pumping_station.pumps]
     record = by_step(known.inflow, grid.step)
-    inflow = _inflow(known, uses, grid, record)
-    prices = _prices(known, uses, grid)
+    whole = _with_tail(site, grid)
+    inflow = _inflow(known, uses, whole, record)
+    prices = _prices(known, uses, grid, whole.count)
     missing = [found.reason for found in (level_m, *pumps, inflow, prices) if isinstance(found, Missing)]
     if isinstance(level_m, Missing) or isinstance(inflow, Missing) or isinstance(prices, Missing) or missing:
         return Unknown(tuple(missing), tuple(uses.uses))
@@ -104,6 +112,7 @@ def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[Statio
         outside_inflow=inflow.outside,
         emptied_at=_emptied_at(site, known, uses),
         expected_level_m=_expected_level_m(known, uses, grid),
+        diverged_m3=_diverged_m3(site, known, uses, grid),
         past_inflow_error=_errors(known, uses, record),
         strategies=_strategies(known, uses, grid),
         last_plan=_last_plan(site, known, grid),
@@ -210,8 +219,8 @@ class _Prices:
     known_eur_per_mwh: tuple[float, ...]
 
 
-def _prices(known: Known, uses: Uses, grid: TimeGrid) -> _Prices | Missing:
-    """Prices from the start up to where they are known, and those before."""
+def _prices(known: Known, uses: Uses, grid: TimeGrid, most: int) -> _Prices | Missing:
+    """Prices from the start up to where they are known, `most` of them, and those before."""
     by_time = by_step(known.prices, grid.step)
     ahead: list[float] = []
     while (price := by_time.get(grid.start + len(ahead) * grid.step)) is not None:
@@ -223,7 +232,7 @@ def _prices(known: Known, uses: Uses, grid: TimeGrid) -> _Prices | Missing:
         return Missing(f"{names.PRICE} is not known, neither of {grid.start:%Y-%m-%d %H:%M}Z nor of the days before")
     until = grid.start + len(ahead) * grid.step
     uses.note(names.PRICE, "entsoe", None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
-    return _Prices(past, tuple(ahead[: grid.count]))
+    return _Prices(past, tuple(ahead[:most]))
 
 
 def _known_until(until: datetime, grid: TimeGrid) -> str:
@@ -246,6 +255,35 @@ def _expected_level_m(known: Known, uses: Uses, grid: TimeGrid) -> float | None:
         "expected_level_m", f"run {before.run_id}" if before else "none", None, None if before else "no plan for now"
     )
     return None if before is None else before.step.level_m
+
+
+def _diverged_m3(site: StationSite, known: Known, uses: Uses, grid: TimeGrid) -> float | None:
+    """How the water of the last hour changed beyond what each of its steps' plan had, the newest that had begun."""
+    begins = [grid.start - k * grid.step for k in range(OVER // grid.step, 0, -1)]
+    found = diverged_m3([_missed_m3(site, known, begin, grid.step) for begin in begins])
+    uses.note(
+        "diverged_m3",
+        "none" if found is None else "runs",
+        None,
+        None if found is not None else "no plan or level for it",
+    )
+    return found
+
+
+def _missed_m3(site: StationSite, known: Known, begin: datetime, step: timedelta) -> float | None:
+    """A step's measured change of volume less the planned one."""
+    tunnel, levels_m = site.pumping_station.station.tunnel, [_level_at(known, at) for at in (begin, begin + step)]
+    plans = (plan.step_at(begin) for plan in known.plans if plan.steps and plan.steps[0].start <= begin)
+    planned = next((of_step for of_step in plans if of_step is not None), None)
+    if planned is None or None in levels_m:
+        return None
+    before_m3, after_m3 = (tunnel.water_at(max(0.0, level_m)) for level_m in levels_m if level_m is not None)
+    return after_m3 - before_m3 - (planned.inflow_m3s - planned.outflow_m3s) * step.total_seconds()
+
+
+def _level_at(known: Known, at: datetime) -> float | None:
+    """The level at an instant, or so little before that it is that instant's."""
+    return next((s.value for s in reversed(known.levels) if at - OF_START <= s.valid_at <= at), None)
 
 
 def _last_plan(site: StationSite, known: Known, grid: TimeGrid) -> LastPlan | None:

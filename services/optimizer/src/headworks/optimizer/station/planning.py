@@ -6,6 +6,7 @@ The same code plans for the running service, for `headworks solve` and in every 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from headworks.optimizer.models.pumping_data import StationCase, StationWeights
 from headworks.optimizer.station.answered import StationSchedule, StationStatus
@@ -28,14 +29,16 @@ from headworks.optimizer.station.flush import (
 from headworks.optimizer.station.flush_faults import flush_faults
 from headworks.optimizer.station.forecasting import (
     InflowForecast,
-    band_about,
     forecast_inflow,
     forecast_prices,
+    held_on,
     record_of,
+    with_band,
 )
 from headworks.optimizer.station.schedule import StationOptions, solve_station
-from headworks.optimizer.station.settings import PlanningSection, planned_rules, planning_of
+from headworks.optimizer.station.settings import TAIL_STEP_S, PlanningSection, horizon_steps, planned_rules, planning_of
 from headworks.optimizer.station.tuning import tune, urgency
+from headworks.optimizer.station.wall_clock import WallClock
 from headworks.optimizer.values import Status
 from headworks.waterway.pumps import operate
 from headworks.waterway.quantities import in_unit
@@ -48,7 +51,6 @@ Progress = Callable[[float | None], bool]
 """Called with the present gap; returns True to cancel."""
 LATER_PRICE_SHARE = 0.3
 """Water left at the end is pumped in the cheapest part of the time after: so much of the horizon says how cheap that is."""
-TAIL_STEP_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,8 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
     """The problem of a moment, or why there is none. Raises ValueError for a wrong site file."""
     planning, station = planning_of(site), site.pumping_station.station
     rules = planned_rules(site, planning, inputs.step_s)
-    scheduled = round(in_unit(site.section("schedule")["horizon"], "s") / inputs.step_s)
-    beyond = round(planning.solve.tail / TAIL_STEP_S) * round(TAIL_STEP_S / inputs.step_s)
-    forecast = _inflow(planning, inputs, scheduled + beyond)
+    scheduled, beyond = horizon_steps(site, planning, inputs.step_s)
+    forecast = _inflow(planning, inputs, site.zone, scheduled + beyond)
     if forecast is None:
         return "no inflow is known: neither a record nor a forecast from outside"
     named = [pump.resource for pump in inputs.pumps]
@@ -139,15 +140,20 @@ def _since(inputs: StationInputs) -> tuple[tuple[float, ...], ...]:
     return inputs.last_plan.frequency_hz[max(0, passed) :]
 
 
-def _inflow(planning: PlanningSection, inputs: StationInputs, steps: int) -> InflowForecast | None:
-    """The outside forecast where there is one, its last value held to the end; else our own; None when nothing is known."""
-    record, quantiles = record_of(inputs.past_inflow_m3s, inputs.step_s), planning.forecast.quantiles
+def _inflow(planning: PlanningSection, inputs: StationInputs, zone: ZoneInfo, steps: int) -> InflowForecast | None:
+    """The outside forecast where there is one, and our own from where it ends; None when nothing is known."""
+    clock = WallClock(inputs.start, timedelta(seconds=inputs.step_s), zone)
+    record, quantiles = record_of(clock.past(inputs.past_inflow_m3s), inputs.step_s), planning.forecast.quantiles
     outside = inputs.outside_inflow
-    if outside is not None:
-        flow = [*outside.flow_m3s[:steps], *[outside.flow_m3s[-1]] * max(0, steps - len(outside.flow_m3s))]
-        low, high = band_about(flow, record, quantiles) if record is not None else (flow, flow)
-        return InflowForecast(outside.source, tuple(flow), tuple(map(float, low)), tuple(map(float, high)))
-    return forecast_inflow(record, steps, planning.forecast.method, quantiles) if record is not None else None
+    if record is None:
+        return None if outside is None else held_on(outside.source, outside.flow_m3s, steps)
+    if outside is not None and len(outside.flow_m3s) >= steps:
+        return with_band(outside.source, outside.flow_m3s[:steps], record, quantiles)
+    walls = clock.ahead(steps)
+    own = forecast_inflow(record, max(walls) + 1, planning.forecast.method, quantiles).at(walls)
+    if outside is None:
+        return own
+    return with_band(outside.source, outside.flow_m3s, record, quantiles).gone_on_with(own)
 
 
 def _case(
@@ -160,7 +166,7 @@ def _case(
 ) -> StationCase:
     """The program's case: the schedule's steps as they are, those beyond joined to whole hours."""
     steps, joined = len(forecast.flow_m3s), round(TAIL_STEP_S / inputs.step_s)
-    prices = forecast_prices(inputs.price_eur_per_mwh, inputs.past_price_eur_per_mwh, steps, inputs.step_s)
+    prices = _prices(inputs, site.zone, steps)
     inflow_m3 = [flow * inputs.step_s for flow in forecast.flow_m3s]
     beyond = range(scheduled, steps, joined)
 
@@ -181,6 +187,18 @@ def _case(
         tail_steps=len(beyond),
         tail_step_s=TAIL_STEP_S,
     )
+
+
+def _prices(inputs: StationInputs, zone: ZoneInfo, steps: int) -> tuple[float, ...]:
+    """The known prices, and from their end on what is expected by the time of day."""
+    clock, known = WallClock(inputs.start, timedelta(seconds=inputs.step_s), zone), inputs.price_eur_per_mwh
+    walls = clock.ahead(max(steps, len(known)))
+    by_wall: list[float] = []
+    for wall, price in zip(walls, known, strict=False):
+        by_wall += [price] * (wall + 1 - len(by_wall))
+    past = clock.past(inputs.past_price_eur_per_mwh)
+    expected = forecast_prices(by_wall, past, max(walls) + 1, inputs.step_s)
+    return (*known[:steps], *(expected[walls[t]] for t in range(len(known), steps)))
 
 
 def _urgency(planning: PlanningSection, inputs: StationInputs, scheduled: int, beyond: int) -> tuple[float, ...]:

@@ -21,6 +21,8 @@ def _quantiles(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+TAIL_STEP_S = 3600.0
+"""How long a step of the tail is."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Price = Annotated[float, Field(ge=0)]
@@ -101,7 +103,7 @@ class RiskSection(Section):
 class EmergencySection(Section):
     """When measured and predicted diverge so far, and what is done then."""
 
-    diverges_by: q.Metres
+    diverges_by: q.CubicMetres = Field(description="of the change over the last hour")
     lowers_maximum: q.Metres
     raises_minimum: q.Metres
     safety_factor: Factor
@@ -190,6 +192,12 @@ def planning_of(site: StationSite) -> PlanningSection:
         raise ValueError(f"site {site.site}: planning: {explain(error)}") from error
     _check_maximum(site, planning)
     return planning
+
+
+def horizon_steps(site: StationSite, planning: PlanningSection, step_s: float) -> tuple[int, int]:
+    """How many steps the schedule has, and how many its tail would have beyond them."""
+    scheduled = round(in_unit(site.section("schedule")["horizon"], "s") / step_s)
+    return scheduled, round(planning.solve.tail / TAIL_STEP_S) * round(TAIL_STEP_S / step_s)
 
 
 def planned_rules(site: StationSite, planning: PlanningSection, step_s: float) -> StationRules:

@@ -2,7 +2,7 @@
 
 Quality     mean relative error of the forecasts of late: good, fair, poor; fair and poor narrow the level band
 Risk        from the room left below the maximum, raised a level each by rising inflow and by a wide forecast
-Emergency   measured and predicted level diverge: the band narrows further, safety counts more and cost less
+Emergency   measured and predicted water diverge: the band narrows further, safety counts more and cost less
 Strategy    of the period that holds the start; where several do, the last; balanced where none does
 Urgency     of an emptying, by the hours since the last one: what putting it off costs
 """
@@ -135,8 +135,8 @@ def _spread(forecast: InflowForecast) -> float:
 
 
 def _diverged(planning: PlanningSection, inputs: StationInputs) -> bool:
-    expected_m = inputs.expected_level_m
-    return expected_m is not None and abs(inputs.level_m - expected_m) > planning.emergency.diverges_by
+    diverged_m3 = inputs.diverged_m3
+    return diverged_m3 is not None and abs(diverged_m3) > planning.emergency.diverges_by
 
 
 def _band(
@@ -178,5 +178,5 @@ def _narrowings(
         yield keeps_m, 0.0, f"strategy {strategy.value} keeps {keeps_m:.2f} m free"
     if emergency:
         trouble = planning.emergency
-        text = f"emergency: measured and predicted level differ by more than {trouble.diverges_by:g} m"
+        text = f"emergency: in the last hour the water changed by over {trouble.diverges_by:,.0f} m³ otherwise than planned"
         yield trouble.lowers_maximum, trouble.raises_minimum, text
