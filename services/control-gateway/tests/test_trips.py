@@ -71,6 +71,30 @@ def test_what_must_last_is_remembered_of_condition_and_release() -> None:
     assert state.when_memory != state.release_memory
 
 
+def test_what_each_condition_remembers_goes_on_while_it_is_tripped() -> None:
+    units = {"level": "m", "door": "1"}
+    both = replace(
+        LOW,
+        when=parse("level < 0.3 m for 2 s", units),
+        release=parse("door > 0 for 3 s", units),
+        trips_when_unknown=False,
+    )
+
+    def tripped(*readings: tuple[float, float]) -> list[bool]:
+        state, found = TripState(), []
+        for second, (level, door) in enumerate(readings):
+            state = next_state(both, state, {"level": level, "door": door}, NOW + timedelta(seconds=second))
+            found.append(state.tripped)
+        return found
+
+    low, high, shut, opened = 0.2, 0.5, 0.0, 1.0
+    # The door's seconds count from when it was opened, though the level was still low then.
+    assert tripped(*[(low, shut)] * 3, *[(low, opened)] * 3, (high, opened)) == [False, False, *[True] * 4, False]
+    # And a level that is low again has to last again.
+    again = [(low, shut)] * 3 + [(high, opened)] * 3 + [(low, opened)]
+    assert tripped(*again) == [False, False, *[True] * 4, False]
+
+
 @pytest.mark.parametrize(
     ("actions", "strongest"),
     [

@@ -4,7 +4,7 @@ Above all of these stand e-stop and the mode, which the decisions themselves ask
 level interlocks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -69,6 +69,10 @@ def leading(resource: str, wishes: Wishes, now: datetime) -> Lead:
         return _by_the_plc(Leader.PLANT, wishes.local)
     if wishes.interlock is not None:
         return _by_interlock(resource, wishes.interlock, wishes, now)
+    return _without_interlock(wishes)
+
+
+def _without_interlock(wishes: Wishes) -> Lead:
     if wishes.undetermined is not None:
         why = f"interlock {wishes.undetermined}: its points have not been read yet"
         return Lead(Leader.INTERLOCK, None, why, barred=Hold(why), news=False)
@@ -91,8 +95,7 @@ def _by_interlock(resource: str, interlock: Interlock, wishes: Wishes, now: date
     why = f"interlock {interlock.name}: {wishes.interlock_why}"
     match interlock.action:
         case "value":
-            below = leading(resource, replace(wishes, interlock=None), now)
-            return Lead(Leader.INTERLOCK, at_once(interlock.counts[resource], now), why, below.run)
+            return Lead(Leader.INTERLOCK, at_once(interlock.counts[resource], now), why, _without_interlock(wishes).run)
         case "refuse":
             return Lead(Leader.INTERLOCK, None, why, barred=Refused((why,)))
         case "hold":
