@@ -149,6 +149,13 @@ def test_a_comparison_at_its_edge(sign: str, below: bool, same: bool, above: boo
 
 def test_what_floating_point_adds_makes_no_difference() -> None:
     assert truth("depth = level", level=0.07, depth=7.0) is True
+    assert truth("depth = level", level=0.285, depth=28.5) is True
+    assert truth("depth = level", level=0.285, depth=28.0) is False
+
+
+@pytest.mark.parametrize(("level", "same"), [(0.070000000004, True), (0.07000000002, False)])
+def test_what_is_nearer_than_a_billionth_is_the_same(level: float, same: bool) -> None:
+    assert truth("depth = level", level=level, depth=7.0) is same
 
 
 A, B = "level < 1 m", "depth < 1 cm"
@@ -199,6 +206,30 @@ def test_each_lasting_condition_of_a_text_has_a_memory_of_its_own() -> None:
     found, memory = evaluate(condition, {"level": 2, "depth": 0}, memory, at(10))
     assert (found, memory) == (False, {12: Since(), 37: Since(at(10), at(10))})
     assert evaluate(condition, {"level": 2, "depth": 0}, memory, at(30))[0] is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not level < 1 m for 10 s",
+        "not (level < 1 m for 10 s and door = 1)",
+        "not (level < 1 m for 10 s or door = 0)",
+        "(not level < 1 m for 10 s) for 1 s",
+    ],
+)
+def test_what_must_last_lasts_within_other_conditions(text: str) -> None:
+    condition = parse(text, UNITS)
+    memory: Memory = {}
+    found = []
+    for seconds, level in ((0, 0.5), (9, 0.5), (10, 0.5), (19, 1.5), (20, 1.5)):
+        truth_then, memory = evaluate(condition, {"level": level, "door": 1}, memory, at(seconds))
+        found.append(truth_then)
+    first = "for 1 s" not in text  # what has to last cannot be true at once
+    assert found == [first, True, False, first, True]
+
+
+def test_half_a_second_may_be_asked() -> None:
+    assert lasted((0, 0.5), (0.4, 0.5), (0.5, 0.5), for_s=0.5) == [False, False, True]
 
 
 def test_nothing_can_be_changed_afterwards() -> None:

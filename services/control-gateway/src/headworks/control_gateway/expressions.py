@@ -23,9 +23,9 @@ Truth = bool | None
 KEYWORDS = ("and", "or", "not", "for")
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<quantity>[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+    r"(?P<quantity>[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
     r"(?:\s*(?!(?:and|or|not|for)\b)[A-Za-z]\w*(?:(?:\*\*|[*/])\w+)*)?)"
-    r"|(?P<word>[A-Za-z][\w\-]*(?:\.[\w\-]+)*)|(?P<sign><=|>=|!=|[<>=()]))"
+    r"|(?P<word>[A-Za-z][\w\-]*(?:\.[\w\-]+)*)|(?P<sign><=|>=|!=|[<>=()])|(?P<unknown>\S)"
 )
 
 
@@ -177,16 +177,11 @@ class _Reader:
 
     def _split(self) -> Iterable[tuple[str, str, int]]:
         """Kind, text and place of each token, and an end. Of a sign and a keyword the kind is the text."""
-        at = 0
-        while self._text[at:].strip():
-            found = _TOKEN.match(self._text, at)
-            if found is None:
-                place = at + len(self._text[at:]) - len(self._text[at:].lstrip())
-                raise self._wrong(place, f"{self._text[place]!r} is not understood")
-            kind = found.lastgroup or ""
-            token = found.group(kind)
-            yield (token if kind == "sign" or token in KEYWORDS else kind), token, found.start(kind)
-            at = found.end()
+        for found in _TOKEN.finditer(self._text):
+            kind, token = str(found.lastgroup), found.group()
+            if kind == "unknown":
+                raise self._wrong(found.start(), f"{token!r} is not understood")
+            yield (token if kind == "sign" or token in KEYWORDS else kind), token, found.start()
         yield "end", "the end", len(self._text)
 
     def _wrong(self, place: int, what: str) -> ValueError:
