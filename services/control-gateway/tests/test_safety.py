@@ -598,6 +598,8 @@ def held_from(*held: int) -> tuple[Held, ...]:
         (100, (206, 200), 191),
         (100, (205, 200), 190),
         (203, (186, 200), 201),
+        (300, (215, 200), 210),  # it could not go further the other way, and may come back
+        (100, (185, 200), 190),
     ],
 )
 def test_a_step_keeps_to_the_change_within_the_window(target: int, held: tuple[int, ...], counts: int) -> None:
