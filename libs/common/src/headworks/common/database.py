@@ -67,11 +67,22 @@ class Database:
 
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """One statement by the driver itself, prepared, a transaction of its own: one round trip, where speed counts."""
+        rows: list[asyncpg.Record] = await (await self._made_driver()).fetch(statement, *arguments)
+        return rows
+
+    @asynccontextmanager
+    async def driver_transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction by the driver itself, where speed counts: a connection is not asked first whether it stands, which alone
+        is three round trips.
+        """
+        async with (await self._made_driver()).acquire() as connection, connection.transaction():
+            yield connection
+
+    async def _made_driver(self) -> asyncpg.Pool:
         async with self._making:
             if self._driver is None:
                 self._driver = await self._driver_pool()
-        rows: list[asyncpg.Record] = await self._driver.fetch(statement, *arguments)
-        return rows
+        return self._driver
 
     async def _driver_pool(self) -> asyncpg.Pool:
         _, where = self._engine.dialect.create_connect_args(self._engine.url)

@@ -5,12 +5,13 @@ order, and marks it. A crash in between publishes twice with one message id, whi
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, String, Table, func, insert, select, update
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, String, Table, func, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +26,10 @@ M = TypeVar("M", bound=Message)
 log = structlog.get_logger(__name__)
 BATCH = 100
 POLL_S = 1.0
+UNSENT = """
+    select outbox_id, subject, in_stream, message_id, headers, body from {}
+    where sent_at is null order by outbox_id limit $1 for update skip locked"""
+MARK_SENT = "update {} set sent_at = now() where outbox_id = any($1::bigint[])"
 
 
 def outbox_table(metadata: MetaData) -> Table:
@@ -84,20 +89,17 @@ class Outbox:
 
     async def _send_batch(self, database: Database, bus: Bus) -> int:
         """Publish up to BATCH messages in order; those before a failure are marked for good. Raises BusUnavailable."""
-        t, failure = self.table, None
-        async with database.transaction() as connection:
-            unsent = select(t).where(t.c.sent_at.is_(None)).order_by(t.c.outbox_id).limit(BATCH)
-            rows = (await connection.execute(unsent.with_for_update(skip_locked=True))).all()
-            sent: list[int] = []
+        failure, sent = None, list[int]()
+        async with database.driver_transaction() as connection:
             try:
-                for row in rows:
-                    headers = {**row.headers, "Nats-Msg-Id": row.message_id}
-                    await bus.publish_raw(row.subject, row.body, headers, in_stream=row.in_stream == "y")
-                    sent.append(row.outbox_id)
+                for row in await connection.fetch(UNSENT.format(self.table), BATCH):
+                    headers = {**json.loads(row["headers"]), "Nats-Msg-Id": row["message_id"]}
+                    await bus.publish_raw(row["subject"], row["body"], headers, in_stream=row["in_stream"] == "y")
+                    sent.append(row["outbox_id"])
             except BusUnavailable as error:
                 failure = error  # raised after the commit of what was sent
             if sent:
-                await connection.execute(update(t).where(t.c.outbox_id.in_(sent)).values(sent_at=func.now()))
+                await connection.execute(MARK_SENT.format(self.table), sent)
         if failure is not None:
             raise failure
         return len(sent)
