@@ -83,6 +83,7 @@ class Recorded:
             sources=self.read(list[SourceHealth], f"{at}/sources"),
             newest_run=self.read(list[RunRecord], f"{at}/runs")[0],
             plans=self.read(list[Plan], f"/plans/active?station={site}"),
+            approvals=[],
             control=self.read(ControlState, f"{at}/state"),
             journal=self.read(list[Setpoint], f"{at}/journal"),
             alarms=self.read(list[AlarmRecord], f"{at}/alarms"),
@@ -94,7 +95,10 @@ class Recorded:
 def recorded() -> Recorded:
     folder = Path(__file__).parent / "recorded"
     abay, station = (json.loads((folder / f"{name}.json").read_text()) for name in ("abay", "blominmaki"))
-    return Recorded(datetime.fromisoformat(abay["now"]), abay["answers"] | station["answers"])
+    none_wait: dict[str, Any] = {
+        f"/approvals?station={site}": [] for site in ("abay", "blominmaki")
+    }  # the demo asks for no approval
+    return Recorded(datetime.fromisoformat(abay["now"]), abay["answers"] | station["answers"] | none_wait)
 
 
 @pytest.fixture(scope="session")

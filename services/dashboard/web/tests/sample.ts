@@ -2,6 +2,7 @@
 import type {
   AfterbayView,
   Alarm,
+  Approval,
   Input,
   PlanStep,
   PumpSpan,
@@ -42,6 +43,24 @@ export const alarm = (name: string, state: Alarm["state"], more: Partial<Alarm> 
   value: null,
   unit: "",
   acknowledged_by: null,
+  ...more,
+});
+
+/** A plan that waits from ten minutes before NOW to an hour after it. */
+export const approval = (id: number, more: Partial<Approval> = {}): Approval => ({
+  approval_id: id,
+  publisher: "acme",
+  resources: ["OXPH"],
+  begins: at(0),
+  ends: at(180),
+  priority: 1,
+  asked_by: "ann",
+  asked_at: at(-10),
+  expires_at: at(60),
+  roles: ["operator", "engineer"],
+  reason: "",
+  steps: [{ resource: "OXPH", start: at(0), end: at(180), text: "power 2 MW" }],
+  steps_left_out: 0,
   ...more,
 });
 
@@ -130,6 +149,7 @@ export const view = (more: Partial<AfterbayView> = {}): AfterbayView => ({
   control: null,
   setpoints: [],
   alarms: [],
+  approvals: [],
   releases: [],
   ...more,
 });
@@ -194,5 +214,6 @@ export const stationView = (more: Partial<StationView> = {}): StationView => ({
   control: null,
   setpoints: [],
   alarms: [],
+  approvals: [],
   ...more,
 });

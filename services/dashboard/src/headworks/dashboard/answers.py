@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from headworks.common.auth import Role
 from headworks.common.messages import (
     AlarmState,
     ControlState,
     Instant,
     Plan,
+    PlanSubmission,
     RunStage,
     RunStatus,
     Sample,
@@ -64,6 +66,30 @@ class RunRecord(Answer):
     inputs: list[InputUse] | None = None
 
 
+class ApprovalRecord(Answer):
+    """A plan that waits for a person, with what it asks."""
+
+    approval_id: int
+    site: str
+    publisher: str
+    resources: tuple[str, ...]
+    begins: Instant
+    ends: Instant
+    asked_by: str
+    asked_at: Instant
+    expires_at: Instant
+    roles: tuple[Role, ...]
+    submission: PlanSubmission
+
+
+class ApprovalState(Answer):
+    """Where an approval is, and by whom."""
+
+    approval_id: int
+    state: str
+    decided_by: str | None = None
+
+
 class AlarmRecord(Answer):
     """An alarm as the alerts service tells it."""
 
@@ -95,6 +121,7 @@ class Answers:
     sources: list[SourceHealth] | Away
     newest_run: RunRecord | Away | None
     plans: list[Plan] | Away
+    approvals: list[ApprovalRecord] | Away
     control: ControlState | Away
     journal: list[Setpoint] | Away
     alarms: list[AlarmRecord] | Away

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +18,7 @@ from headworks.common.messages import ControlMode, ControlState, Name
 from headworks.common.problems import FieldProblem, Problem, ProblemDetails
 from headworks.common.service import create_app
 from headworks.dashboard import shapes
-from headworks.dashboard.answers import AlarmRecord
+from headworks.dashboard.answers import AlarmRecord, ApprovalState, Away
 from headworks.dashboard.display import control_of
 from headworks.dashboard.gate import SafeHeaders, SessionGate
 from headworks.dashboard.live import Live
@@ -39,6 +39,12 @@ ALARM_REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such alarm"},
     409: {"description": "The alarm's state does not allow it"},
 }
+
+APPROVAL_REFUSED: dict[int | str, dict[str, Any]] = {
+    404: {"description": "No such approval"},
+    409: {"description": "It waits no more, or the rules refuse the plan now"},
+}
+ApprovalId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class _Body(BaseModel):
@@ -119,6 +125,7 @@ def create_api(desk: Desk) -> FastAPI:
     _add_session(app, desk)
     _add_views(app, desk)
     _add_orders(app, desk)
+    _add_approvals(app, desk)
     add_pages(app)
     return app
 
@@ -223,6 +230,32 @@ def _add_views(app: FastAPI, desk: Desk) -> None:
 
         async for news in desk.live.news(site.site, welcome):
             yield news
+
+
+def _add_approvals(app: FastAPI, desk: Desk) -> None:
+    async def decide(site: AnySite, approval_id: int, decision: str, body: Reason, caller: Caller) -> shapes.Decided:
+        if not caller.is_person:  # the order would go on in a person's form
+            raise Problem(
+                403, "Not yours to decide", f"{caller.name} is no person: services and API keys approve nothing"
+            )
+        found = await desk.services.approval(approval_id)
+        if isinstance(found, Away):
+            raise Problem(502, "plans does not answer", found.reason)
+        if found is None or found.site != site.site:
+            raise Problem(404, "No such approval", f"approval_id={approval_id} of {site.site}")
+        answer = await desk.orders.give(caller, "plans", f"/approvals/{approval_id}/{decision}", body.model_dump())
+        desk.changed(site.site)
+        return shapes.Decided.model_validate(ApprovalState.model_validate(answer).model_dump())
+
+    @app.post("/sites/{site}/approvals/{approval_id}/approve", responses={**AWAY, **APPROVAL_REFUSED})
+    async def approve(site: KnownSite, approval_id: ApprovalId, body: Reason, caller: Viewer) -> shapes.Decided:
+        """Let a plan that waits into force. Whose approval counts the site says; plans asks for it."""
+        return await decide(site, approval_id, "approve", body, caller)
+
+    @app.post("/sites/{site}/approvals/{approval_id}/reject", responses={**AWAY, **APPROVAL_REFUSED})
+    async def reject(site: KnownSite, approval_id: ApprovalId, body: Reason, caller: Viewer) -> shapes.Decided:
+        """Refuse a plan that waits; its publisher is told by whom and why."""
+        return await decide(site, approval_id, "reject", body, caller)
 
 
 def _add_orders(app: FastAPI, desk: Desk) -> None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from headworks.dashboard import shapes
 from headworks.dashboard.answers import Answers, Away
+from headworks.dashboard.approvals import approval_of
 from headworks.dashboard.display import Display, control_of, input_of, run_of, setpoint_of
 from headworks.waterway import series as names
 from headworks.waterway.site_file import AnySite
@@ -17,6 +18,7 @@ PARTS = {
     "sources": "health of sources",
     "newest_run": "newest run",
     "plans": "active plan",
+    "approvals": "plans that wait for approval",
     "control": "gateway state",
     "journal": "setpoints",
     "alarms": "alarms",
@@ -39,7 +41,7 @@ def common_part(site: AnySite, answers: Answers, missing: Iterable[shapes.NotKno
     display, units = Display(site), site.display_units
     inputs, sources, newest_run = if_known(answers.latest), if_known(answers.sources), if_known(answers.newest_run)
     control, journal, alarms = if_known(answers.control), if_known(answers.journal), if_known(answers.alarms)
-    shown = None
+    approvals, shown = if_known(answers.approvals), None
     if inputs is not None:
         of_now = [pair for pair in inputs if pair[0].series not in KNOWN_AHEAD]
         shown = [input_of(display, sample, moment.stale_after, good) for sample, good in of_now]
@@ -57,7 +59,14 @@ def common_part(site: AnySite, answers: Answers, missing: Iterable[shapes.NotKno
         control=None if control is None else control_of(control),
         setpoints=None if journal is None else [setpoint_of(entry) for entry in reversed(journal)],
         alarms=None if alarms is None else [shapes.Alarm.model_validate(a.model_dump()) for a in alarms],
+        approvals=None if approvals is None else [approval_of(each, actuator_units(site)) for each in approvals],
     )
+
+
+def actuator_units(site: AnySite) -> dict[str, str]:
+    """The unit of each actuator's targets, as the site file writes it."""
+    entries = (site.model_extra or {}).get("actuators", [])
+    return {str(entry["resource"]): str(entry.get("unit", "")) for entry in entries}
 
 
 def if_known(part: T | Away) -> T | None:

@@ -10,10 +10,21 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from headworks.common.messages import ControlState, Plan, Sample, Setpoint
-from headworks.dashboard.answers import AlarmRecord, Answers, Away, KnownSeries, RunRecord, SourceHealth
+from headworks.dashboard.answers import (
+    AlarmRecord,
+    Answers,
+    ApprovalRecord,
+    ApprovalState,
+    Away,
+    KnownSeries,
+    RunRecord,
+    SourceHealth,
+)
 
 T = TypeVar("T")
 Read = Callable[[bytes], T]
+MOST_APPROVALS = 20
+"""Plans that wait, at most so many of the newest on a page."""
 
 
 class Gone(Exception):
@@ -35,6 +46,7 @@ class Services:
             sources = start(self.part("ingest", f"{at}/sources", _SOURCES))
             runs = start(self.part("optimizer", f"{at}/runs", _RUNS, {"limit": "1"}))
             plans = start(self.part("plans", "/plans/active", _PLANS, {"station": site}))
+            approvals = start(self._approvals(site))
             control = start(self.part("control_gateway", f"{at}/state", _CONTROL))
             journal = start(self.part("control_gateway", f"{at}/journal", _JOURNAL, {"limit": str(journal_entries)}))
             alarms = start(self.part("alerts", f"{at}/alarms", _ALARMS))
@@ -44,6 +56,7 @@ class Services:
             sources=sources.result(),
             newest_run=newest if isinstance(newest, Away) else next(iter(newest), None),
             plans=plans.result(),
+            approvals=approvals.result(),
             control=control.result(),
             journal=journal.result(),
             alarms=alarms.result(),
@@ -75,6 +88,18 @@ class Services:
         except Gone as gone:
             return Away(service, str(gone))
         return [answer for answer in found if answer is not None]
+
+    async def approval(self, approval_id: int) -> ApprovalRecord | Away | None:
+        """An approval with its plan; None where there is none."""
+        return await self.optional("plans", f"/approvals/{approval_id}", _APPROVAL)
+
+    async def _approvals(self, site: str) -> list[ApprovalRecord] | Away:
+        """The plans that wait for a person, newest first."""
+        asked = {"station": site, "state": "WAITING", "limit": str(MOST_APPROVALS)}
+        waiting = await self.part("plans", "/approvals", _APPROVALS, asked)
+        if isinstance(waiting, Away):
+            return waiting
+        return await self.each("plans", (f"/approvals/{each.approval_id}" for each in waiting), _APPROVAL)
 
     async def _latest(self, site: str) -> list[tuple[Sample, Sample | None]] | Away:
         try:
@@ -110,6 +135,8 @@ class Services:
             raise Gone(f"{service} answered in an unknown form: {field}: {wrong['msg']}") from error
 
 
+_APPROVAL: Read[ApprovalRecord] = TypeAdapter(ApprovalRecord).validate_json
+_APPROVALS: Read[list[ApprovalState]] = TypeAdapter(list[ApprovalState]).validate_json
 _SAMPLE: Read[Sample] = TypeAdapter(Sample).validate_json
 _SAMPLES: Read[list[Sample]] = TypeAdapter(list[Sample]).validate_json
 _SERIES: Read[list[KnownSeries]] = TypeAdapter(list[KnownSeries]).validate_json

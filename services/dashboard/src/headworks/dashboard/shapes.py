@@ -196,6 +196,41 @@ class Alarm(Shape):
     acknowledged_by: str | None
 
 
+class ApprovalStep(Shape):
+    """What a plan asks of an actuator over [start, end)."""
+
+    resource: str
+    start: Instant
+    end: Instant
+    text: str
+
+
+class Approval(Shape):
+    """A plan that waits for a person: one of `roles` who neither asked for it nor publishes it."""
+
+    approval_id: int
+    publisher: str
+    resources: list[str]
+    begins: Instant
+    ends: Instant
+    priority: int
+    asked_by: str
+    asked_at: Instant
+    expires_at: Instant
+    roles: list[Role]
+    reason: str
+    steps: list[ApprovalStep]
+    steps_left_out: int
+
+
+class Decided(Shape):
+    """What a person decided on a plan that waited."""
+
+    approval_id: int
+    state: str
+    decided_by: str | None
+
+
 class SiteView(Shape):
     """What the page of every site shows at its start."""
 
@@ -212,6 +247,7 @@ class SiteView(Shape):
     control: Control | None
     setpoints: list[SetpointEntry] | None
     alarms: list[Alarm] | None
+    approvals: list[Approval] | None = Field(description="plans that wait for a person")
 
 
 class ClockNews(Shape):

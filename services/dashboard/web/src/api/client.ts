@@ -1,5 +1,5 @@
 /** Calls of the dashboard service. Every refusal is a `Refused` with the service's own words. */
-import type { Alarm, Control, ControlMode, ProblemDetails, Session, SiteName, View } from "./types";
+import type { Alarm, Control, ControlMode, Decided, ProblemDetails, Session, SiteName, View } from "./types";
 
 export class Refused extends Error {
   constructor(
@@ -50,6 +50,8 @@ export const api = {
     call<Control>("POST", `${at(site)}/mode`, { mode, reason }),
   eStop: (site: string, reason: string) => call<Control>("POST", `${at(site)}/e-stop`, { reason }),
   clearEStop: (site: string, reason: string) => call<Control>("POST", `${at(site)}/e-stop/clear`, { reason }),
+  decide: (site: string, approvalId: number, decision: "approve" | "reject", reason: string) =>
+    call<Decided>("POST", `${at(site)}/approvals/${approvalId}/${decision}`, { reason }),
   runNow: (site: string, reason: string) => call<{ run_id: string }>("POST", `${at(site)}/runs`, { reason }),
   liveAddress: (site: string) => `${at(site)}/live`,
 };

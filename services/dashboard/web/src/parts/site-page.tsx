@@ -7,6 +7,7 @@ import type { RunNews, Session, SiteName, View } from "../api/types";
 import { useLive, useNow } from "../live";
 import { needsAcknowledgement } from "../model/figures";
 import { StationPage } from "../station/page";
+import { Approvals } from "./approvals";
 import { Header, LinkState, PlantClock } from "./header";
 import { Notices } from "./notices";
 
@@ -48,7 +49,10 @@ export function SitePage({ site, sites, session, onSignedOut }: Props) {
         {view === null || plantMs === null ? (
           <p className="asking">Loading …</p>
         ) : (
-          <OfKind view={view} plantMs={plantMs} run={live.run} session={session} onDone={refresh} />
+          <>
+            <Approvals view={view} plantMs={plantMs} session={session} onDone={refresh} />
+            <OfKind view={view} plantMs={plantMs} run={live.run} session={session} onDone={refresh} />
+          </>
         )}
       </main>
     </div>
