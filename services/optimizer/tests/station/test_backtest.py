@@ -28,7 +28,7 @@ from headworks.optimizer.station.backtest_cli import record_of
 from headworks.optimizer.station.backtest_folder import BacktestFolder
 from headworks.optimizer.station.case import Strategy, StrategyPeriod
 from headworks.optimizer.station.real_station import RealStation
-from headworks.optimizer.station.report import Judged, history_of, prices_of, score_of, solving_of
+from headworks.optimizer.station.report import Judged, history_of, prices_of, pump_hours, score_of, solving_of
 from headworks.optimizer.station.skill import PastForecast
 from headworks.waterway.pumps import operate
 from headworks.waterway.series import PRICE
@@ -217,6 +217,13 @@ def test_the_record_costs_what_the_facts_say(history: Judged) -> None:
     assert figures["cost_eur"][f"high_{PRICE}"] == pytest.approx(121_824.63, abs=0.01)
     assert figures["energy_mwh"] == pytest.approx(292.806, abs=0.001)
     assert figures["outflow"]["largest"] == pytest.approx(10_478, abs=1)
+
+
+def test_the_hours_of_each_pump_are_told_beside_the_records(history: Judged) -> None:
+    hours = pump_hours(history)
+    assert {name: of["plan"] for name, of in hours.items()} == dict.fromkeys(hours, 0.0), "these pumps never turn"
+    assert hours["1.3"]["history"] == 0, "1.3 never ran"
+    assert all(of["history"] > 40 for name, of in hours.items() if name != "1.3")
 
 
 def test_the_record_begins_and_is_dry_as_the_facts_say(history: Judged) -> None:

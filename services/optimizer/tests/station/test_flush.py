@@ -1,6 +1,6 @@
 """The flush as a window: two hours of all pumps at speed on a dry day where a period asks for one, and once begun, whole."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -161,8 +161,19 @@ def test_hours_inflow_and_price_are_preferred(station_site: StationSite, section
     found = asked(station_site, section, inputs(), Ahead(low, high, DRY))
     assert found.window is not None
     costs = dict(found.window.begins)
-    # The example begins at midnight in Helsinki: 02:00 is step 8, 06:00 step 24.
-    assert (costs[0], costs[8], costs[16], costs[24], costs[87]) == (15.0, 10.0, 5.0, 10.0, 10.0)
+    # The example begins at midnight in Helsinki: 02:00 is step 8, 06:00 step 24; a window takes nine.
+    assert (costs[0], costs[8], costs[15], costs[24], costs[87]) == (15.0, 10.0, 5.0, 10.0, 10.0)
+    assert (costs[7], costs[16], costs[23]) == (15.0, 10.0, 10.0), "not the whole of these lies within the hours"
+
+
+def test_preferred_hours_may_go_over_midnight(station_site: StationSite, section: FlushWindowSection) -> None:
+    nightly = section.model_copy(update={"preferred": (time(20), time(3, 15))})
+    found = asked(station_site, nightly, inputs())
+    assert found.window is not None
+    costs = dict(found.window.begins)
+    # From midnight to 03:15 is thirteen steps; 20:00 is step 80, and a window that ends at midnight begins with step 87.
+    cheap = [s for s, cost in costs.items() if cost == min(costs.values())]
+    assert cheap == [*range(5), *range(80, 88)]
 
 
 def test_a_window_of_the_last_plan_is_kept_while_it_lasts_and_done_after(

@@ -112,7 +112,7 @@ def test_every_input_says_where_it_comes_from(station_site: StationSite) -> None
     found = made(station_site, known())
     sources = {use.series: use.source for use in found.inputs}
     assert sources == {names.pump_series(r, "frequency"): "pi" for r in RESOURCES} | {
-        names.TUNNEL_LEVEL: "pi", names.TUNNEL_INFLOW: "pi", names.PRICE: "entsoe", "emptied_at": "none",
+        names.TUNNEL_LEVEL: "pi", names.TUNNEL_INFLOW: "pi", names.PRICE: "ingest", "emptied_at": "none",
         "expected_level_m": "run blominmaki-1", "diverged_m3": "runs", "past_inflow_error": "runs", "strategies": "site file",
     }  # fmt: skip
     assert not any(use.stale for use in found.inputs)

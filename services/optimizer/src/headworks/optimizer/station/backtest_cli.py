@@ -15,15 +15,13 @@ from headworks.common.historian.record import Record as Historian
 from headworks.optimizer.station.backtest import Inflow, Knowledge, Prices, Record, Turn, run
 from headworks.optimizer.station.backtest_folder import BacktestFolder, asked_of
 from headworks.optimizer.station.case import StrategyPeriod
-from headworks.optimizer.station.report import Judged, price_series, report, there
+from headworks.optimizer.station.report import RUNNING_HZ, Judged, price_series, report, there
 from headworks.optimizer.station.strategies import default_document, periods_of
 from headworks.waterway.series import PRICE, STATION_OUTFLOW, TUNNEL_INFLOW, TUNNEL_VOLUME, pump_series
 from headworks.waterway.site_file import parse_site
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 
-RUNNING_HZ = 40.0
-"""A pump of a record runs above; drives coast down slowly."""
 RESTED_STEPS = 99
 
 

@@ -164,16 +164,19 @@ def _begins(
         if s == 0 and inputs.level_m < section.level_above:
             continue
         misses = (
-            not _within(begin.astimezone(zone).time(), section.preferred),
+            not _lies_within(begin.astimezone(zone), (begin + count * step).astimezone(zone), section.preferred),
             fmean(ahead.inflow_m3s[window]) >= LOW_INFLOW * mean_inflow,
             fmean(prices[window]) >= low_price,
         )
         yield s, section.not_preferred * sum(misses)
 
 
-def _within(at: time, hours: tuple[time, time]) -> bool:
-    begin, end = hours
-    return begin <= at < end if begin <= end else at >= begin or at < end
+def _lies_within(begin: datetime, end: datetime, hours: tuple[time, time]) -> bool:
+    """Whether a window lies in local hours, the whole of it: one from 05:45 on does not lie in 02 to 06 h."""
+    first, last = hours
+    opened = datetime.combine(begin.date() if begin.time() >= first else begin.date() - timedelta(days=1), first)
+    closed = datetime.combine(opened.date() if first < last else opened.date() + timedelta(days=1), last)
+    return begin.replace(tzinfo=None) >= opened and end.replace(tzinfo=None) <= closed
 
 
 def planned_flush(steps: range, inputs: StationInputs, asked: FlushAsked) -> PlannedFlush | None:

@@ -231,7 +231,7 @@ def _prices(known: Known, uses: Uses, grid: TimeGrid, most: int) -> _Prices | Mi
         uses.note(names.PRICE, "none", None)
         return Missing(f"{names.PRICE} is not known, neither of {grid.start:%Y-%m-%d %H:%M}Z nor of the days before")
     until = grid.start + len(ahead) * grid.step
-    uses.note(names.PRICE, "entsoe", None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
+    uses.note(names.PRICE, "ingest", None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
     return _Prices(past, tuple(ahead[:most]))
 
 

@@ -20,6 +20,9 @@ from headworks.waterway.series import STATION_OUTFLOW, TUNNEL_LEVEL, TUNNEL_VOLU
 from headworks.waterway.station import StationTrajectory
 from headworks.waterway.station_site import StationSite
 
+RUNNING_HZ = 40.0
+"""A pump of a record runs above; drives coast down slowly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -53,10 +56,17 @@ def report(judged: Judged, out: Path) -> Table:
     trajectory, prices = judged.trajectory(), prices_of(judged)
     own, history = score_of(judged, trajectory, prices), history_of(judged, prices)
     solving = solving_of(judged.turns)
-    results = {"asked": judged.asked, "score": dataclasses.asdict(own), "history": history, "solving": solving}
+    hours = pump_hours(judged)
+    results = {
+        "asked": judged.asked,
+        "score": dataclasses.asdict(own),
+        "history": history,
+        "solving": solving,
+        "pump_hours": hours,
+    }
     (out / "results.json").write_text(json.dumps(results, indent=1, default=str), encoding="utf-8")
     _draw(judged, trajectory, out / "picture.png")
-    return _table(own, history, solving, str(judged.asked["price"]))
+    return _table(own, history, solving, hours, str(judged.asked["price"]))
 
 
 def there(historian: Historian, series: str, row: int) -> float:
@@ -116,6 +126,19 @@ def history_of(judged: Judged, prices: dict[str, list[float]]) -> dict[str, Any]
     }
 
 
+def pump_hours(judged: Judged) -> dict[str, dict[str, float]]:
+    """How long each pump ran: by the plans, and by the record's frequencies."""
+    step_h, historian = judged.lived.step_s / 3600, judged.historian
+    hours = {}
+    for place, pump in enumerate(judged.site.pumping_station.pumps):
+        was_hz = historian.values(pump_series(pump.resource, "frequency"))[: judged.count]
+        hours[pump.name] = {
+            "plan": step_h * sum(asked_hz[place] > 0 for asked_hz in judged.frequency_hz),
+            "history": step_h * sum(hz is not None and hz > RUNNING_HZ for hz in was_hz),
+        }
+    return hours
+
+
 def _history_outflow_m3h(judged: Judged) -> list[float | None]:
     flows = judged.historian.values(STATION_OUTFLOW)[: judged.count]
     return [None if flow is None else flow * 3600 for flow in flows]
@@ -167,7 +190,13 @@ def solving_of(turns: Sequence[Turn]) -> dict[str, float | None]:
     }
 
 
-def _table(own: Score, history: dict[str, Any], solving: dict[str, float | None], price: str) -> Table:
+def _table(
+    own: Score,
+    history: dict[str, Any],
+    solving: dict[str, float | None],
+    pump_hours: dict[str, dict[str, float]],
+    price: str,
+) -> Table:
     table = Table("", "plan", "history", title="back-test")
     for name, cost in own.cost_eur.items():
         was, more = history["cost_eur"][name], own.end_correction_eur[name]
@@ -183,6 +212,10 @@ def _table(own: Score, history: dict[str, Any], solving: dict[str, float | None]
     )
     table.add_row("dry days emptied; wet ones", f"{own.dry_days_emptied} of {own.dry_days}; {own.wet_days_emptied}", "")
     table.add_row("starts, short runs and rests", f"{own.starts}, {own.short_runs}", "")
+    ran = [
+        ", ".join(f"{pump} {hours[whose]:.0f}" for pump, hours in pump_hours.items()) for whose in ("plan", "history")
+    ]
+    table.add_row("hours by pump", *ran)
     table.add_row("end volume m³", f"{own.end_volume_m3:,.0f}", "")
     flows = (
         ("sd", "standard_deviation"),
