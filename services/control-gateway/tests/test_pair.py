@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
-from gateway_rig import PlcServer
+import yaml
+from gateway_rig import SECOND, PlcServer
 from pair_rig import Pair
 
 from headworks.common.bus import Bus
@@ -18,7 +19,7 @@ from headworks.common.testing import eventually
 
 pytestmark = pytest.mark.timeout(240)
 REPLACED_WITHIN_S = 5.0
-Start = Callable[[str], AbstractAsyncContextManager[Pair]]
+Start = Callable[..., AbstractAsyncContextManager[Pair]]
 HEARTBEAT = "        heartbeat: {table: holding, address: 110, type: uint16, writable: true}\n"
 WAYS = [
     "{standby: true, lease: 3 s}",
@@ -32,7 +33,7 @@ EPOCH = "        lease_epoch: {table: holding, address: 111, type: uint16, writa
 @pytest.fixture
 def start(tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_server: NatsServer) -> Start:
     @asynccontextmanager
-    async def begun(ha: str) -> AsyncIterator[Pair]:
+    async def begun(ha: str, **environment: str) -> AsyncIterator[Pair]:
         """A pair by the `ha` of the site file; with an epoch register where it is to go on without the bus."""
         async with await Bus.connect(nats_server.url, "test") as bus:
             await bus.declare_streams()
@@ -46,7 +47,7 @@ def start(tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_server
         (sites / "abay.yaml").write_text(site)
         port = urlparse(nats_server.url).port
         assert port is not None
-        async with Pair(tmp_path, sites, plc_server, port).up() as pair:
+        async with Pair(tmp_path, sites, plc_server, port, environment).up() as pair:
             yield pair
 
     return begun
@@ -207,3 +208,52 @@ async def test_an_e_stop_at_either_holds_at_both_and_outlasts_the_leader(start: 
             return (state["e_stop"], state["mode"]) == (False, "auto")
 
         await eventually(cleared, timeout_s=10)
+
+
+def grown(text: str) -> str:
+    """The site file with a second unit, at 120 of the same PLC."""
+    raw = yaml.safe_load(text)
+    control = raw["control"]
+    points = control["plcs"]["oxph-plc"]["points"]
+    points["SECOND"] = {
+        role: {**point, "address": {"setpoint": SECOND, "readback": SECOND + 1, "actual": SECOND}[role]}
+        for role, point in points["OXPH"].items()
+    }
+    control["actuators"]["SECOND"] = control["actuators"]["OXPH"]
+    return str(yaml.safe_dump(raw))
+
+
+@pytest.mark.prove
+async def test_an_actuator_that_is_discovered_while_two_run_is_controlled_by_one(
+    start: Start, plc_server: PlcServer
+) -> None:
+    often = {"HEADWORKS_AUTO_DISCOVERY_REFRESH_MINUTES": "0.02"}
+    async with start("{standby: true, lease: 3 s}", **often) as pair:
+        file = pair.sites / "abay.yaml"
+        whole = file.with_suffix(".part")
+        whole.write_text(grown(file.read_text()))
+        assert pair.setpoints(address=SECOND) == []
+        whole.replace(file)  # at once, as a deployment does
+
+        async def is_known(name: str) -> bool:
+            state = await pair.state(name)
+            return [r["resource"] for r in state["resources"]] == ["OXPH", "SECOND"]  # type: ignore[attr-defined]
+
+        for name in pair.gateways:
+            await eventually(lambda name=name: is_known(name), timeout_s=30)
+        await eventually(lambda: len(pair.setpoints(address=SECOND)) >= 3, timeout_s=30)
+        for name in pair.gateways:
+            await eventually(lambda name=name: pair.knows_leader(name), timeout_s=30)
+        leader, other = pair.leader, pair.other
+        settled_s = time.monotonic()
+        await eventually(lambda: len(pair.setpoints(leader, settled_s, SECOND)) > 10, timeout_s=30)
+        assert [sent for sent in pair.sent if sent.gateway == other and sent.at_s > settled_s] == []
+        turns = [sent.gateway for sent in pair.sent if sent.address in {100, SECOND}]
+        assert sum(before != after for before, after in pairwise(turns)) <= 4, "the lease went over as each began anew"
+        killed_s = pair.signal(leader, signal.SIGKILL)
+        for address in (100, SECOND):
+            await eventually(lambda address=address: bool(pair.setpoints(other, killed_s, address)), timeout_s=20)
+            assert pair.setpoints(other, killed_s, address)[0].at_s - killed_s <= REPLACED_WITHIN_S
+        no_jump(pair)
+        values = [sent.value for sent in pair.setpoints(address=SECOND)]
+        assert all(0 <= after - before <= 22 for before, after in pairwise([200, *values]))

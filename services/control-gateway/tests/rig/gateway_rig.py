@@ -29,7 +29,7 @@ from headworks.control_gateway.watchdog import WatchLimits
 from headworks.waterway.site import Site
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
-LOCAL, HEARTBEAT = 102, 110
+LOCAL, HEARTBEAT, SECOND = 102, 110, 120
 
 
 def lead_board(
@@ -93,7 +93,10 @@ class HandClock(Clock):
 
 @dataclass
 class PlcServer:
-    """A PLC with the afterbay's registers: a setpoint taken over is read back, and the machine follows at once."""
+    """A PLC with the afterbay's registers: a setpoint taken over is read back, and the machine follows at once.
+
+    A second unit beside it, at 120, does the same.
+    """
 
     setpoint: int = 200
     read_back: int = 200
@@ -104,6 +107,7 @@ class PlcServer:
     writes: list[int] = field(default_factory=list)
     stale_reads: int = 0
     elevation: int = 7000
+    second: int = 200
     local: int = 0
     heartbeat: int = 0
     deaf: bool = False
@@ -136,6 +140,8 @@ class PlcServer:
             return ExcCodes.DEVICE_FAILURE
         if function_code == 6 and address == 100 and values is not None:
             self._take(int(values[0]))
+        if function_code == 6 and address == SECOND and values is not None:
+            self.second = int(values[0])
         if function_code == 6 and address == 111 and values is not None:
             self.epoch = int(values[0])
         if function_code == 6 and address == LOCAL and values is not None and not self.deaf:
@@ -157,7 +163,7 @@ class PlcServer:
 
     def _read(self, function_code: int, address: int) -> int:
         if function_code == 4:
-            return {100: self.actual, 101: self.elevation}.get(address, 0)
+            return {100: self.actual, 101: self.elevation, SECOND: self.second}.get(address, 0)
         if address == 101 and self.stale_reads:
             self.stale_reads -= 1
             return 300
@@ -168,6 +174,8 @@ class PlcServer:
             LOCAL + 1: self.local,
             111: self.epoch,
             HEARTBEAT: self.heartbeat,
+            SECOND: self.second,
+            SECOND + 1: self.second,
         }.get(address, 0)
 
 

@@ -108,6 +108,7 @@ class Pair:
     sites: Path
     plc: PlcServer
     nats_port: int
+    environment: dict[str, str] = field(default_factory=dict)
     gateways: dict[str, Process] = field(default_factory=dict)
     running: dict[str, "Popen[bytes]"] = field(default_factory=dict)
     wires: dict[str, Wire] = field(default_factory=dict)
@@ -133,10 +134,10 @@ class Pair:
                     "HEADWORKS_CLOCK_EPOCH": epoch.isoformat(),
                     "HEADWORKS_CLOCK_WALL_EPOCH": str(wall),
                     "HEADWORKS_CLOCK_SPEED": str(speed),
+                    **self.environment,
                 }
-                gateway.remember(
-                    plan_of(value, made=epoch, begins=epoch - timedelta(hours=1), ends=epoch + timedelta(hours=20))
-                )
+                plan = plan_of(value, made=epoch, begins=epoch - timedelta(hours=1), ends=epoch + timedelta(hours=20))
+                gateway.remember(plan, plan.model_copy(update={"resource_id": "SECOND", "plan_id": plan.plan_id + 1}))
                 self.gateways[name] = gateway
             for name in self.gateways:
                 self.begin(name)
@@ -161,9 +162,9 @@ class Pair:
         self.running[name].send_signal(number)
         return time.monotonic()
 
-    def setpoints(self, name: str | None = None, after_s: float = 0.0) -> list[Sent]:
-        """What was written of setpoints, by one gateway or by both."""
-        return [s for s in self.sent if s.address == 100 and name in {None, s.gateway} and s.at_s > after_s]
+    def setpoints(self, name: str | None = None, after_s: float = 0.0, address: int = 100) -> list[Sent]:
+        """What was written of a unit's setpoint, by one gateway or by both."""
+        return [s for s in self.sent if s.address == address and name in {None, s.gateway} and s.at_s > after_s]
 
     @property
     def leader(self) -> str:

@@ -61,10 +61,10 @@ class Process:
     def own(self) -> Path:
         return self.folder / "control-gateway"
 
-    def remember(self, plan: Plan) -> None:
-        """What a gateway that ran before has kept."""
+    def remember(self, *plans: Plan) -> None:
+        """What a gateway that ran before has kept of a station."""
         self.own.mkdir(exist_ok=True)
-        (self.own / f"plans-{plan.station_id}.json").write_bytes(TypeAdapter(list[Plan]).dump_json([plan]))
+        (self.own / f"plans-{plans[0].station_id}.json").write_bytes(TypeAdapter(list[Plan]).dump_json(list(plans)))
 
     @contextmanager
     def running(self) -> Iterator["Popen[bytes]"]:
