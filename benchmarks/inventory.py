@@ -1,8 +1,11 @@
 """The predecessor's formulation of the pumping station, family by family as its inventory lists them: what ours is held against.
 
-One binary a pump and step; starts and stops as products of two binaries, each spelled out by three rows; minimum on and off
-times as a row for every step after every start and stop; frequency, flow and power as variables of their own, tied by bands
-about the affinity laws; the level over a fixed area.
+For 2 pumps and 8 steps the inventory has 536 to 568 rows. How it comes to them is our reading of its counts: minimum pumps on
+(8); frequency when on (32); flow within a band about (f / fmax)·Qmax (32); power between pieces of the cube law ± 15 % (64);
+level balance (8); level bounds (8 as walls, 16 soft with violation variables); continuity of the first steps (32); minimum on
+and off (176 + 176), each start or stop a product of two binaries in three rows, and each step a row for every one of the eight
+starts or stops that hold it. The objectives take 24 more: changes of the outflow, energy beyond its target, distance from the
+bounds.
 """
 
 import pulp
@@ -16,27 +19,80 @@ AREA_M2 = 50_000.0
 FLOW_BAND, POWER_BAND = 0.1, 0.15
 PIECES_HZ = (47.8, 48.9, 50.0)
 LEAST_STEPS = 8
+FIRST_STEPS = 8
+MOST_CHANGE_HZ = 1.1
+"""Of a pump that runs on, in one of the first steps: half of its range."""
+VIOLATION, SMOOTH, SAFETY, SPECIFIC = 1000.0, 0.1, 0.5, 0.1
+"""Weights within the inventory's ranges; the energy's own is 1."""
+TARGET_MWH_PER_M3 = 0.11 / 1000
+BOUNDS_M = (0.5, 7.0)
+"""Soft level bounds, and where the distance from them begins to count."""
 
 
-def inventory_problem(site: StationSite, inputs: StationInputs, pumps: int, steps: int) -> pulp.LpProblem:
-    """The problem of the first `pumps` pumps over the first `steps` steps; its share of the inflow goes with them."""
+def inventory_problem(
+    site: StationSite, inputs: StationInputs, pumps: int, steps: int, *, soft: bool
+) -> pulp.LpProblem:
+    """The problem of the first `pumps` pumps over the first `steps` steps; its share of the inflow goes with them.
+
+    With `soft` the level's bounds give way, and all objectives count; without, they are walls, and energy alone does.
+    """
     lp = pulp.LpProblem("inventory", pulp.LpMinimize)
     on = [[lp.add_variable(f"on_{p}_{t}", 0, 1, pulp.LpInteger) for t in range(steps)] for p in range(pumps)]
     hz = [[lp.add_variable(f"hz_{p}_{t}", 0, 50) for t in range(steps)] for p in range(pumps)]
     flow = [[lp.add_variable(f"flow_{p}_{t}", 0) for t in range(steps)] for p in range(pumps)]
     power = [[lp.add_variable(f"power_{p}_{t}", 0) for t in range(steps)] for p in range(pumps)]
-    level = [lp.add_variable(f"level_{t}", 0, site.pumping_station.rules.maximum_level) for t in range(steps)]
+    level = [lp.add_variable(f"level_{t}") for t in range(steps)]
     _tie(lp, site, inputs, on, hz, flow, power)
     _balance(lp, site, inputs, flow, level)
     for t in range(steps):
         lp.addConstraint(pulp.lpSum(on[p][t] for p in range(pumps)) >= 1, f"minimum_pumps_{t}")
     for p in range(pumps):
-        _hold(lp, f"{p}", on[p], was_on=inputs.pumps[p].on)
+        changes = _hold(lp, f"{p}", on[p], was_on=inputs.pumps[p].on)
+        _continue(lp, f"{p}", hz[p], changes, was_hz=50.0 if inputs.pumps[p].on else 0.0)
     prices = inputs.price_eur_per_mwh
     cost = pulp.lpSum(prices[t] * power[p][t] / 4 for p in range(pumps) for t in range(steps))
-    margin = pulp.lpSum(0.1 * level[t] for t in range(steps))
-    lp.setObjective(cost + margin)
+    if soft:
+        out = [pulp.lpSum(flow[p][t] for p in range(pumps)) for t in range(steps)]
+        drawn = [pulp.lpSum(power[p][t] for p in range(pumps)) for t in range(steps)]
+        cost += _violations(lp, level) + _objectives(lp, out, drawn, level, inputs.step_s)
+    else:
+        for t, of_step in enumerate(level):
+            lp.addConstraint(of_step <= site.pumping_station.rules.maximum_level, f"level_most_{t}")
+            of_step.lowBound = site.pumping_station.rules.minimum_level
+    lp.setObjective(cost)
     return lp
+
+
+def _violations(lp: pulp.LpProblem, level: list[pulp.LpVariable]) -> pulp.LpAffineExpression:
+    """The level between its bounds, or beyond them at a price."""
+    beyond = []
+    for t, of_step in enumerate(level):
+        above, below = lp.add_variable(f"above_{t}", 0), lp.add_variable(f"below_{t}", 0)
+        lp.addConstraint(of_step <= BOUNDS_M[1] + above, f"level_most_{t}")
+        lp.addConstraint(of_step >= BOUNDS_M[0] - below, f"level_least_{t}")
+        beyond += [above, below]
+    return pulp.lpSum(VIOLATION * variable for variable in beyond)
+
+
+def _objectives(
+    lp: pulp.LpProblem,
+    out: list[pulp.LpAffineExpression],
+    drawn: list[pulp.LpAffineExpression],
+    level: list[pulp.LpVariable],
+    step_s: float,
+) -> pulp.LpAffineExpression:
+    """Changes of the outflow, energy beyond its target, and levels away from the middle of their bounds, each in its row."""
+    middle_m, terms = sum(BOUNDS_M) / 2, []
+    for t, of_step in enumerate(out):
+        rise, fall, excess, over, under = (
+            lp.add_variable(f"{name}_{t}", 0) for name in ("rise", "fall", "excess", "over", "under")
+        )
+        before = out[t - 1] if t else of_step
+        lp.addConstraint(of_step - before == rise - fall, f"smooth_{t}")
+        lp.addConstraint(excess >= drawn[t] - TARGET_MWH_PER_M3 * 3600 * of_step, f"specific_{t}")
+        lp.addConstraint(level[t] - middle_m == over - under, f"safety_{t}")
+        terms.append(SMOOTH * (rise + fall) + SPECIFIC * excess * step_s / 3600 + SAFETY * (over + under))
+    return pulp.lpSum(terms)
 
 
 Columns = list[list[pulp.LpVariable]]
@@ -84,8 +140,13 @@ def _balance(
         lp.addConstraint(level[t] == before + entering_m - leaving, f"level_balance_{t}")
 
 
-def _hold(lp: pulp.LpProblem, name: str, on: list[pulp.LpVariable], *, was_on: bool) -> None:
-    """turns_on = was off ∧ on, turns_off = was on ∧ off, each by three rows; then a row for every step that must follow."""
+def _hold(
+    lp: pulp.LpProblem, name: str, on: list[pulp.LpVariable], *, was_on: bool
+) -> list[tuple[pulp.LpVariable, pulp.LpVariable]]:
+    """turns_on = was off ∧ on, turns_off = was on ∧ off, each by three rows; and for each step a row for each of the eight
+    starts, and of the eight stops, that hold it: those before the first step are known, and none.
+    """
+    changes: list[tuple[pulp.LpVariable, pulp.LpVariable]] = []
     for t, now in enumerate(on):
         before: pulp.LpVariable | float = on[t - 1] if t else float(was_on)
         turns_on, turns_off = (lp.add_variable(f"{kind}_{name}_{t}", 0, 1, pulp.LpInteger) for kind in ("up", "down"))
@@ -95,6 +156,25 @@ def _hold(lp: pulp.LpProblem, name: str, on: list[pulp.LpVariable], *, was_on: b
         lp.addConstraint(turns_off + now <= 1, f"down_now_{name}_{t}")
         lp.addConstraint(turns_off <= before, f"down_before_{name}_{t}")
         lp.addConstraint(turns_off >= before - now, f"down_both_{name}_{t}")
-        for later in range(t + 1, min(t + LEAST_STEPS, len(on))):
-            lp.addConstraint(on[later] >= turns_on, f"run_{name}_{t}_{later}")
-            lp.addConstraint(on[later] + turns_off <= 1, f"rest_{name}_{t}_{later}")
+        changes.append((turns_on, turns_off))
+        for back in range(LEAST_STEPS):
+            up, down = changes[t - back] if back <= t else (0.0, 0.0)
+            lp.addConstraint(now >= up, f"run_{name}_{t}_{back}")
+            lp.addConstraint(now + down <= 1, f"rest_{name}_{t}_{back}")
+    return changes
+
+
+def _continue(
+    lp: pulp.LpProblem,
+    name: str,
+    hz: list[pulp.LpVariable],
+    changes: list[tuple[pulp.LpVariable, pulp.LpVariable]],
+    *,
+    was_hz: float,
+) -> None:
+    """In the first steps a pump that runs on changes its frequency by little."""
+    for t, now in enumerate(hz[:FIRST_STEPS]):
+        before: pulp.LpVariable | float = hz[t - 1] if t else was_hz
+        switched = 50.0 * (changes[t][0] + changes[t][1])
+        lp.addConstraint(now - before <= MOST_CHANGE_HZ + switched, f"faster_{name}_{t}")
+        lp.addConstraint(before - now <= MOST_CHANGE_HZ + switched, f"slower_{name}_{t}")
