@@ -1,4 +1,4 @@
-"""Every mutant of the safety decisions dies: whatever small thing is changed in one, one of its own tests fails.
+"""Every branch of the safety decisions is taken, and every mutant dies: whatever is changed in one, one of its own tests fails.
 
 mutmut works on a copy of the package and of the decision's tests in a folder of its own, so the checkout stays as it is.
 """
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -48,6 +49,18 @@ EQUIVALENT = {
 }
 """Mutants that behave as the original does, by the line they put in its place."""
 MOST_S = 1500.0
+COVERAGE = """
+[run]
+branch = true
+include = */control_gateway/{module}.py
+[report]
+exclude_also =
+    case _:
+    assert_never
+partial_also =
+    case "stop":
+"""
+"""Left out is only what the type checker shows to be impossible: that a value is none of its cases."""
 
 
 def mutmut(folder: Path, *arguments: str) -> str:
@@ -91,3 +104,24 @@ def put_in(change: str) -> str:
     if not lines:
         return f"without: {' '.join(gone)}"
     return lines[0] if len(lines) == 1 else change
+
+
+@pytest.mark.parametrize("module", FEWEST)
+def test_every_branch_of_a_safety_decision_is_taken(sites_folder: Path, tmp_path: Path, module: str) -> None:
+    root = sites_folder.parent
+    config, data, report = tmp_path / "coveragerc", tmp_path / "coverage", tmp_path / "coverage.json"
+    config.write_text(COVERAGE.replace("{module}", module))
+    own = [f"--rcfile={config}", f"--data-file={data}"]
+    tests = root / GATEWAY / "tests" / f"test_{module}.py"
+    coverage(root, "run", *own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(tests))
+    coverage(root, "json", *own, "-o", str(report))
+    [found] = json.loads(report.read_text())["files"].values()
+    assert found["summary"]["num_statements"] > 0
+    assert (found["missing_lines"], found["missing_branches"]) == ([], [])
+
+
+def coverage(folder: Path, *arguments: str) -> None:
+    """A command of coverage. Raises AssertionError when it fails."""
+    command = [sys.executable, "-m", "coverage", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
