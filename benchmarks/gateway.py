@@ -35,6 +35,8 @@ PUBLISHER, SITE = "benchmark", "abay"
 TICK_S, JITTER_TARGET_MS, COMMIT_TARGET_MS = 1.0, 50.0, 50.0
 SLOW_RATE = "1.2 MW/min"
 """Two counts a second: a ramp that lasts through a phase."""
+PATIENCE_S = 150.0
+"""Longer than a ramp from one end to where it began."""
 NEAR_MW, FAR_MW = START_COUNTS / 100, (0.8, 5.8)
 
 
@@ -66,13 +68,36 @@ class Bench:
             "created_at": now.isoformat(),
             "intervals": [self._interval(name, value, now) for name, value in targets_mw.items()],
         }
-        secret = Path(self.stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text(encoding="utf-8").strip()
-        token = Issuer(secret, "headworks", "headworks").issue(PUBLISHER, Role.ENGINEER, timedelta(hours=2))
-        headers = {"Authorization": f"Bearer {token}"}
-        reply = httpx.post(f"{self.stack.url('plans')}/submissions", json=body, headers=headers, timeout=60)
+        reply = httpx.post(f"{self.stack.url('plans')}/submissions", json=body, headers=self._token(), timeout=60)
         if reply.is_error:
             raise RuntimeError(reply.text[:2000])
         return datetime.fromisoformat(reply.json()["at"])
+
+    def begin(self, targets_mw: dict[str, float]) -> None:
+        """Have targets accepted, and wait until the gateway knows them all: each plan that comes begins a turn of its own."""
+        self.submit(targets_mw)
+        self._until("requested", targets_mw)
+
+    def go(self, targets_mw: dict[str, float]) -> None:
+        """Have targets accepted, and wait until they are reached."""
+        self.submit(targets_mw)
+        self._until("read_back", targets_mw)
+
+    def _until(self, field: str, wanted: dict[str, float]) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            state = httpx.get(f"{self.gateway.url}/sites/{SITE}/state", headers=self._token(), timeout=30).json()
+            missing = {r["resource"] for r in state["resources"] if r[field] != wanted.get(r["resource"], r[field])}
+            if not missing:
+                return
+            if time.monotonic() > deadline_s:
+                raise RuntimeError(f"{len(missing)} actuators, {min(missing)} among them, have not {field} as planned")
+            time.sleep(1)
+
+    def _token(self) -> dict[str, str]:
+        secret = Path(self.stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text(encoding="utf-8").strip()
+        token = Issuer(secret, "headworks", "headworks").issue(PUBLISHER, Role.ENGINEER, timedelta(hours=2))
+        return {"Authorization": f"Bearer {token}"}
 
     @staticmethod
     def _interval(name: str, target_mw: float, now: datetime) -> dict[str, Any]:
@@ -153,13 +178,12 @@ def measure(bench: Bench, hung: int, moving: int, samples: int) -> tuple[list[di
             plc.tell(f"fault {'hang' if hangs else 'none'}")
         suffix = ", hung" if hangs else ""
         if not hangs:
-            bench.submit(standing)
+            bench.begin(standing)
         rows.append(bench.cycles(f"quiet{suffix}", healthy))
-        bench.submit(dict.fromkeys(ramping, end_mw))
+        bench.begin(dict.fromkeys(ramping, end_mw))
         rows.append(bench.cycles(f"moving{suffix}", healthy))
         if not hangs:
-            bench.submit(dict.fromkeys(ramping, NEAR_MW))
-            time.sleep(bench.seconds)  # the ramps are back before PLCs hang
+            bench.go(dict.fromkeys(ramping, NEAR_MW))
     return rows, bench.commits(samples, range(hung, len(bench.plcs)))
 
 

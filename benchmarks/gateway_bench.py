@@ -112,6 +112,7 @@ class Gateway:
 
     process: subprocess.Popen[bytes]
     folder: Path
+    url: str
 
     @property
     def cpu_s(self) -> float:
@@ -146,7 +147,7 @@ def running(folder: Path, site: str, plcs: Sequence[BenchPlc]) -> Iterator[tuple
         command, began_s = [sys.executable, "-m", "headworks.control_gateway.main"], time.monotonic()
         process = spawn(command, log, environment=stack.environment | os.environ | own)
         ends.callback(process.kill)
-        gateway = Gateway(process, stack.folder / "state" / "control-gateway")
+        gateway = Gateway(process, stack.folder / "state" / "control-gateway", f"http://127.0.0.1:{http}")
         unseen = list(plcs)
 
         def all_seen() -> bool:

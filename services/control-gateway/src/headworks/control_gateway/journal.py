@@ -92,7 +92,8 @@ class Journal:
                 return True
             until = self._appended_bytes
             try:
-                await asyncio.to_thread(_sync, path)
+                with path.open("rb") as file:  # not in the thread, which waits for the loop at each of its steps
+                    await asyncio.to_thread(os.fsync, file.fileno())
             except OSError as error:
                 self._tell_refusal(error)
                 return False

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -54,12 +55,15 @@ from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
 BEGIN_AGAIN_S = 2.0
+THREADS_SWITCH_S = 0.0005
+"""So long may the loop keep the thread waiting that syncs the journal, for which a write waits: a tenth of Python's own."""
 
 
 async def main() -> None:
     """Control until told to stop. Only the site files and the own folder are needed to begin."""
     settings = GatewaySettings()
     prepare("control_gateway", settings)
+    sys.setswitchinterval(THREADS_SWITCH_S)
     with only_user_of(settings.folder):
         await _control(settings)
 
