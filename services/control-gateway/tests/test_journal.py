@@ -1,7 +1,9 @@
 """The journal: on the disk before anything is written, whole after a crash, and shut when the disk is."""
 
 import asyncio
+import os
 import resource
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +135,33 @@ async def test_what_is_not_synced_is_not_shipped_and_one_sync_is_for_all_who_wai
     assert all(await asyncio.gather(journal.synced(), journal.synced()))
     assert len(journal.unshipped()[0]) == 3
     assert [e.setpoint_id for e in Journal(tmp_path).unshipped()[0]] == ["e0", "e1", "e2"]
+
+
+async def test_who_comes_while_it_is_synced_waits_for_the_next_sync_and_all_who_wait_share_one(
+    tmp_path: Path, entry: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, begun, may_end, fsync = Journal(tmp_path), threading.Semaphore(0), threading.Semaphore(0), os.fsync
+
+    def slow(descriptor: int) -> None:
+        begun.release()
+        assert may_end.acquire(timeout=10)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    journal.append(entry("a"), sync=False)
+    early = asyncio.gather(*(journal.synced() for _ in range(50)))
+    assert await asyncio.to_thread(begun.acquire, timeout=10)
+    journal.append(entry("b"), sync=False)
+    late = asyncio.gather(*(journal.synced() for _ in range(50)))
+    may_end.release()
+    assert all(await early)
+    assert await asyncio.to_thread(begun.acquire, timeout=10)
+    assert not late.done()
+    assert ids(journal) == ["a"], "what is not on the disk is not shipped"
+    may_end.release()
+    assert all(await late)
+    assert ids(journal) == ["a", "b"]
+    assert not begun.acquire(blocking=False), "two syncs were for all hundred"
 
 
 async def test_a_journal_that_cannot_be_synced_says_so(tmp_path: Path, entry: Make) -> None:

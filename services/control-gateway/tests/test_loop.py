@@ -17,7 +17,7 @@ from headworks.common.messages import ControlMode, Outcome, Plan, TargetType
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.loop import TOLD_AT_ONCE
+from headworks.control_gateway.loop import TOLD_AT_ONCE, next_due_s
 from headworks.control_gateway.movement import MaxChange
 from headworks.control_gateway.plausibility import PlausibleLimits
 from headworks.control_gateway.switches import SwitchBoard
@@ -328,6 +328,13 @@ def written(plc_server: PlcServer, counts: int) -> Callable[[], bool]:
 
 def replace_actuator(actuator: Actuator, **changes: str) -> Actuator:
     return actuator.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("now_s", "due_s"), [(9.9, 10.0), (10.0, 11.0), (10.4, 11.0), (11.0, 12.0), (13.2, 14.0), (4.0, 10.0)]
+)
+def test_a_turn_that_came_late_or_took_long_leaves_the_next_ones_at_their_own_times(now_s: float, due_s: float) -> None:
+    assert next_due_s(10.0, now_s, 1.0) == due_s
 
 
 async def test_a_loop_that_has_not_run_is_not_alive(gateway: Gateway) -> None:

@@ -45,7 +45,7 @@ class Journal:
         _sync(self._path)  # what another process left behind may not be there yet
         self._appended_bytes = self._synced_bytes = self._size
         """So much was appended, and so much of it is on the disk, counted over all files of this process."""
-        self._syncing = asyncio.Lock()
+        self._syncing: asyncio.Task[bool] | None = None
         self.writable = True
         """Whether the last entry was taken."""
         self.appended = asyncio.Event()
@@ -82,22 +82,26 @@ class Journal:
     async def synced(self) -> bool:
         """Wait until all that is appended is on the disk; False when the disk refuses.
 
-        A disk takes milliseconds for it, so it is done beside the event loop, and once for all who wait meanwhile.
+        A disk takes milliseconds for it, so it is done beside the event loop, once for all who wait, and all go on at once.
         """
-        wanted, path = self._appended_bytes, self._path
-        if self._synced_bytes >= wanted:
-            return True
-        async with self._syncing:
-            if self._synced_bytes >= wanted:
-                return True
-            until = self._appended_bytes
-            try:
-                with path.open("rb") as file:  # not in the thread, which waits for the loop at each of its steps
-                    await asyncio.to_thread(os.fsync, file.fileno())
-            except OSError as error:
-                self._tell_refusal(error)
+        wanted = self._appended_bytes
+        while self._synced_bytes < wanted:
+            if self._syncing is None or self._syncing.done():
+                self._syncing = asyncio.create_task(self._sync_beside())
+            if not await asyncio.shield(self._syncing):
                 return False
-            self._synced_bytes = max(self._synced_bytes, until)
+        return True
+
+    async def _sync_beside(self) -> bool:
+        """Have what is appended by now on the disk."""
+        until = self._appended_bytes
+        try:
+            with self._path.open("rb") as file:  # not in the thread, which waits for the loop at each of its steps
+                await asyncio.to_thread(os.fsync, file.fileno())
+        except OSError as error:
+            self._tell_refusal(error)
+            return False
+        self._synced_bytes = max(self._synced_bytes, until)
         return True
 
     def _append(self, kind: str, entry: BaseModel, *, sync: bool) -> bool:

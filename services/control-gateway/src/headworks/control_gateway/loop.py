@@ -122,8 +122,7 @@ class ControlLoop:
                 self.switches.save_again()
                 await self._turn(name)
                 self._ticked_s[name] = now_s = time.monotonic()
-                if now_s >= due_s:  # by the clock, not after the last turn: cycles neither drift nor come all at once
-                    due_s = max(due_s + self.tick_s, now_s)
+                due_s = next_due_s(due_s, now_s, self.tick_s)
                 await wait_at_most(wake, due_s - now_s)
         finally:
             plc.close()
@@ -331,6 +330,11 @@ class ControlLoop:
         """Who stopped an actuator, if anybody did."""
         press = self.switches.stopped(actuator.resource)
         return press.told if press else None
+
+
+def next_due_s(due_s: float, now_s: float, tick_s: float) -> float:
+    """When a PLC's turn is due next: at its own times, however late the last one was: PLCs never come all at once."""
+    return due_s if now_s < due_s else due_s + tick_s * (1 + (now_s - due_s) // tick_s)
 
 
 def _news(known: Known) -> tuple[object, ...]:
