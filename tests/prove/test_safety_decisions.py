@@ -23,6 +23,7 @@ pytest_add_cli_args_test_selection = ["tests/"]
 
 [tool.pytest.ini_options]
 addopts = "--import-mode=importlib -p no:xdist -p no:headworks -p no:schemathesis"
+pythonpath = ["tests"]
 """
 FEWEST = {
     "safety": 150,
@@ -75,10 +76,13 @@ def mutmut(folder: Path, *arguments: str) -> str:
 
 
 def copied(repository: Path, folder: Path, module: str) -> Path:
-    """A project of its own with the gateway's package and the tests of one decision."""
+    """A project of its own with the gateway's package, the tests of one decision, and what they share."""
     shutil.copytree(repository / GATEWAY / "src", folder / "src")
     (folder / "tests").mkdir()
-    shutil.copy(repository / GATEWAY / "tests" / f"test_{module}.py", folder / "tests")
+    tests = repository / GATEWAY / "tests"
+    for file in (*tests.glob(f"test_{module}*.py"), tests / "rig" / f"{module}_rig.py"):
+        if file.exists():
+            shutil.copy(file, folder / "tests")
     (folder / "pyproject.toml").write_text(CONFIG.replace("{module}", module))
     return folder
 
