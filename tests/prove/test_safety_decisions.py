@@ -79,12 +79,16 @@ def copied(repository: Path, folder: Path, module: str) -> Path:
     """A project of its own with the gateway's package, the tests of one decision, and what they share."""
     shutil.copytree(repository / GATEWAY / "src", folder / "src")
     (folder / "tests").mkdir()
-    tests = repository / GATEWAY / "tests"
-    for file in (*tests.glob(f"test_{module}*.py"), tests / "rig" / f"{module}_rig.py"):
-        if file.exists():
-            shutil.copy(file, folder / "tests")
+    shared = repository / GATEWAY / "tests" / "rig" / f"{module}_rig.py"
+    for file in (*tests_of(repository, module), *([shared] if shared.exists() else [])):
+        shutil.copy(file, folder / "tests")
     (folder / "pyproject.toml").write_text(CONFIG.replace("{module}", module))
     return folder
+
+
+def tests_of(repository: Path, module: str) -> list[Path]:
+    """A decision's own tests; those of a large one are in several files."""
+    return sorted((repository / GATEWAY / "tests").glob(f"test_{module}*.py"))
 
 
 @pytest.mark.timeout(MOST_S + 60)
@@ -116,8 +120,8 @@ def test_every_branch_of_a_safety_decision_is_taken(sites_folder: Path, tmp_path
     config, data, report = tmp_path / "coveragerc", tmp_path / "coverage", tmp_path / "coverage.json"
     config.write_text(COVERAGE.replace("{module}", module))
     own = [f"--rcfile={config}", f"--data-file={data}"]
-    tests = root / GATEWAY / "tests" / f"test_{module}.py"
-    coverage(root, "run", *own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(tests))
+    tests = map(str, tests_of(root, module))
+    coverage(root, "run", *own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests)
     coverage(root, "json", *own, "-o", str(report))
     [found] = json.loads(report.read_text())["files"].values()
     assert found["summary"]["num_statements"] > 0
