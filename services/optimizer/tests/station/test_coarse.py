@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from headworks.optimizer.models.pumping_data import StationCase, StationWeights
 from headworks.optimizer.station.coarse import _joined, first_plan
 from headworks.optimizer.station.example_cases import EXAMPLES
-from headworks.optimizer.station.planning import Planned, plan_problem
+from headworks.optimizer.station.planned import Planned
+from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station import simulate_station
 from headworks.waterway.station_rules import Before, StationRules, breaches
 from headworks.waterway.station_site import StationSite

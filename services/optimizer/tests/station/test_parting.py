@@ -14,7 +14,8 @@ from headworks.optimizer.models.pumping_data import flat_reference, group_pumps,
 from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.example_cases import EXAMPLES
 from headworks.optimizer.station.parting import _Search, solve_by_parts
-from headworks.optimizer.station.planning import Planned, plan_problem
+from headworks.optimizer.station.planned import Planned
+from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station_site import StationSite
 
 SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
