@@ -35,8 +35,8 @@ from headworks.control_gateway.writer import take_fence
 
 ALIVE_S = 10.0
 """Longer than a whole turn with a hung PLC."""
-TOLD_AT_ONCE = 25
-"""Actuators whose state is gathered without a pause: that of a thousand takes as long as ten turns of PLCs."""
+TOLD_AT_ONCE, PAUSE_S = 25, 0.005
+"""Actuators whose state is gathered without a pause, and for how long: a write should not meet a piece at each of its steps."""
 
 
 @dataclass
@@ -295,7 +295,7 @@ class ControlLoop:
         for actuator in self.actuators:
             told.append(self._resource_state(actuator))
             if len(told) % TOLD_AT_ONCE == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(PAUSE_S)
         return self._state(told)
 
     def _resource_state(self, actuator: Actuator) -> ResourceState:
