@@ -93,6 +93,21 @@ async def test_an_outage_longer_than_all_attempts_loses_no_message(
     assert await dead_letters(nats_server.url) == []
 
 
+async def test_in_order_none_is_handled_before_the_one_ahead_of_it_is_done_with(bus: Bus) -> None:
+    handled: list[str] = []
+
+    async def handler(message: SolveJob, delivery: Delivery) -> None:
+        handled.append(message.run_id)
+        if message.run_id == "r1" and delivery.attempt == 1:
+            raise KeyError("tried again")
+
+    for run in ("r1", "r2"):
+        await bus.publish(SOLVE_JOB, job(run), site="abay")
+    async with in_background(bus.consume(SOLVE_JOB, handler, durable="ordered", in_order=True)):
+        await eventually(lambda: len(handled) == 3)
+    assert handled == ["r1", "r1", "r2"]
+
+
 async def test_garbage_is_buried_and_what_follows_is_handled(bus: Bus, nats_server: NatsServer) -> None:
     seen: list[str] = []
 

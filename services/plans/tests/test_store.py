@@ -1,6 +1,7 @@
 """Plans by Strategy B on a real PostgreSQL: new versions, no hole, no overlap, one answer for one submission."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -20,6 +21,7 @@ from headworks.common.messages import (
     PlanReply,
     PlanStatus,
     PlanSubmission,
+    Refusal,
     ResourceType,
     TargetType,
 )
@@ -163,6 +165,36 @@ async def test_two_publishers_may_plan_and_the_higher_priority_is_in_force(
     assert (span.start, span.end, span.plan.publisher) == (NOW, NOW + 0.5 * HOUR, "acme")
     assert [plan.submission_id for plan in span.beaten] == ["s2"]
     assert await store.effective("abay", "OXPH", NOW + HOUR, NOW + 2 * HOUR) == []
+
+
+async def test_what_is_left_of_an_older_plan_does_not_lead_because_it_was_cut(
+    store: PlanStore, desk: SubmissionDesk
+) -> None:
+    """A plan made after it, of equal priority, leads where it led before the change: that was elsewhere."""
+    await store.accept(submission("a", [interval(0, 24, 2.0)]), NOW)
+    await store.accept(submission("b", [interval(10, 12, 3.0)], publisher="acme"), NOW + 0.01 * HOUR)
+    await store.accept(submission("a2", [interval(14, 15, 4.0)]), NOW + 0.02 * HOUR)
+    current = await store.current("abay", "OXPH", NOW + 11 * HOUR)
+    assert current is not None
+    assert current.submission_id == "b"
+    [of_all] = json.loads(await store.current_of_all("abay", NOW + 11 * HOUR))
+    assert of_all["submission_id"] == "b"
+    spans = await store.effective("abay", "OXPH", NOW, NOW + 24 * HOUR)
+    assert [((s.start - NOW) / HOUR, s.plan.submission_id) for s in spans] == [
+        (0, "a"),
+        (10, "b"),
+        (12, "a"),
+        (14, "a2"),
+        (15, "a"),
+    ]
+
+
+async def test_a_refused_submission_sent_twice_at_once_has_one_answer(store: PlanStore) -> None:
+    bad = submission("bad", [interval(0, 1, 2.0)])
+    refusals = [Refusal(field="priority", value=99, expected="at most 10")]
+    first, second = await asyncio.gather(*(store.refuse(bad, refusals, NOW) for _ in range(2)))
+    assert first == second
+    assert await store.known_reply(bad) == first
 
 
 async def test_writers_at_once_leave_neither_hole_nor_overlap(store: PlanStore, desk: SubmissionDesk) -> None:

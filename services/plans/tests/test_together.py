@@ -1,6 +1,7 @@
 """Submissions that wait together are stored together, and none suffers for it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 from headworks.common.database import Database, is_away
 from headworks.common.messages import PlanChange, PlanInterval, PlanSubmission, PumpTargets, ResourceType
 from headworks.plans.store import PlanStore
-from headworks.plans.together import MOST_INTERVALS, Asked, who_goes_together
+from headworks.plans.together import MOST_INTERVALS, Asked, Done, Together, who_goes_together
 from headworks.plans.versions import Origin
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
@@ -64,6 +65,50 @@ def test_together_goes_what_does_not_depend_on_an_order(waiting: list[Asked], ex
     assert who_goes_together(waiting) == expected
 
 
+def test_whoever_overlaps_what_is_under_way_waits() -> None:
+    under_way = [asked("a", *pump(P1, 0))]
+    waiting = [asked("b", *pump(P1, 0)), asked("c", *pump(P1, 1)), asked("a", *pump(P2, 0)), asked("d", *pump(P2, 1))]
+    assert who_goes_together(waiting, under_way) == {1, 3}
+    assert who_goes_together(waiting[:1], under_way) == set()
+
+
+class AtOnce:
+    """A database whose calls all end in one turn of the loop, as two ends of real ones may."""
+
+    def __init__(self) -> None:
+        self.calls: list[asyncio.Future[list[dict[str, object]]]] = []
+
+    async def fetch(self, _statement: str, batch: str) -> list[dict[str, object]]:
+        self.calls.append(asyncio.get_running_loop().create_future())
+        await self.calls[-1]
+        return [{"change": n, "reply": "{}", "known": None} for n in range(len(json.loads(batch)["changes"]))]
+
+
+async def test_whoever_comes_as_the_last_call_ends_is_served() -> None:
+    database, last = AtOnce(), asyncio.Event()
+    together = Together(database)  # type: ignore[arg-type]  # in no real one can the turn be chosen in which calls end
+
+    async def afterwards() -> Done:
+        await last.wait()
+        return await together.accept(asked("c", *pump("P1_3", 0)))
+
+    callers = [asyncio.create_task(afterwards())]
+    for name, resource in (("a", P1), ("b", P2)):
+        callers.append(asyncio.create_task(together.accept(asked(name, *pump(resource, 0)))))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(database.calls) == 2
+    for call in database.calls:
+        call.set_result([])
+    last.set()  # in the same turn of the loop
+    async with asyncio.timeout(5):
+        while not all(caller.done() for caller in callers):
+            for call in database.calls:
+                if not call.done():
+                    call.set_result([])
+            await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def held(database: Database, *resources: str) -> AsyncIterator[None]:
     """These pumps' locks are another's."""
@@ -111,6 +156,20 @@ async def test_who_comes_while_the_database_is_busy_goes_together(
     assert [(p.interval_start, p.submission_id) for p in plans] == [(NOW + n * QUARTER, f"s{n}") for n in range(2, 40)]
     for reply, plan in zip(replies[2:], plans, strict=True):
         assert reply.plan_ids == (plan.plan_id,)
+
+
+async def test_a_later_horizon_waits_for_the_one_that_it_supersedes(
+    plan_store: PlanStore, plans_database: Database
+) -> None:
+    async with held(plans_database, "P1_1"):
+        calls = [asyncio.create_task(plan_store.accept(submission("s0", *pump("P1_1", 0)), NOW))]
+        await waiting_at_locks(plans_database, 1)
+        calls += [asyncio.create_task(plan_store.accept(submission(f"s{n}", *pump("P1_1", 0)), NOW)) for n in (1, 2)]
+        await plan_store.accept(submission("other", *pump("P1_2", 0)), NOW)
+        assert len(await waiting_at_locks(plans_database, 1)) == 1
+    await asyncio.gather(*calls)
+    [plan] = await plan_store.active("blominmaki", NOW, "P1_1")
+    assert (plan.submission_id, plan.plan_version) == ("s2", 3)
 
 
 async def test_those_that_cut_the_same_plan_come_one_after_another(

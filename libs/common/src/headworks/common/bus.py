@@ -260,6 +260,7 @@ class Bus:
         max_attempts: int = 5,
         ack_wait_s: float = 30,
         transient: Transient = never,
+        in_order: bool = False,
         **parts: str,
     ) -> None:
         """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
@@ -267,6 +268,7 @@ class Bus:
         A message is tried `max_attempts` times. While a handler raises an error that `transient` says time can mend (or
         OSError, TryLater), the message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
         Told to stop, a handler may come to its end within DRAIN_S; else its message goes to the next consumer at once.
+        With `in_order` no message is handled before the one ahead of it is done with, even where that is tried again.
         """
         if subject.stream is None:
             raise ValueError(f"{subject.pattern} is in no stream; use listen()")
@@ -276,7 +278,7 @@ class Bus:
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ack_wait_s,
             max_deliver=-1,
-            max_ack_pending=100,
+            max_ack_pending=1 if in_order else 100,
             deliver_policy=DeliverPolicy(deliver.value),
         )
         await self.until_connected()

@@ -17,6 +17,7 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.LockNotAvailableError,
     OSError,
 )
 """Faults of the link or the server; the same call may succeed when the database is back."""

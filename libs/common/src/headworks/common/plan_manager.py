@@ -93,7 +93,7 @@ class OptimizationPlanManager:
         """The plan in force: the highest priority of those whose interval holds `now`, then the newest."""
         of_resource = self._by_resource.get((station_id, resource_id), [])
         holding = (p for p in of_resource if p.interval_start <= now < p.interval_end)
-        return max(holding, key=lambda p: (p.plan_priority, p.plan_id), default=None)
+        return max(holding, key=lambda p: (p.plan_priority, p.plan_created_at, p.plan_id), default=None)
 
     def newest_at(self, station_id: str, resource_id: str) -> datetime | None:
         """When the newest plan of an actuator was made, of those that are not over; None without one."""

@@ -30,16 +30,16 @@ def effective_spans(active: Iterable[Plan], start: datetime, end: datetime) -> l
     return [span for _, plans in sorted(by_resource.items()) for span in _joined(_pieces(plans, start, end))]
 
 
-def _rank(plan: Plan) -> tuple[int, int]:
-    """The lowest leads."""
-    return -plan.plan_priority, -plan.plan_id
+def _rank(plan: Plan) -> tuple[int, float, int]:
+    """The lowest leads. A copy of what is left of an older plan is as old as that, though its id is new."""
+    return -plan.plan_priority, -plan.plan_created_at.timestamp(), -plan.plan_id
 
 
 def _pieces(plans: Sequence[Plan], start: datetime, end: datetime) -> Iterator[EffectiveSpan]:
     """One resource's time, cut at every edge of a plan: a sweep that holds the plans of the moment, the leader first."""
     edges = sorted({max(start, p.interval_start) for p in plans} | {min(end, p.interval_end) for p in plans})
     coming = sorted(plans, key=lambda p: p.interval_start, reverse=True)
-    held: list[tuple[tuple[int, int], Plan]] = []
+    held: list[tuple[tuple[int, float, int], Plan]] = []
     for begins, ends in pairwise(edges):
         while coming and coming[-1].interval_start <= begins:
             plan = coming.pop()

@@ -57,7 +57,12 @@ class Lanes:
     async def _lane(self, publisher: str) -> None:
         """A new one hears what is in the stream from its begin: what was answered before is answered again, the same."""
         await self.bus.consume(
-            PLAN_SUBMISSION, self.handler, durable=f"plans-{publisher}", transient=is_away, publisher=publisher
+            PLAN_SUBMISSION,
+            self.handler,
+            durable=f"plans-{publisher}",
+            transient=is_away,
+            in_order=True,  # or an older horizon that is tried again would supersede a newer one
+            publisher=publisher,
         )
 
     async def _of_others(self, submission: PlanSubmission, delivery: Delivery) -> None:

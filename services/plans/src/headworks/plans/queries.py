@@ -1,4 +1,5 @@
-"""The plan in force, asked of the database: the highest priority of what is active at the instant, then the newest.
+"""The plan in force, asked of the database: the highest priority of what is active at the instant, then the newest
+content (a copy of what is left of an older plan is as old as that).
 
 `plan_status = 'ACTIVE'` is a literal, so that the active partition alone is looked at.
 """
@@ -7,14 +8,14 @@ from headworks.plans.rows import PUMP_COLUMNS
 
 CURRENT = """
 select message from (
-    select p.plan_priority, p.plan_id, plans.message_of(p) as message from plans.pump_plans p
+    select p.plan_priority, p.plan_created_at, p.plan_id, plans.message_of(p) as message from plans.pump_plans p
     where p.station_id = $1 and p.pump_id = $2 and p.plan_status = 'ACTIVE'
         and p.interval_end > $3::timestamptz and p.interval_start <= $3::timestamptz
     union all
-    select p.plan_priority, p.plan_id, plans.message_of(p) from plans.optimization_plans p
+    select p.plan_priority, p.plan_created_at, p.plan_id, plans.message_of(p) from plans.optimization_plans p
     where p.station_id = $1 and p.resource_id = $2 and p.plan_status = 'ACTIVE'
         and p.interval_end > $3::timestamptz and p.interval_start <= $3::timestamptz
-) held order by plan_priority desc, plan_id desc limit 1
+) held order by plan_priority desc, plan_created_at desc, plan_id desc limit 1
 """
 """Of one actuator: $1 site, $2 resource, $3 instant."""
 
@@ -43,7 +44,7 @@ select coalesce(json_agg(message)::text, '[]') as messages from (
         from plans.optimization_plans p
         where p.station_id = $1 and p.plan_status = 'ACTIVE'
             and p.interval_end > $2::timestamptz and p.interval_start <= $2::timestamptz
-    ) held order by resource_id, plan_priority desc, plan_id desc
+    ) held order by resource_id, plan_priority desc, plan_created_at desc, plan_id desc
 ) message
 """  # noqa: S608
 """Of every actuator of a site: $1 site, $2 instant. A JSON list, a row an object: half the cost of message_of."""

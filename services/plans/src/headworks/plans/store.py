@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
@@ -63,10 +64,15 @@ class PlanStore:
     async def refuse(
         self, submission: PlanSubmission, refusals: Sequence[Refusal], now: datetime, notes: Sequence[str] = ()
     ) -> PlanReply:
-        """Record a refusal and answer it."""
+        """Record a refusal and answer it; one sent again at once has its answer again."""
         reply = reply_to(submission, now, refusals=tuple(refusals), notes=tuple(notes))
-        async with self._database.transaction() as connection:
-            await self.record(connection, submission, reply)
+        try:
+            async with self._database.transaction() as connection:
+                await self.record(connection, submission, reply)
+        except IntegrityError:
+            if (known := await self.known_reply(submission)) is None:
+                raise
+            return known
         self.outbox.wake()
         return reply
 
@@ -138,7 +144,7 @@ class PlanStore:
             by=by,
         )
         async with self._database.transaction() as connection:
-            await lock(connection, plan.station_id, [plan.resource_id])
+            await lock(connection, [(plan.station_id, plan.resource_id)])
             if await find(connection, plan.plan_id) != plan:
                 return None
             event = await replace(connection, interval, origin)
@@ -153,7 +159,7 @@ class PlanStore:
             plan = await find(connection, plan_id)
             if plan is None:
                 return None
-            await lock(connection, plan.station_id, [plan.resource_id])
+            await lock(connection, [(plan.station_id, plan.resource_id)])
             plan = await find(connection, plan_id)
             if plan is None or plan.plan_status is not PlanStatus.ACTIVE or plan != (unless_changed or plan):
                 return None

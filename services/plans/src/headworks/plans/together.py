@@ -6,10 +6,13 @@ other's commits. None waits for others to come: whoever finds the database free 
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import count
+
+import asyncpg
 
 from headworks.common.database import Database, is_away
 from headworks.common.messages import PlanInterval
@@ -22,7 +25,7 @@ MOST_INTERVALS = 2000
 ACCEPT = "select change, reply, known from plans.accept($1::json)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """A checked submission: who makes which versions, and what `plans.accept` takes beside (content, answer, reply_subject)."""
 
@@ -30,14 +33,21 @@ class Asked:
     intervals: Sequence[PlanInterval]
     row: Mapping[str, object]
 
-    def spans(self) -> Iterator[tuple[tuple[str, str], datetime, datetime]]:
+    @property
+    def own_id(self) -> tuple[str, str]:
+        """Whose submission it is, and its id there."""
+        return self.origin.publisher, self.origin.submission_id
+
+    @cached_property
+    def spans(self) -> tuple[tuple[tuple[str, str], datetime, datetime], ...]:
         """Which actuators it plans for, and from when to when."""
         by_resource: dict[str, list[PlanInterval]] = {}
         for interval in self.intervals:
             by_resource.setdefault(interval.resource, []).append(interval)
-        for resource, of_it in by_resource.items():
-            first, last = min(i.interval_start for i in of_it), max(i.interval_end for i in of_it)
-            yield (self.origin.site, resource), first, last
+        return tuple(
+            ((self.origin.site, resource), min(i.interval_start for i in of_it), max(i.interval_end for i in of_it))
+            for resource, of_it in by_resource.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class Done:
     known: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     asked: Asked
     answer: asyncio.Future[Done]
@@ -60,23 +70,40 @@ class Together:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[_Waiting] = []
-        self._workers: set[asyncio.Task[None]] = set()
+        self._under_way: list[_Waiting] = []
+        self._at_work = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def accept(self, asked: Asked) -> Done:
         """Store one submission, with others that wait. Raises what the database raises about this one."""
         waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if len(self._workers) < AT_ONCE:
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+        if self._at_work < AT_ONCE:
+            self._at_work += 1
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)  # or nobody holds it
+            task.add_done_callback(self._tasks.discard)
         return await waiting.answer
 
     async def _work(self) -> None:
-        while waiting := [each for each in self._waiting if not each.answer.cancelled()]:
-            chosen = who_goes_together([each.asked for each in waiting])
-            self._waiting = [each for place, each in enumerate(waiting) if place not in chosen]
-            await self._answer([waiting[place] for place in sorted(chosen)])
+        """Serve who waits, until nobody does whom another's call does not keep waiting: that one looks again when it is done."""
+        try:
+            while together := self._next():
+                self._under_way += together
+                try:
+                    await self._answer(together)
+                finally:
+                    self._under_way = [each for each in self._under_way if each not in together]
+        finally:
+            self._at_work -= 1  # at once with the last look, so that whoever comes next is served
+
+    def _next(self) -> list[_Waiting]:
+        """Who goes next, together, and waits no longer; who has gone meanwhile is forgotten."""
+        waiting = [each for each in self._waiting if not each.answer.cancelled()]
+        under_way = [each.asked for each in self._under_way]
+        chosen = who_goes_together([each.asked for each in waiting], under_way)
+        self._waiting = [each for place, each in enumerate(waiting) if place not in chosen]
+        return [waiting[place] for place in sorted(chosen)]
 
     async def _answer(self, together: Sequence[_Waiting]) -> None:
         """What fails together is tried once more one by one, so that a fault is only whose it is.
@@ -87,7 +114,7 @@ class Together:
             done = await self._call([each.asked for each in together])
         except Exception as error:  # noqa: BLE001 each caller has it raised where it waits
             for each in together:
-                if is_away(error):
+                if is_away(error) and not isinstance(error, asyncpg.LockNotAvailableError):
                     _raise_at(each, error)
                 else:
                     await self._answer_alone(each)
@@ -116,26 +143,32 @@ class Together:
         return [found[number] for number in range(len(together))]
 
 
-def who_goes_together(waiting: Sequence[Asked]) -> set[int]:
-    """The places of those that one call takes. The first always goes.
+def who_goes_together(waiting: Sequence[Asked], under_way: Sequence[Asked] = ()) -> set[int]:
+    """The places of those that the next call takes.
 
-    Whoever overlaps one that came before it, or has its id, waits; and who overlaps that one waits too.
+    Whoever overlaps one that is under way or came before it, or has its id, waits; and who overlaps that one waits too.
     """
     chosen: set[int] = set()
     taken: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
     ids: set[tuple[str, str]] = set()
     intervals = 0
+
+    def take(asked: Asked) -> None:
+        ids.add(asked.own_id)
+        for actuator, first, last in asked.spans:
+            taken.setdefault(actuator, []).append((first, last))
+
+    for asked in under_way:
+        take(asked)
     for place, asked in enumerate(waiting):
-        own_id = (asked.origin.publisher, asked.origin.submission_id)
-        spans = list(asked.spans())
-        apart = all(last <= a or b <= first for actuator, first, last in spans for a, b in taken.get(actuator, ()))
+        apart = all(
+            last <= a or b <= first for actuator, first, last in asked.spans for a, b in taken.get(actuator, ())
+        )
         fits = intervals + len(asked.intervals) <= MOST_INTERVALS or not chosen
-        if apart and fits and own_id not in ids:
+        if apart and fits and asked.own_id not in ids:
             chosen.add(place)
             intervals += len(asked.intervals)
-        ids.add(own_id)
-        for actuator, first, last in spans:
-            taken.setdefault(actuator, []).append((first, last))
+        take(asked)
     return chosen
 
 

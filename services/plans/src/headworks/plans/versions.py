@@ -82,9 +82,12 @@ async def replace(connection: AsyncConnection, interval: PlanInterval, origin: O
     return PlanEvent.model_validate(asked.scalar_one())
 
 
-async def lock(connection: AsyncConnection, site: str, resources: Iterable[str]) -> None:
-    """One writer an actuator at a time, until the transaction ends; always in the same order, so that none waits in a ring."""
-    keys = literal([f"{site}/{resource}" for resource in sorted(resources)], ARRAY(String))
+async def lock(connection: AsyncConnection, actuators: Iterable[tuple[str, str]]) -> None:
+    """One writer an actuator (site, resource) at a time, until the transaction ends.
+
+    Always in the same order, so that none waits in a ring: by the bytes of the whole name, as `plans.accept` does.
+    """
+    keys = literal(sorted(f"{site}/{resource}" for site, resource in actuators), ARRAY(String))
     key = func.unnest(keys).column_valued("key")
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 

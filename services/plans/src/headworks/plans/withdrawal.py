@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
@@ -19,6 +19,7 @@ async def withdraw(database: Database, outbox: Outbox, publisher: str, by: str, 
     """Cancel the plans of a publisher that have not ended, with one event a resource; how many there were."""
     count = 0
     async with database.transaction() as connection:
+        await lock(connection, await _places(connection, publisher, now))
         for kind in KINDS:
             for (site, resource), plan_ids in (await _active(connection, kind, publisher, now)).items():
                 event = PlanEvent(
@@ -38,19 +39,27 @@ async def withdraw(database: Database, outbox: Outbox, publisher: str, by: str, 
     return count
 
 
+async def _places(connection: AsyncConnection, publisher: str, now: datetime) -> set[tuple[str, str]]:
+    """Site and resource of what it plans for, of both tables: they are locked before any is changed."""
+    found: set[tuple[str, str]] = set()
+    for kind in KINDS:
+        query = select(kind.table.c.station_id, kind.table.c[kind.resource]).where(_ahead(kind, publisher, now))
+        found |= {(site, resource) for site, resource in await connection.execute(query.distinct())}
+    return found
+
+
 async def _active(
     connection: AsyncConnection, kind: Kind, publisher: str, now: datetime
 ) -> dict[tuple[str, str], list[int]]:
-    """The ids by site and resource; the resources are locked first, so that none gets a new version meanwhile."""
+    """The ids by site and resource, once these are locked."""
     t = kind.table
-    resource = t.c[kind.resource]
-    ahead = (t.c.publisher == publisher) & text("plan_status = 'ACTIVE'") & (t.c.interval_end > now)
-    places = (await connection.execute(select(t.c.station_id, resource).where(ahead).distinct())).all()
-    for site in sorted({site for site, _ in places}):
-        await lock(connection, site, {name for at, name in places if at == site})
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row in await connection.execute(
-        select(t.c.station_id, resource, t.c.plan_id).where(ahead).order_by(t.c.plan_id)
-    ):
+    query = select(t.c.station_id, t.c[kind.resource], t.c.plan_id).where(_ahead(kind, publisher, now))
+    for row in await connection.execute(query.order_by(t.c.plan_id)):
         found[row[0], row[1]].append(row[2])
     return found
+
+
+def _ahead(kind: Kind, publisher: str, now: datetime) -> ColumnElement[bool]:
+    t = kind.table
+    return (t.c.publisher == publisher) & text("plan_status = 'ACTIVE'") & (t.c.interval_end > now)

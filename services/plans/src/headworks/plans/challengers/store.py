@@ -19,7 +19,7 @@ async def accept_in_shadow(
 ) -> PlanReply:
     """Store a checked submission's intervals as the challenger's next versions, and answer it. No event tells of them."""
     async with database.transaction() as connection:
-        await lock(connection, f"challenger/{submission.publisher}", [submission.site])
+        await lock(connection, [(f"challenger/{submission.publisher}", submission.site)])
         versions = await _versions(connection, submission)
         rows = [
             _row(submission, interval, versions.get(interval.resource, 0) + 1, now) for interval in submission.intervals

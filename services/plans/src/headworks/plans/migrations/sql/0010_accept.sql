@@ -2,7 +2,8 @@
 -- content's hash, its answer, and the answer's subject beside what plans.change names. Gives each one's reply, or the one given
 -- before to the same id (`known` is then that one's content's hash).
 create function plans.accept(batch json) returns table (change integer, reply jsonb, known varchar)
-language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off
+    set lock_timeout = '5s' as $$
 #variable_conflict use_column
 declare
     changes plans.change[];
@@ -10,9 +11,10 @@ begin
     select array_agg(c order by c.change) into changes
     from json_populate_recordset(null::plans.change, batch -> 'changes') c;
 
-    -- One writer an actuator at a time, until the transaction ends; always in the same order, so that none waits in a ring.
+    -- One writer an actuator at a time, until the transaction ends; always in the same order, so that none waits in a ring; and not for long,
+    -- for others wait with it.
     perform pg_advisory_xact_lock(hashtextextended(a.actuator, 0)) from (
-        select distinct c.site || '/' || h.resource as actuator
+        select distinct (c.site || '/' || h.resource) collate "C" as actuator
         from json_to_recordset(batch -> 'horizons') as h (change integer, resource varchar)
             join unnest(changes) c on c.change = h.change
         order by 1
