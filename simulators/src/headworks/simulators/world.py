@@ -1,7 +1,9 @@
 """The outside world as one process: plants, PLCs, data sources and markets, mail, and a control port that breaks them."""
 
 import asyncio
+import contextlib
 import json
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -185,7 +187,9 @@ async def _break_plc(plc: SimulatedPlc, kind: str, was: str) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that is free now, and that no outgoing connection will take: those begin at 32,768."""
+    while True:
+        port = secrets.choice(range(20_000, 32_768))
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

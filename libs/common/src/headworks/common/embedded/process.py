@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _given_ports: set[int] = set()
+BELOW_EPHEMERAL = range(20_000, 32_768)
+"""Linux gives outgoing connections ports from 32,768 on, others from 49,152: one may be taken before we listen on it."""
 
 
 class ServerFault(RuntimeError):
@@ -20,14 +23,21 @@ class ServerFault(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that is free now, and that this process was not given before."""
+    """A loopback port that is free now, that this process was not given before, and that no outgoing connection will take."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in _given_ports:
+        port = secrets.choice(BELOW_EPHEMERAL)
+        if port not in _given_ports and _binds(port):
             _given_ports.add(port)
             return port
+
+
+def _binds(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def spawn(
