@@ -48,6 +48,16 @@ async def test_who_may_only_look_and_who_is_no_person_orders_nothing(
     assert (last["event_type"], last["actor"], last["subject"]) == ("access_refused", "machine", path)
 
 
+@pytest.mark.parametrize(("path", "order"), ORDERS)
+async def test_a_key_is_no_hand(call: Caller, path: str, order: dict[str, object]) -> None:
+    await call("POST", OVERRIDE, json=TO_2_5)
+    before, told = orders(call).now, call.told()
+    answer = await call.by_key("POST", path, order)
+    assert answer.status_code == 403
+    assert answer.json()["detail"] == "tablet shows an API key; this is done by hand: sign in with a token"
+    assert (orders(call).now, call.told()) == (before, told)
+
+
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.ENGINEER, Role.ADMIN])
 async def test_an_override_is_in_the_name_of_a_person_until_its_time_and_in_journal_and_audit(
     call: Caller, clock: HandClock, role: Role

@@ -1,5 +1,7 @@
 """The gateway's API over the loop of one site, with bus, database and PLCs away all the time."""
 
+import hashlib
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from headworks.control_gateway.shipping import Shipper
 from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.switches import SwitchBoard
 
+KEY = "a-key-of-these-tests"
+"""Of an engineer whom it calls tablet."""
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
 NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
 
@@ -46,6 +50,10 @@ class Caller:
             headers["Authorization"] = f"Bearer {token}"
         return await self.client.request(method, path, headers=headers, json=json)
 
+    async def by_key(self, method: str, path: str, json: object = None) -> httpx.Response:
+        """The same by an API key."""
+        return await self.client.request(method, path, headers={"X-API-Key": KEY}, json=json)
+
     def told(self) -> list[str]:
         return [entry.reason for entry in Journal(self.folder).unshipped()[0]]
 
@@ -66,6 +74,8 @@ async def api_over(actuators: Sequence[Actuator], port: int, folder: Path, clock
     site, state = actuators[0].site, folder / "state"
     secret, database = folder / "secret", Database(NOWHERE)
     secret.write_text(SECRET)
+    key = {"name": "tablet", "sha256": hashlib.sha256(KEY.encode()).hexdigest(), "role": "engineer"}
+    (folder / "keys").write_text(json.dumps([key]))
     async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as plans_client:
         journal, board = Journal(state), EStopBoard(state)
         loop = ControlLoop(
@@ -82,7 +92,7 @@ async def api_over(actuators: Sequence[Actuator], port: int, folder: Path, clock
         app = create_api(
             {site: loop}, Shipper(journal, database), StopOrders(board, {site: loop}, Auditor(journal, clock))
         )
-        app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret))
+        app.state.authenticator = Authenticator(ServiceSettings(jwt_secret_file=secret, api_keys_file=folder / "keys"))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
             caller = Caller(client, state, loop)
             for route in app.routes:

@@ -13,9 +13,9 @@ from headworks.common.problems import FieldProblem, Problem
 from headworks.common.service import create_app
 from headworks.control_gateway.actuator_api import ModeOrder, add_actuator_routes
 from headworks.control_gateway.audit import RefusedRequests, where_of
-from headworks.control_gateway.by_hand import UNRECORDED, by_hand, recorded
+from headworks.control_gateway.by_hand import UNRECORDED, by_hand, recorded, refuse_machines
 from headworks.control_gateway.e_stop import Scope
-from headworks.control_gateway.e_stop_api import add_e_stop_routes, clear_by_hand
+from headworks.control_gateway.e_stop_api import add_e_stop_routes, clear_recorded
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.shipping import Shipper
 from headworks.control_gateway.stop_orders import StopOrders
@@ -69,7 +69,8 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
     async def clear_e_stop(site: str, order: Reason, request: Request, caller: Engineer) -> ControlState:
         """Ask to allow writes again, or confirm what another engineer asked: it takes two people. By hand only."""
         loop = loop_of(site)
-        clear_by_hand(orders, Scope(site=site), caller, order.reason, request)
+        refuse_machines(caller)
+        clear_recorded(orders, Scope(site=site), caller, order.reason, request)
         return loop.state()
 
     @app.get("/sites/{site}/journal", responses={503: {"description": "The database is away"}})

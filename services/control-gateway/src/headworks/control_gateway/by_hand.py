@@ -15,9 +15,16 @@ UNRECORDED: dict[int | str, dict[str, Any]] = {
 
 def by_hand(caller: Caller, reason: str) -> str:
     """Who gives an order that lets writes go on. Answers 403 to a machine: that is for people."""
+    refuse_machines(caller)
+    return f"{caller.name}: {reason}"
+
+
+def refuse_machines(caller: Caller, *, keys_of_people: bool = False) -> None:
+    """Answer 403 to services, and to keys where these are not people's own: one person may hold several, under other names."""
     if caller.role is Role.SERVICE:
         raise Problem(403, "Not allowed", f"{caller.name} is a service; this is done by hand, by a person")
-    return f"{caller.name}: {reason}"
+    if not (caller.is_person or keys_of_people):
+        raise Problem(403, "Not allowed", f"{caller.name} shows an API key; this is done by hand: sign in with a token")
 
 
 @contextlib.contextmanager

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from headworks.common.auth import Caller, Engineer, Operator, Role, Viewer
+from headworks.common.auth import Caller, Engineer, Operator, Viewer
 from headworks.common.messages import Name
 from headworks.common.problems import FieldProblem, Problem
 from headworks.control_gateway.audit import where_of
+from headworks.control_gateway.by_hand import refuse_machines
 from headworks.control_gateway.e_stop import CONFIRM_WITHIN, ClearRequest, Press, Scope
 from headworks.control_gateway.stop_orders import StopOrders, Unrecorded
 from headworks.control_gateway.text import Text
@@ -45,8 +46,8 @@ class StopState(BaseModel):
     message: str
 
 
-def add_e_stop_routes(app: FastAPI, orders: StopOrders) -> None:
-    """The routes that name what they stop in the body."""
+def add_e_stop_routes(app: FastAPI, orders: StopOrders, *, keys_of_people: bool = False) -> None:
+    """The routes that name what they stop in the body. `keys_of_people`: each key is a person's own secret."""
 
     @app.get("/e-stop")
     async def stops(_caller: Viewer) -> StopState:
@@ -64,7 +65,8 @@ def add_e_stop_routes(app: FastAPI, orders: StopOrders) -> None:
     async def clear(order: StopOrder, request: Request, caller: Engineer) -> StopState:
         """Ask to clear, or confirm what another person asked. By hand only, from an engineer."""
         known(orders, order.scope)
-        clear_by_hand(orders, order.scope, caller, order.reason, request)
+        refuse_machines(caller, keys_of_people=keys_of_people)
+        clear_recorded(orders, order.scope, caller, order.reason, request)
         return state_of(orders)
 
 
@@ -77,10 +79,8 @@ def state_of(orders: StopOrders) -> StopState:
     return StopState(active=active, waiting=waiting, stored=board.stored, message=_next_step(scopes, waiting))
 
 
-def clear_by_hand(orders: StopOrders, scope: Scope, caller: Caller, reason: str, request: Request) -> None:
-    """Ask to clear, or confirm it. Answers 403 to a machine and 503 when it cannot be recorded."""
-    if caller.role is Role.SERVICE:
-        raise Problem(403, "Not allowed", f"{caller.name} is a service; this is done by hand, by a person")
+def clear_recorded(orders: StopOrders, scope: Scope, caller: Caller, reason: str, request: Request) -> None:
+    """Ask to clear, or confirm it. Answers 503 when it cannot be recorded."""
     try:
         orders.clear(scope, caller.name, reason, where_of(request))
     except Unrecorded as error:

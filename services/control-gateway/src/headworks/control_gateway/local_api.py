@@ -26,7 +26,7 @@ def create_local_api(orders: StopOrders, settings: GatewaySettings) -> FastAPI:
     """The routes of the emergency stop, for the local secrets alone."""
     app = create_app("control gateway, local", "The emergency stop with everything else down.")
     app.middleware("http")(RefusedRequests(orders.auditor))
-    add_e_stop_routes(app, orders)
+    add_e_stop_routes(app, orders, keys_of_people=True)
     nobody_else = {"jwt_secret_file": None, "jwks_url": None, "api_keys_file": settings.local_secrets_file}
     app.state.authenticator = Authenticator(settings.model_copy(update=nobody_else))
     return app
