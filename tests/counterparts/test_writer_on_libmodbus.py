@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks.control_gateway.limits import Actuator, actuators_of
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, Plc, unrefused
 from headworks.control_gateway.section import ControlSection
 from headworks.control_gateway.site_points import plc_points
 from headworks.control_gateway.writer import Differs, Verified, write_setpoint
@@ -41,7 +41,7 @@ async def test_a_float_setpoint_is_written_once_and_verified(
     await plc.read(plc.points.blocks())
     for counts in (2000, 4512, 4513, 5000):
         libmodbus_plc.served()
-        assert await write_setpoint(plc, actuator, counts) == Verified(counts)
+        assert await write_setpoint(plc, actuator, counts, unrefused) == Verified(counts)
         assert [code for code in libmodbus_plc.served() if code in {5, 6, 15, 16, 23}] == [function]
         assert int(libmodbus_plc.tell(f"peek holding 10 {order.lower()}")) == bits(counts / 100)
     plc.close()
@@ -56,7 +56,7 @@ async def test_what_is_read_back_is_what_was_written_at_every_step(
     libmodbus_plc.tell("copy 10 holding 12 2")
     plc, actuator = drive(libmodbus_plc, function, order)
     await plc.read(plc.points.blocks())
-    assert await write_setpoint(plc, actuator, counts) == Verified(counts)
+    assert await write_setpoint(plc, actuator, counts, unrefused) == Verified(counts)
     plc.close()
 
 
@@ -65,7 +65,7 @@ async def test_a_plc_that_holds_another_setpoint_is_told(libmodbus_plc: Libmodbu
     plc, actuator = drive(libmodbus_plc, function, "CDAB")
     libmodbus_plc.tell(f"put holding 12 cdab {bits(33.33)}")
     await plc.read(plc.points.blocks())
-    assert await write_setpoint(plc, actuator, 4500) == Differs(3333)
+    assert await write_setpoint(plc, actuator, 4500, unrefused) == Differs(3333)
     plc.close()
 
 
@@ -74,7 +74,7 @@ async def test_a_read_back_that_is_no_number_is_a_fault(libmodbus_plc: Libmodbus
     plc, actuator = drive(libmodbus_plc, 16, "ABCD")
     await plc.read(plc.points.blocks())
     libmodbus_plc.tell(f"put holding 12 abcd {pattern}")
-    result = await write_setpoint(plc, actuator, 4500)
+    result = await write_setpoint(plc, actuator, 4500, unrefused)
     assert isinstance(result, LinkFault)
     assert "which is no number" in result.reason
     plc.close()
@@ -86,6 +86,6 @@ async def test_nothing_outside_the_limits_reaches_the_wire(libmodbus_plc: Libmod
     await plc.read(plc.points.blocks())
     libmodbus_plc.served()
     with pytest.raises(ValueError, match="not written"):
-        await write_setpoint(plc, actuator, counts)
+        await write_setpoint(plc, actuator, counts, unrefused)
     assert libmodbus_plc.served() == []
     plc.close()

@@ -198,6 +198,25 @@ async def test_the_rate_is_earned_from_the_verified_write_on_not_from_its_decisi
     assert plc_server.writes == [201], "201 was held for a tenth of a second only"
 
 
+async def test_a_late_write_that_the_plc_does_not_take_gains_the_next_one_no_rate(
+    gateway: Gateway, plc_server: PlcServer, clock: HandClock
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    plc_server.fault = "ignore"
+    gateway.loop.journal.appended.clear()
+    turn = asyncio.create_task(gateway.tick(after_s=20))
+    await gateway.loop.journal.appended.wait()
+    clock.forward(200)
+    await turn
+    assert gateway.outcomes() == ["intended", "read_back_differs"]
+    plc_server.fault = "none"
+    await gateway.tick(after_s=0.1)
+    assert plc_server.writes == [201]
+    await gateway.tick(after_s=20)
+    assert plc_server.writes == [201, 201]
+
+
 async def test_without_a_journal_nothing_is_written_and_with_it_control_goes_on(
     gateway: Gateway, plc_server: PlcServer
 ) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -29,7 +29,7 @@ from headworks.control_gateway.watchdog import WatchLimits
 from headworks.waterway.site import Site
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
-LOCAL, HEARTBEAT, SECOND = 102, 110, 120
+LOCAL, HEARTBEAT, EPOCH, SECOND = 102, 110, 111, 120
 
 
 def lead_board(
@@ -104,6 +104,8 @@ class PlcServer:
     port: int = field(default_factory=free_port)
     fault: str = "none"
     epoch: int = 0
+    while_asked: Callable[[], None] = lambda: None
+    """What happens while the PLC is asked who leads."""
     writes: list[int] = field(default_factory=list)
     stale_reads: int = 0
     elevation: int = 7000
@@ -142,7 +144,7 @@ class PlcServer:
             self._take(int(values[0]))
         if function_code == 6 and address == SECOND and values is not None:
             self.second = int(values[0])
-        if function_code == 6 and address == 111 and values is not None:
+        if function_code == 6 and address == EPOCH and values is not None:
             self.epoch = int(values[0])
         if function_code == 6 and address == LOCAL and values is not None and not self.deaf:
             self.local = int(values[0])
@@ -164,6 +166,8 @@ class PlcServer:
     def _read(self, function_code: int, address: int) -> int:
         if function_code == 4:
             return {100: self.actual, 101: self.elevation, SECOND: self.second}.get(address, 0)
+        if address == EPOCH:
+            self.while_asked()
         if address == 101 and self.stale_reads:
             self.stale_reads -= 1
             return 300
@@ -172,7 +176,7 @@ class PlcServer:
             101: self.read_back,
             LOCAL: self.local,
             LOCAL + 1: self.local,
-            111: self.epoch,
+            EPOCH: self.epoch,
             HEARTBEAT: self.heartbeat,
             SECOND: self.second,
             SECOND + 1: self.second,

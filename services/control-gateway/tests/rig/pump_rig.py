@@ -1,7 +1,7 @@
 """Two PLCs of four pumps each on real Modbus/TCP servers, and a gateway that controls them, ticked by hand."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -28,7 +28,7 @@ from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.control_gateway.watchdog import WatchLimits
 
-LEVEL, HEARTBEAT = 200, 300
+LEVEL, HEARTBEAT, EPOCH = 200, 300, 301
 KW_AT_50_HZ = 400.0
 PLAN_IDS = count(100)
 
@@ -72,6 +72,9 @@ class PumpPlcServer:
     port: int = field(default_factory=free_port)
     fault: str = "none"
     heartbeat: int = 0
+    epoch: int = 0
+    while_asked: Callable[[], None] = lambda: None
+    """What happens while the PLC is asked who leads."""
     pumps: list[PumpRegisters] = field(default_factory=lambda: [PumpRegisters() for _ in range(4)])
     writes: list[tuple[int, str, int]] = field(default_factory=list)
     _server: ModbusTcpServer | None = None
@@ -116,6 +119,9 @@ class PumpPlcServer:
             return self.level if function_code == 4 else 0
         if address == HEARTBEAT:
             return self.heartbeat
+        if address == EPOCH:
+            self.while_asked()
+            return self.epoch
         pump, register = divmod(address - 100, 10)
         return self.pumps[pump].holding(register) if function_code == 3 else self.pumps[pump].input(register)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from headworks.common.messages import ControlMode, Plan
+from headworks.common.messages import ControlMode, Plan, SetpointOverride
 from headworks.control_gateway.due import LevelMemory
 from headworks.control_gateway.leading import Lead, Leader
 from headworks.control_gateway.limits import Actuator, RunPoints
@@ -19,12 +19,20 @@ ALONE = 0
 """In the place of an epoch, where no other gateway could ever lead."""
 
 
+class Stood(NamedTuple):
+    """What led an actuator over its plan when it was judged who leads, and when that was, in seconds of the lease's clock."""
+
+    override: SetpointOverride | None
+    interlock: str | None
+    at_s: float
+
+
 class Known(NamedTuple):
     """What is remembered of an actuator. Made anew several times a tick, so a named tuple: a dataclass takes four times as long.
 
-    `link_up` is None before the first answer or fault. `lead` is who leads now, `told` who was last recorded to; `local` whether
-    the PLC says that its own control leads. `leads_under` is the epoch under which no other gateway can write now, None where
-    one may; `held_under` what it was when `held` was last seen to.
+    `link_up` is None before the first answer or fault. `lead` is who leads now, judged as things `stood`, `told` who was last
+    recorded to; `local` whether the PLC says that its own control leads. `leads_under` is the epoch under which no other gateway
+    can write now, None where one may; `held_under` what it was when `held` was last seen to.
     """
 
     feedback: Feedback | None = None
@@ -43,6 +51,7 @@ class Known(NamedTuple):
     level_memory: LevelMemory | None = None
     mode: ControlMode = ControlMode.AUTO
     lead: Lead | None = None
+    stood: Stood | None = None
     told: tuple[Leader, str] | None = None
     local: bool | None = None
     local_told_at: datetime | None = None

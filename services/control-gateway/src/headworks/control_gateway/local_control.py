@@ -12,10 +12,11 @@ import structlog
 from headworks.common.clock import Clock
 from headworks.common.messages import Outcome
 from headworks.control_gateway.known import Known
+from headworks.control_gateway.last_word import LastWord
 from headworks.control_gateway.leading import Lead, Leader
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.orders import OrderBook
-from headworks.control_gateway.plc import LinkFault, Plc
+from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.writer import Differs, Verified, write_local
 
@@ -32,6 +33,7 @@ class LocalControl:
     orders: OrderBook
     recorder: Recorder
     clock: Clock
+    last_word: LastWord
 
     def of_others(self, actuator: Actuator, known: Known) -> str | None:
         """Why the gateway must not lead: the PLC's own control does, and it was not the gateway that handed it over."""
@@ -55,18 +57,24 @@ class LocalControl:
 
     async def _tell(self, actuator: Actuator, plc: Plc, known: Known, why: str, now: datetime, *, local: bool) -> Known:
         """Remember that it was the gateway, journal the intent, write, journal what became of it."""
-        plan, record = known.plan, self.recorder.local
+        plan, record, resource = known.plan, self.recorder.local, actuator.resource
+        handed_before = self.orders.handed_at(resource) is not None
         try:
             if local:
-                self.orders.hand_over(actuator.resource, now)
+                self.orders.hand_over(resource, now)
         except OSError:
-            log.exception("not handed to local control: that cannot be remembered", resource=actuator.resource)
+            log.exception("not handed to local control: that cannot be remembered", resource=resource)
             return known
         if not record(actuator, plan, Outcome.INTENDED, now, local=local, reason=why):
             return known
-        known = known._replace(local_told_at=now)
-        result = await write_local(plc, actuator, local)
+        result = await write_local(plc, actuator, local, self.last_word.of(resource, known.stood))
         at = self.clock.now()
+        if isinstance(result, NotPermitted):
+            record(actuator, plan, Outcome.HELD, at, local=local, reason=f"not written: {result.reason}")
+            if local and not handed_before:
+                self._forget(resource)
+            return known
+        known = known._replace(local_told_at=now)
         match result:
             case Verified(read_back=read_back):
                 record(actuator, plan, Outcome.VERIFIED, at, local=local, read_back=read_back, reason=why)
@@ -80,3 +88,10 @@ class LocalControl:
                 return known._replace(link_up=False, decision=None)
             case _:
                 assert_never(result)
+
+    def _forget(self, resource: str) -> None:
+        """It was not handed over after all: who switches it to local now is somebody at the plant."""
+        try:
+            self.orders.take_back(resource)
+        except OSError:
+            log.exception("not handed to local control, and remembered as if it were", resource=resource)

@@ -17,6 +17,7 @@ from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.heartbeat import Heartbeat
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.known import ALONE, Known, seen_local, seen_running, seen_setpoint
+from headworks.control_gateway.last_word import LastWord
 from headworks.control_gateway.lead_board import LeadBoard, announced
 from headworks.control_gateway.leading import leading
 from headworks.control_gateway.lease import seconds
@@ -72,13 +73,14 @@ class ControlLoop:
     def __post_init__(self) -> None:
         """Hear of new plans."""
         self._recorder = Recorder(self.site, self.journal, self.changed)
-        self._setpoints = SetpointControl(self.switches, self._recorder, self.clock)
+        self._last_word = LastWord(self.switches, self.leads, self.clock)
+        self._setpoints = SetpointControl(self.switches, self._recorder, self.clock, self._last_word)
         self._pumps = (
             None
             if self.station is None
-            else PumpControl(self.station, self._setpoints, self.switches, self._recorder, self.clock)
+            else PumpControl(self.station, self._setpoints, self.switches, self._recorder, self.clock, self._last_word)
         )
-        self._local = LocalControl(self.leads.orders, self._recorder, self.clock)
+        self._local = LocalControl(self.leads.orders, self._recorder, self.clock, self._last_word)
         self._heartbeat = Heartbeat(self.plcs)
         for actuator in self.actuators:
             self._of_plc.setdefault(actuator.plc, []).append(actuator)
@@ -251,6 +253,7 @@ class ControlLoop:
     async def _follow(self, actuator: Actuator, plc: Plc, known: Known, silent: str | None, now: datetime) -> Known:
         """Who leads the actuator, told to the journal and, where that is its own control, to the PLC; then what is due."""
         pumps = self._pumps if actuator.run is not None else None
+        known = known._replace(stood=self._last_word.stood(actuator.resource))
         asked = due_plan(known.plan, actuator) if pumps is None else None
         wishes = self.leads.wishes(actuator, silent, self._local.of_others(actuator, known), now, asked)
         if pumps is None:

@@ -48,6 +48,14 @@ class NotPermitted(LinkFault):
     """Nothing was written: this gateway may not."""
 
 
+Refusal = Callable[[], str | None]
+"""Why something may not be written in this very moment, if it may not."""
+
+
+def unrefused() -> None:
+    """Of what nobody's order stands above: that the gateway lives, and that it leads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable(LinkFault):
     """The PLC knows no such address, or not so many: what is read in fewer pieces may be there."""
@@ -122,12 +130,13 @@ class Plc:
                 lost = await self._read_into(held, part, lost)
         return Snapshot(held, self.connection)
 
-    async def write(self, writable: WritablePoint, counts: int) -> int | LinkFault | None:
+    async def write(self, writable: WritablePoint, counts: int, refusal: Refusal = unrefused) -> int | LinkFault | None:
         """One write to a point of the allow-list, over a connection that reads go over already. Only the writer calls this.
 
         Gives what was read back in the same request, where the point is written by function 23. A write never connects: what
-        the PLC holds behind a new connection is not known, and an e-stop may come meanwhile. Raises ValueError for counts that
-        the point may not hold, and TypeError for anything that is not a point of this PLC's allow-list.
+        the PLC holds behind a new connection is not known, and an e-stop may come meanwhile. `refusal` is asked when the line
+        is this write's. Raises ValueError for counts that the point may not hold, and TypeError for anything that is not a
+        point of this PLC's allow-list.
         """
         if type(writable) is not WritablePoint or self.points.writable.get(writable.point.name) != writable:
             raise TypeError(f"{self.name}: {writable!r} is not on the allow-list; not written")
@@ -136,10 +145,10 @@ class Plc:
             client = self._client
             if client is None or not client.connected:
                 return LinkFault("the connection was lost before the write")
-            refusal = self.fence.refusal(writable) if self.fence is not None else None
-            if refusal is not None:
-                return NotPermitted(refusal)
-            # Between the question above and the first byte nothing waits: whoever is held up there is held up before it.
+            why = refusal() or (self.fence.refusal(writable) if self.fence is not None else None)
+            if why is not None:
+                return NotPermitted(why)
+            # Between the questions above and the first byte nothing waits: whoever is held up there is held up before them.
             reply = await self._guard(_write(client, writable, registers), writable.function)
         return reply if isinstance(reply, LinkFault) else self._written(writable, registers, reply)
 

@@ -10,10 +10,21 @@ from headworks.common.clock import Clock
 from headworks.common.messages import ControlMode, Outcome
 from headworks.control_gateway.due import Due, Present, due_speed, fail_safe_speed
 from headworks.control_gateway.known import Known
+from headworks.control_gateway.last_word import LastWord
 from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
-from headworks.control_gateway.pump_safety import OFF, Duty, Keep, RunDecision, RunSituation, Start, Stop, decide_run
+from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc, Refusal
+from headworks.control_gateway.pump_safety import (
+    LOW_LOW,
+    OFF,
+    Duty,
+    Keep,
+    RunDecision,
+    RunSituation,
+    Start,
+    Stop,
+    decide_run,
+)
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import DuePlan, Hold, Refused
 from headworks.control_gateway.setpoint_control import SetpointControl
@@ -34,6 +45,7 @@ class PumpControl:
     switches: SwitchBoard
     recorder: Recorder
     clock: Clock
+    last_word: LastWord
 
     def led(self, actuator: Actuator, known: Known, wishes: Wishes, now: datetime) -> Known:
         """Who leads the pump, and whether it may be called."""
@@ -151,8 +163,8 @@ class PumpControl:
             if not decision.forced:
                 return known._replace(run_decision=Refused(("the journal cannot be written",)))
             log.error("a pump is commanded without a record", pump=actuator.resource, on=on, reason=decision.reason)
-        self.station.ordered(actuator.resource, on, now)
-        result = await write_run(plc, actuator, on)
+        take_back = self.station.ordered(actuator.resource, on, now)
+        result = await write_run(plc, actuator, on, self._refusal(actuator, known, decision))
         at = self.clock.now()
         match result:
             case Verified(read_back=read_back):
@@ -161,7 +173,8 @@ class PumpControl:
                 reason = f"the PLC holds another run command than was written{result.why}"
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, on=on, read_back=read_back, reason=reason)
             case NotPermitted(reason=reason):
-                record(actuator, plan, Outcome.HELD, at, on=on, reason=reason)
+                take_back()
+                record(actuator, plan, Outcome.HELD, at, on=on, reason=f"not written: {reason}")
                 return known._replace(run_decision=Keep(reason))
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, on=on, reason=reason)
@@ -169,3 +182,14 @@ class PumpControl:
             case _:
                 assert_never(result)
         return known._replace(run=known.run and replace(known.run, commanded=bool(read_back)))
+
+    def _refusal(self, actuator: Actuator, known: Known, decision: Start | Stop) -> Refusal:
+        """What would stand against the command still: orders, and against a start the level."""
+        stops = isinstance(decision, Stop)
+        of_people = self.last_word.of(actuator.resource, known.stood, stops=stops, protects=decision.forced)
+
+        def refusal() -> str | None:
+            dry = not stops and self.station.duty(actuator.resource, self.clock.now()).low_low
+            return LOW_LOW if dry else of_people()
+
+        return refusal

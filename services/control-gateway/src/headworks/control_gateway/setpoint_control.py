@@ -7,6 +7,7 @@ from typing import assert_never
 from headworks.common.clock import Clock
 from headworks.common.messages import Outcome
 from headworks.control_gateway.known import Known
+from headworks.control_gateway.last_word import LastWord
 from headworks.control_gateway.leading import Lead
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.movement import with_seen, with_unseen
@@ -34,6 +35,7 @@ class SetpointControl:
     switches: SwitchBoard
     recorder: Recorder
     clock: Clock
+    last_word: LastWord
 
     async def follow(
         self, actuator: Actuator, plc: Plc, known: Known, lead: Lead, now: datetime, *, standing: bool = False
@@ -83,10 +85,7 @@ class SetpointControl:
             return known._replace(decision=Refused(("the journal cannot be written",)))
         if not await self.recorder.journal.synced():
             return known._replace(decision=Refused(("the journal cannot be written",)))
-        if self.switches.stopped(actuator.resource) is not None:  # it came while the disk was waited for
-            record(actuator, plan, Outcome.HELD, self.clock.now(), counts=counts, reason="e-stop came before the write")
-            return known._replace(decision=None)
-        result = await write_setpoint(plc, actuator, counts)
+        result = await write_setpoint(plc, actuator, counts, self.last_word.of(actuator.resource, known.stood))
         at = self.clock.now()
         match result:
             case Verified(read_back=read_back):
@@ -97,8 +96,9 @@ class SetpointControl:
             case Differs(read_back=read_back):
                 reason = f"the PLC holds another setpoint than was written{result.why}"
                 record(actuator, plan, Outcome.READ_BACK_DIFFERS, at, counts=counts, read_back=read_back, reason=reason)
+                known = known._replace(ramped_until=at)
             case NotPermitted(reason=reason):
-                record(actuator, plan, Outcome.HELD, at, counts=counts, reason=reason)
+                record(actuator, plan, Outcome.HELD, at, counts=counts, reason=f"not written: {reason}")
                 return known._replace(decision=Hold(reason))
             case LinkFault(reason=reason):
                 record(actuator, plan, Outcome.LINK_LOST, at, counts=counts, reason=reason)

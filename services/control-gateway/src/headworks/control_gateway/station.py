@@ -4,7 +4,7 @@ It is one picture for all PLCs of the site. Between two waits of the event loop 
 before its write begins: so two PLCs never stop the last two pumps at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -73,11 +73,20 @@ class Station:
         if self._pumps[resource].available is not available:
             self._pumps[resource] = replace(self._pumps[resource], available=available)
 
-    def ordered(self, resource: str, on: bool, now: datetime) -> None:
-        """A pump is about to be told to run or to stand, or was tried to be."""
-        self._pumps[resource] = replace(self._pumps[resource], ordered=Order(on, now))
+    def ordered(self, resource: str, on: bool, now: datetime) -> Callable[[], None]:
+        """A pump is about to be told to run or to stand, or was tried to be. Gives what takes the order back, unwritten."""
+        order, before, started_at = Order(on, now), self._pumps[resource].ordered, self.started_at
+        self._pumps[resource] = replace(self._pumps[resource], ordered=order)
         if on:
             self.started_at = now
+
+        def take_back() -> None:
+            if self._pumps[resource].ordered is order:
+                self._pumps[resource] = replace(self._pumps[resource], ordered=before)
+            if on and self.started_at == now:
+                self.started_at = started_at
+
+        return take_back
 
     def order_of(self, resource: str) -> Order | None:
         """What the pump was last told and has not done yet."""

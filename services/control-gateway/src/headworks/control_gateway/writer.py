@@ -1,4 +1,7 @@
-"""The only way to the plant: write and read back. A write is never repeated blindly; its intent is in the journal before."""
+"""The only way to the plant: write and read back. A write is never repeated blindly; its intent is in the journal before.
+
+Who decided says with `refusal` what would stand against it still in the moment before it goes out (see last_word.py).
+"""
 
 import asyncio
 import time
@@ -9,7 +12,7 @@ from prometheus_client import Histogram
 from headworks.control_gateway.batching import block_of
 from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
+from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc, Refusal
 from headworks.control_gateway.points import Point, WritablePoint
 
 READ_BACK_S = 0.5
@@ -44,34 +47,34 @@ class Differs:
 WriteResult = Verified | Differs | LinkFault
 
 
-async def write_setpoint(plc: Plc, actuator: Actuator, counts: int) -> WriteResult:
+async def write_setpoint(plc: Plc, actuator: Actuator, counts: int, refusal: Refusal) -> WriteResult:
     """Write a setpoint and wait until the PLC has taken it over.
 
     Raises ValueError for counts outside the actuator's limits: no caller may ask that, whatever was decided.
     """
     if not actuator.limits.minimum <= counts <= actuator.limits.maximum:
         raise ValueError(f"{actuator.resource}: {counts} counts is outside the limits; not written")
-    return await _write(plc, actuator.setpoint, actuator.readback, counts)
+    return await _write(plc, actuator.setpoint, actuator.readback, counts, refusal)
 
 
-async def write_run(plc: Plc, actuator: Actuator, on: bool) -> WriteResult:
+async def write_run(plc: Plc, actuator: Actuator, on: bool, refusal: Refusal) -> WriteResult:
     """Command a pump to run or to stand and wait until the PLC has taken it over.
 
     Raises ValueError for an actuator that is no pump.
     """
     if actuator.run is None:
         raise ValueError(f"{actuator.resource}: it has no run command; not written")
-    return await _write(plc, actuator.run.command, actuator.run.readback, int(on))
+    return await _write(plc, actuator.run.command, actuator.run.readback, int(on), refusal)
 
 
-async def write_local(plc: Plc, actuator: Actuator, local: bool) -> WriteResult:
+async def write_local(plc: Plc, actuator: Actuator, local: bool, refusal: Refusal) -> WriteResult:
     """Tell the PLC that its own control leads an actuator, or the gateway, and wait until it has taken that over.
 
     Raises ValueError for an actuator whose PLC cannot be told.
     """
     if actuator.local is None:
         raise ValueError(f"{actuator.resource}: it has no local point; not written")
-    return await _write(plc, actuator.local.command, actuator.local.readback, int(local))
+    return await _write(plc, actuator.local.command, actuator.local.readback, int(local), refusal)
 
 
 async def write_heartbeat(plc: Plc, heartbeat: WritablePoint, counts: int) -> WriteResult:
@@ -83,11 +86,11 @@ async def write_heartbeat(plc: Plc, heartbeat: WritablePoint, counts: int) -> Wr
     return Differs(held, answer if isinstance(answer, LinkFault) else None)
 
 
-async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int) -> WriteResult:
+async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int, refusal: Refusal) -> WriteResult:
     started = time.perf_counter()
     if plc.fence is not None:
         await _ask_who_leads(plc, plc.fence)
-    answer = await plc.write(point, counts)
+    answer = await plc.write(point, counts, refusal)
     if isinstance(answer, NotPermitted):
         return answer
     if answer == counts:  # written by function 23, which reads back in the same request
