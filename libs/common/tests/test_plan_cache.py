@@ -85,9 +85,9 @@ async def test_it_goes_on_storing_what_changes(
         for number in (1, AT_ONCE, 2 * AT_ONCE + 1):
             held[:] = [plan(k) for k in range(number)]
             cache.changed()
-            await eventually(lambda number=number: kept(tmp_path / "plans.json") == list(range(number)))
-        times = len(stored)
-    assert len(stored) == times  # nothing changed since, so nothing is stored when it stops
+            await eventually(lambda number=number: stored[-1:] == [number])
+            assert kept(tmp_path / "plans.json") == list(range(number))
+    assert stored == [1, AT_ONCE, 2 * AT_ONCE + 1]  # nothing changed since, so nothing is stored when it stops
 
 
 async def test_what_changes_while_it_is_told_is_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +100,26 @@ async def test_what_changes_while_it_is_told_is_told_again(tmp_path: Path, monke
         held.append(plan(9999))
         cache.changed()
         await eventually(lambda: 9999 in kept(tmp_path / "plans.json"))
+
+
+async def test_what_was_told_and_not_stored_is_stored_when_it_stops(
+    tmp_path: Path, stored: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [plan(k) for k in range(3 * AT_ONCE)]
+    cache = PlanCache(tmp_path / "plans.json", lambda: held)
+    telling = asyncio.Event()
+    yielded = asyncio.sleep
+
+    async def between_pieces(seconds: float) -> None:
+        telling.set()
+        await yielded(3600 if not seconds else seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", between_pieces)
+    cache.changed()
+    async with in_background(cache.keep()):
+        await telling.wait()
+        assert stored == []
+    assert stored == [3 * AT_ONCE]
 
 
 async def test_a_crash_while_it_is_stored_leaves_the_file_of_before(

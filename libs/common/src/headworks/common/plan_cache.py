@@ -51,20 +51,18 @@ class PlanCache:
                 await self._changed.wait()
                 self._changed.clear()
                 began_s = time.monotonic()
-                try:
-                    number, content = await self._tell()
-                    took_s = time.monotonic() - began_s
-                    await asyncio.to_thread(self._store, number, content)
-                except BaseException:
-                    self._changed.set()  # told to stop: it is stored below
-                    raise
+                number, content = await self._tell()
+                took_s = time.monotonic() - began_s
+                await asyncio.to_thread(self._store, number, content)
                 await asyncio.sleep(max(EVERY_S, REST * took_s))
         finally:
             self.store()
 
     def store(self) -> None:
-        """Store at once what changed."""
-        if self._changed.is_set():
+        """Store at once what changed, or was told and is not stored."""
+        with self._storing:  # a thread that has begun ends first
+            told_only = self._stored < self._told
+        if told_only or self._changed.is_set():
             self._changed.clear()
             self._store(self._next(), _plans.dump_json(list(self._held())))
 
