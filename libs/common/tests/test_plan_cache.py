@@ -112,7 +112,7 @@ async def test_what_was_told_and_not_stored_is_stored_when_it_stops(
 
     async def between_pieces(seconds: float) -> None:
         telling.set()
-        await yielded(3600 if not seconds else seconds)
+        await yielded(seconds or 3600)
 
     monkeypatch.setattr(asyncio, "sleep", between_pieces)
     cache.changed()
