@@ -1,6 +1,7 @@
 """The journal: on the disk before anything is written, whole after a crash, and shut when the disk is."""
 
 import asyncio
+import errno
 import os
 import resource
 import threading
@@ -9,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from disk_rig import BadDisk
 
 from headworks.common.messages import Setpoint
+from headworks.control_gateway.audit_verify import Kept, verify_file
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
 
@@ -171,3 +174,91 @@ async def test_a_journal_that_cannot_be_synced_says_so(tmp_path: Path, entry: Ma
     assert not await journal.synced()
     assert not journal.sync()
     assert not journal.writable
+
+
+# ---------------------------------------------------------------- a sync that fails
+
+
+async def test_what_was_not_on_the_disk_when_a_sync_failed_is_written_anew_before_a_later_sync_is_believed(
+    tmp_path: Path, entry: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    disk = BadDisk(tmp_path / "journal.jsonl", monkeypatch)
+    assert journal.append(entry("a"))
+    assert journal.append(entry("b"), sync=False)
+    disk.bad = True
+    assert not await journal.synced()
+    disk.bad = False
+    assert not journal.writable
+    assert not journal.append(entry("refused"), sync=False), "a later sync would take the dropped one for there"
+    assert not journal.append(entry("refused"))
+    assert not journal.sync()
+    assert ids(journal) == ["a"]
+    assert await journal.synced()
+    assert journal.append(entry("c"))
+    assert journal.writable
+    assert ids(journal) == ids(Journal(tmp_path)) == ["a", "b", "c"]
+    assert isinstance(verify_file(tmp_path), Kept)
+
+
+async def test_an_entry_whose_own_sync_failed_is_not_there_and_what_came_before_it_is(
+    tmp_path: Path, entry: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    disk = BadDisk(tmp_path / "journal.jsonl", monkeypatch)
+    assert journal.append(entry("a"), sync=False)
+    disk.bad = True
+    assert not journal.append(entry("refused"))
+    assert not await journal.synced(), "it was tried again, and the disk is no better"
+    disk.bad = False
+    assert await journal.synced()
+    assert journal.append(entry("b"))
+    assert ids(journal) == ids(Journal(tmp_path)) == ["a", "b"]
+    assert isinstance(verify_file(tmp_path), Kept)
+
+
+async def test_a_sync_that_began_before_another_failed_does_not_take_the_doubt_away(
+    tmp_path: Path, entry: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, begun, may_end, fsync = Journal(tmp_path), threading.Event(), threading.Event(), os.fsync
+
+    def slow(descriptor: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        begun.set()
+        assert may_end.wait(10)
+        fsync(descriptor)
+
+    journal.append(entry("a"), sync=False)
+    monkeypatch.setattr(os, "fsync", slow)
+    waits = asyncio.create_task(journal.synced())
+    assert await asyncio.to_thread(begun.wait, 10)
+    assert journal.append(entry("b"), sync=False)
+    assert not journal.append(entry("refused"))
+    assert not journal.append(entry("refused"), sync=False)
+    may_end.set()
+    assert await waits
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert journal.append(entry("c"))
+    assert ids(journal) == ids(Journal(tmp_path)) == ["a", "b", "c"]
+
+
+async def test_a_disk_that_refuses_at_the_start_takes_nothing_until_what_was_left_there_is_written_anew(
+    tmp_path: Path, entry: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Journal(tmp_path)
+    before.append(entry("a"))
+    await before.mark_shipped(before.unshipped()[1])
+    disk = BadDisk(tmp_path / "journal.jsonl", monkeypatch)
+    before.sync()
+    assert before.append(entry("b"), sync=False)
+    disk.bad = True
+    journal = Journal(tmp_path)
+    assert not journal.append(entry("refused"))
+    assert (ids(journal), journal.writable) == ([], False)
+    disk.bad = False
+    journal.try_again()
+    assert await journal.synced()
+    assert journal.append(entry("c"))
+    assert ids(journal) == ids(Journal(tmp_path)) == ["b", "c"]
+    assert isinstance(verify_file(tmp_path), Kept)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from disk_rig import BadDisk
 from gateway_rig import NOW, HandClock, PlcServer, plan_of
 from loop_rig import Gateway, with_limits
 
@@ -16,6 +17,7 @@ from headworks.common.bus import Bus
 from headworks.common.messages import ControlMode, Outcome, Plan, TargetType
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
+from headworks.control_gateway.audit_verify import Kept, verify_file
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import TOLD_AT_ONCE, next_due_s
 from headworks.control_gateway.movement import MaxChange
@@ -283,6 +285,27 @@ async def test_another_read_back_is_told_with_what_the_plc_holds(gateway: Gatewa
     plc_server.fault = "none"
     await gateway.tick(after_s=20)
     assert plc_server.writes == [201, 209], "from what the PLC held"
+
+
+async def test_after_a_sync_that_failed_nothing_is_written_until_what_it_left_is_on_the_disk(
+    gateway: Gateway, plc_server: PlcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.follow(plan_of(2.2))
+    await gateway.tick(after_s=15, times=2)
+    disk = BadDisk(gateway.folder / "journal.jsonl", monkeypatch)
+    assert gateway.loop.journal.sync()
+    written = list(plc_server.writes)
+    disk.bad = True
+    state = await gateway.tick(after_s=15, times=3)
+    assert (state.refused, state.reason, plc_server.writes) == (True, "the journal cannot be written", written)
+    disk.bad = False
+    async with asyncio.timeout(10):
+        while plc_server.setpoint != 220:
+            await gateway.tick(after_s=15)
+    entries = gateway.told()
+    intended = [round(100 * e.enforced) for e in entries if e.outcome is Outcome.INTENDED and e.enforced is not None]
+    assert set(plc_server.writes) <= set(intended), "each write is in the file"
+    assert isinstance(verify_file(gateway.folder), Kept)
 
 
 async def test_orders_are_in_the_journal(gateway: Gateway) -> None:

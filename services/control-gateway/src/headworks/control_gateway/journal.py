@@ -6,7 +6,6 @@ of hashes, in the order in which they happened.
 
 import asyncio
 import contextlib
-import os
 import re
 import secrets
 from datetime import datetime
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from headworks.common.audit import AuditEvent, Head, Link, read_link
 from headworks.common.messages import Setpoint
 from headworks.control_gateway.files import replace_durably, sync_folder
+from headworks.control_gateway.synced_file import SyncedFile
 
 log = structlog.get_logger(__name__)
 ROTATE_BYTES = 64 << 20
@@ -38,14 +38,9 @@ class Journal:
         self._path.touch(mode=0o600)
         sync_folder(folder)
         _chain_what_is_not(self._path, self._mark, _new_chain(gateway))
-        self._size = self._path.read_bytes().rfind(b"\n") + 1
-        """Where the last whole line ends: what lies beyond is torn, by a crash or a full disk, and its write was never made."""
         self._head = head_of(folder) or _new_chain(gateway)
         self._shipped = self._read_mark()
-        _sync(self._path)  # what another process left behind may not be there yet
-        self._appended_bytes = self._synced_bytes = self._size
-        """So much was appended, and so much of it is on the disk, counted over all files of this process."""
-        self._syncing: asyncio.Task[bool] | None = None
+        self._file = SyncedFile(self._path, self._shipped)  # nothing is shipped before it is on the disk
         self.writable = True
         """Whether the last entry was taken."""
         self.appended = asyncio.Event()
@@ -56,7 +51,7 @@ class Journal:
             shipped = int(self._mark.read_text())
         except (OSError, ValueError):
             return 0
-        return shipped if 0 <= shipped <= self._size else 0
+        return shipped if 0 <= shipped <= self._path.stat().st_size else 0
 
     def append(self, entry: Setpoint, *, sync: bool = True) -> bool:
         """Record a decision for good; False when the disk refuses.
@@ -72,57 +67,30 @@ class Journal:
     def sync(self) -> bool:
         """Have all that is appended on the disk, at once; False when the disk refuses."""
         try:
-            _sync(self._path)
+            self._file.sync()
         except OSError as error:
             self._tell_refusal(error)
             return False
-        self._synced_bytes = self._appended_bytes
         return True
 
     async def synced(self) -> bool:
-        """Wait until all that is appended is on the disk; False when the disk refuses.
+        """Wait until all that is appended is on the disk; False when the disk refuses."""
+        if fault := await self._file.synced():
+            self._tell_refusal(fault)
+        return fault is None
 
-        A disk takes milliseconds for it, so it is done beside the event loop, once for all who wait, and all go on at once.
-        """
-        wanted = self._appended_bytes
-        while self._synced_bytes < wanted:
-            if self._syncing is None or self._syncing.done():
-                self._syncing = asyncio.create_task(self._sync_beside())
-            if not await asyncio.shield(self._syncing):
-                return False
-        return True
-
-    async def _sync_beside(self) -> bool:
-        """Have what is appended by now on the disk."""
-        until = self._appended_bytes
-        try:
-            with self._path.open("rb") as file:  # not in the thread, which waits for the loop at each of its steps
-                await asyncio.to_thread(os.fsync, file.fileno())
-        except OSError as error:
-            self._tell_refusal(error)
-            return False
-        self._synced_bytes = max(self._synced_bytes, until)
-        return True
+    def try_again(self) -> None:
+        """Where a sync failed and nothing is taken any more: have what it left written anew, beside the event loop."""
+        if self._file.doubted:
+            self._file.begin_sync()
 
     def _append(self, kind: str, entry: BaseModel, *, sync: bool) -> bool:
         link = self._head.link(kind, entry.model_dump(mode="json"))
-        line = link.line().encode() + b"\n"
         try:
-            with self._path.open("r+b", buffering=0) as file:
-                file.truncate(self._size)
-                file.seek(self._size)
-                written = file.write(line)
-                if written != len(line):
-                    raise OSError(f"{written} of {len(line)} bytes written")  # noqa: TRY301 - as the system would say it
-                if sync:
-                    os.fsync(file.fileno())
+            self._file.append(link.line().encode() + b"\n", sync=sync)
         except OSError as error:
             self._tell_refusal(error)
             return False
-        self._size += len(line)
-        self._appended_bytes += len(line)
-        if sync:
-            self._synced_bytes = self._appended_bytes
         self._head = self._head.after(link)
         self.writable = True
         self.appended.set()
@@ -140,10 +108,10 @@ class Journal:
         What is not on the disk yet is not shipped: the database must never know a link that a power cut takes from the file.
         """
         links: list[Link] = []
-        position, on_disk = self._shipped, self._size - (self._appended_bytes - self._synced_bytes)
+        position = self._shipped
         with self._path.open("rb") as file:
             file.seek(position)
-            while len(links) < most and position < on_disk:
+            while len(links) < most and position < self._file.on_disk:
                 line = file.readline()
                 link = _entry(line.decode(errors="replace").rstrip("\n"))
                 if link is None:
@@ -177,19 +145,14 @@ class Journal:
         if position == self._shipped:
             return
         self._shipped = position
-        if position == self._size >= self._rotate_bytes:
+        if position == self._file.size >= self._rotate_bytes:
             self._path.replace(self._path.with_name(BEFORE))
             self._path.touch(mode=0o600)
-            self._size = self._shipped = 0
+            self._shipped = 0
+            self._file = SyncedFile(self._path)
             replace_durably(self._mark, "0")  # before anything is appended, which the old mark would pass over
         else:
             await asyncio.to_thread(replace_durably, self._mark, str(position))
-
-
-def _sync(path: Path) -> None:
-    """Have a file's content on the disk. Raises OSError."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def whole_lines(path: Path) -> list[str]:

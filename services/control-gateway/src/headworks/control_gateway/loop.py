@@ -163,6 +163,7 @@ class ControlLoop:
     async def _turn(self, name: str) -> None:
         """All actuators of one PLC, once, on one snapshot of it: the tunnel's level first."""
         plc, asked_s, fence = self.plcs[name], seconds(), self.fences.get(name)
+        self.journal.try_again()
         settled = ALONE if fence is None else fence.settled_epoch
         snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
         if self.station is not None and name in self.station.limits.level_points:
