@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.bus import Bus
 from headworks.common.embedded.nats import nats_binary
 from headworks.common.embedded.process import answers, free_port, spawn, stop, wait_until
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import Measurements
 from headworks.common.subjects import TELEMETRY
 

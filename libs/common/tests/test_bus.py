@@ -10,9 +10,10 @@ from pathlib import Path
 import nats
 import pytest
 
-from headworks.common.bus import Bus, BusOvertaken, BusUnavailable, Deliver
+from headworks.common.bus import Bus, BusOvertaken, Deliver
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery, TryLater, Unacceptable
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import ControlMode, ControlState, Lease, SolveJob
 from headworks.common.subjects import CONTROL_STATE, LEASE, SOLVE_JOB
 from headworks.common.tasks import in_background

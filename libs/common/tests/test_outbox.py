@@ -10,14 +10,15 @@ from nats.aio.client import Client
 from sqlalchemy import MetaData, select, text
 from sqlalchemy.schema import CreateSchema
 
-from headworks.common.bus import Bus, BusUnavailable, Deliver
+from headworks.common.bus import Bus
 from headworks.common.database import Database, metadata_of
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import ControlMode, ControlState
 from headworks.common.outbox import BATCH, Outbox, outbox_table
 from headworks.common.subjects import CONTROL_STATE
 from headworks.common.tasks import in_background
-from headworks.common.testing import eventually
+from headworks.common.testing import eventually, stored
 
 AT = datetime(2026, 2, 17, tzinfo=UTC)
 metadata: MetaData = metadata_of("boxes")
@@ -43,16 +44,8 @@ async def add(outbox: Outbox, database: Database, *names: str) -> None:
 
 
 async def published(bus: Bus) -> list[str]:
-    """The sites of all states in the stream, and what comes within a moment."""
-    seen: list[str] = []
-
-    async def hear() -> None:
-        async for message, _ in bus.follow(CONTROL_STATE, deliver=Deliver.ALL):
-            seen.append(message.site)
-
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(hear(), 0.3)
-    return seen
+    """The sites of all states in the stream."""
+    return [message.site for message in await stored(bus, CONTROL_STATE)]
 
 
 async def unsent(database: Database) -> list[str]:

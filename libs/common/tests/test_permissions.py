@@ -17,9 +17,10 @@ from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
 from typer.testing import CliRunner
 
-from headworks.common.bus import Bus, BusRefused, Deliver
+from headworks.common.bus import Bus, Deliver
 from headworks.common.cli import create_app
 from headworks.common.embedded.nats import NatsServer
+from headworks.common.link import BusRefused
 from headworks.common.messages import Message
 from headworks.common.permissions import (
     CONNECTIONS,

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-import nats.errors
-import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
+from pydantic import ValidationError
 
+from headworks.common.link import LINK_FAULTS
 from headworks.common.messages import Message
+from headworks.common.subjects import Subject
+from headworks.common.telemetry import span
 
 M = TypeVar("M", bound=Message)
 log = structlog.get_logger(__name__)
@@ -21,7 +23,6 @@ RETRY_S = 1.0
 IN_PROGRESS_S = 10.0
 DRAIN_S = 5.0
 """How long a handler may go on when its consumer is told to stop."""
-LINK_FAULTS = (nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError)
 
 
 class Unacceptable(Exception):
@@ -50,11 +51,53 @@ class Delivery:
 Handler = Callable[[M, Delivery], Awaitable[None]]
 Transient = Callable[[Exception], bool]
 """Whether time can mend a handler's error, such as `database.is_away`."""
+Bury = Callable[[Msg, str], Awaitable[None]]
+"""Keeps a message that cannot be handled, with the reason, and ends its delivery."""
 
 
 def never(_error: Exception) -> bool:
     """No error is one that time can mend."""
     return False
+
+
+async def handle(
+    raw: Msg,
+    subject: Subject[M],
+    handler: Handler[M],
+    max_attempts: int,
+    transient: Transient,
+    bury: Bury,
+) -> None:
+    """Handle a message that came, and tell the server how it ended: done, again later, or buried with the reason."""
+    delivery = delivery_of(raw)
+    if delivery.attempt > max_attempts:
+        await bury(raw, f"given up after {max_attempts} tries that ended without an answer")
+        return
+    try:
+        message = subject.message.model_validate_json(raw.data)
+    except ValidationError as error:
+        await bury(raw, f"not a {subject.message.__name__}: {error}")
+        return
+    keep_alive = asyncio.create_task(hold(raw))
+    with span(f"handle {subject.pattern}", raw.headers):
+        work = asyncio.create_task(until_it_can(handler, message, delivery, transient))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await drain(raw, work)
+        raise
+    except Unacceptable as refusal:
+        await bury(raw, str(refusal))
+    except Exception as error:  # whatever a handler raises, the message comes again, then is kept
+        log.exception("handler failed", subject=raw.subject, attempt=delivery.attempt)
+        if delivery.attempt >= max_attempts:
+            await bury(raw, repr(error))
+        else:
+            await raw.nak(delay=RETRY_S)
+    else:
+        await raw.ack()
+    finally:
+        keep_alive.cancel()
 
 
 async def drain(raw: Msg, work: asyncio.Task[None]) -> None:

@@ -15,8 +15,9 @@ from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, Stri
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.bus import Bus
 from headworks.common.database import Database, is_away
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import Message
 from headworks.common.subjects import Subject
 from headworks.common.tasks import wait_at_most

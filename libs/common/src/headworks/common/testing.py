@@ -8,14 +8,20 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
+import nats.js.errors
 import pytest
 from hypothesis import settings
 
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
+from headworks.common.messages import Message
+from headworks.common.subjects import Subject
+
+M = TypeVar("M", bound=Message)
 
 # How long an example takes is the machine's matter, not the rule's: a test as a whole has its time-out.
 settings.register_profile("headworks", deadline=None)
@@ -99,3 +105,19 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"did not hold within {timeout_s} s")
         await asyncio.sleep(every_s)
+
+
+async def stored(bus: Bus, subject: Subject[M]) -> list[M]:
+    """The messages of a subject that its stream holds at this moment, oldest first."""
+    assert subject.stream is not None
+    jetstream = bus._jetstream  # noqa: SLF001
+    messages: list[M] = []
+    sequence = 0
+    while True:
+        try:
+            raw = await jetstream.get_msg(subject.stream.name, sequence + 1, subject=subject.filter(), next=True)
+        except nats.js.errors.NotFoundError:
+            return messages
+        assert raw.seq is not None
+        sequence = raw.seq
+        messages.append(subject.message.model_validate_json(raw.data or b""))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from headworks.common.audit import Category
-from headworks.common.bus import Bus, BusOvertaken, BusUnavailable, Deliver
+from headworks.common.bus import Bus, BusOvertaken, Deliver
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import Lease
 from headworks.common.subjects import LEASE
 from headworks.common.tasks import together

@@ -12,7 +12,8 @@ import structlog
 from pydantic import ValidationError
 
 from headworks.common.audit import Category, Result
-from headworks.common.bus import Bus, BusUnavailable, Deliver
+from headworks.common.bus import Bus, Deliver
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import GatewayOrders
 from headworks.common.subjects import GATEWAY_ORDERS
 from headworks.common.tasks import together, wait_at_most

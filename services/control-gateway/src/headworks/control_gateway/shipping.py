@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.audit import Link, canonical
-from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.bus import Bus
 from headworks.common.database import Database, is_away
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import Setpoint
 from headworks.common.outbox import Outbox, row_of
 from headworks.common.subjects import CONTROL_STATE, SETPOINT

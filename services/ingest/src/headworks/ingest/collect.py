@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
-from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import Award, Forecast, ForecastStep, Measurements, Quality, Sample
 from headworks.common.subjects import TELEMETRY
 from headworks.ingest.sections import CaisoSection, EntsoeSection, HydroForecastSection, PiSection

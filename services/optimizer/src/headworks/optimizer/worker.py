@@ -8,11 +8,12 @@ from typing import Any
 import structlog
 from prometheus_client import Histogram
 
-from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import is_away
 from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.ingest import IngestAway, IngestClient
+from headworks.common.link import BusUnavailable
 from headworks.common.messages import (
     PlanInterval,
     PlanSubmission,

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import structlog
 
-from headworks.common.bus import Bus, BusUnavailable
+from headworks.common.bus import Bus
 from headworks.common.database import is_away
+from headworks.common.link import BusUnavailable
 from headworks.common.permissions import CONNECTIONS, DOOR, DOORKEEPER, KICK, permissions_of_vendor
 from headworks.common.service import Task
 from headworks.common.tasks import wait_at_most
