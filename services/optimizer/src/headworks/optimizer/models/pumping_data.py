@@ -50,6 +50,7 @@ class StationCase:
     `dry_days` are the steps of each dry day that must still see the tunnel empty; `water_value_eur_per_m3` is what a
     cubic metre left at the end costs later; `urgency`, 0 to 1 by step, is of the first of these days' emptying;
     `hours_run` of each pump, where running hours shall even out;
+    `inflow_above_m3` is by how much each step's inflow may exceed the expected one where an emptying must still succeed;
     `wanted` is a step and the volume [m³] that its end shall not exceed; `flush` a window of all pumps that is asked.
     """
 
@@ -61,6 +62,7 @@ class StationCase:
     dry_days: tuple[range, ...] = ()
     water_value_eur_per_m3: float = 0.0
     urgency: tuple[float, ...] = ()
+    inflow_above_m3: tuple[float, ...] = ()
     hours_run: tuple[float, ...] = ()
     wanted: tuple[int, float] | None = None
     flush: FlushWindow | None = None
@@ -82,8 +84,8 @@ class StationWeights:
     """What the soft terms cost.
 
     `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
-    `not_emptied` for a dry day; `put_off` for each hour that an emptying is put off, times its urgency then; `start` for a
-    start; `smooth` for each dam³ by which the outflow of a step differs from the last one's; `uneven` for each dam³ by which it
+    `not_emptied` for a dry day; `put_off` for each hour that an emptying is put off, times its urgency then; `at_risk` for
+    each dam³ that more inflow than expected would leave in the tunnel as the day ends; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the last one's; `uneven` for each dam³ by which it
     lies further from the schedule's mean inflow than `even_within`; `energy` for each MWh beside its price, so that it counts
     when that is low; `specific_energy` for each MWh beyond what the step's outflow would take at its target; `not_flushed` for
     a window that is asked and not planned; `wear` for each step of a pump that has run twice the others' mean, and for one
@@ -99,6 +101,7 @@ class StationWeights:
     violation_eur: float = 100.0
     not_emptied_eur: float = 1000.0
     put_off_eur_per_h: float = 0.0
+    at_risk_eur: float = 0.0
     start_eur: float = 0.02
     smooth_eur: float = 0.0
     uneven_eur: float = 0.0
@@ -167,6 +170,7 @@ class PumpingData:
     outflow_dam3: tuple[float, ...]
     entered_dam3: tuple[float, ...]
     taken_dam3: tuple[float, ...]
+    above_dam3: tuple[float, ...]
 
     def even_dam3(self, t: int) -> tuple[float, float]:
         """The outflow of step t that counts as even: about the schedule's mean inflow, as far as the plant takes it."""
@@ -200,6 +204,17 @@ class PumpingData:
     def least_dam3(self, t: int) -> float:
         """The volume at the end of step t if the plant took all that it may: no plan has less."""
         return self.entered_dam3[t + 1] - self.taken_dam3[t + 1]
+
+    def room_dam3(self, day: range, t: int) -> float | None:
+        """The most that may be planned for the end of step t if a dry day shall still be emptied, by all that the plant takes,
+        should the inflow from now on be more than expected; None as the day ends, and where that cannot bind.
+        """
+        later = range(max(day.start, t + 1), day.stop)
+        if not self.above_dam3 or not later:
+            return None
+        at_best_dam3 = min(self.least_dam3(s) + self.above_dam3[s + 1] for s in later)
+        room_dam3 = self.emptied_dam3 + self.least_dam3(t) - at_best_dam3
+        return room_dam3 if room_dam3 < self.most_dam3(t) else None
 
     def reach_dam3(self, s: int, t: int) -> float:
         """The most that can be there at the end of step t if the tunnel is empty at the end of step s.
@@ -279,6 +294,9 @@ def prepare_station(
         taken_dam3=tuple(
             accumulate((_most_taken_dam3(case, t, limit) for t, limit in enumerate(outflow_dam3)), initial=0.0)
         ),
+        above_dam3=tuple(accumulate((volume / DAM3 for volume in case.inflow_above_m3), initial=0.0))
+        if any(case.inflow_above_m3) and weights.at_risk_eur > 0
+        else (),
     )
 
 

@@ -10,7 +10,8 @@ from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, Pump
 
 def add_emptying(problem: PumpingProblem) -> None:
     """emptied_d: one step of a dry day ends empty, the later the dearer once it is urgent, or the water is kept at a price;
-    emptied_by_dt: volume_t ≤ Σ_s reach_st·empty_s + most_t·kept, what it can be at t if it is empty at s.
+    emptied_by_dt: volume_t ≤ Σ_s reach_st·empty_s + most_t·kept, what it can be at t if it is empty at s;
+    in_time_dt: until then volume_t ≤ room_dt + at_risk_d, what leaves time to empty it should more flow in than expected.
     """
     data = problem.data
     costs: Terms = {}
@@ -30,9 +31,25 @@ def add_emptying(problem: PumpingProblem) -> None:
                 terms[binary] = -data.reach_dam3(s, t)
             row(problem, f"emptied_by_{d}_{t:03d}", terms, LE, 0.0)
         problem.empty.append(empty)
+        costs |= _add_in_time(problem, d, kept)
         costs[kept] = data.weights.not_emptied_eur
         costs |= {binary: late_eur for s, binary in empty.items() if (late_eur := data.put_off_eur(d, s)) > 0}
     problem.terms["emptying"] = pulp.LpAffineExpression(costs)
+
+
+def _add_in_time(problem: PumpingProblem, d: int, kept: pulp.LpVariable) -> Terms:
+    """The rows of one day, and what is at risk at its price: the worst of its steps counts."""
+    data, day, empty = problem.data, problem.data.case.dry_days[d], problem.empty[d]
+    rooms = {t: room for t in range(day.stop) if empty and (room := data.room_dam3(day, t)) is not None}
+    if not rooms:
+        return {}
+    at_risk = problem.lp.add_variable(f"at_risk_{d}", 0)
+    for t, room_dam3 in rooms.items():
+        terms: Terms = {problem.volume[t]: 1.0, kept: -data.most_dam3(t), at_risk: -1.0}
+        for s, binary in empty.items():
+            terms[binary] = -(room_dam3 if t < s else data.most_dam3(t))
+        row(problem, f"in_time_{d}_{t:03d}", terms, LE, 0.0)
+    return {at_risk: data.weights.at_risk_eur}
 
 
 def add_flush_window(problem: PumpingProblem) -> None:

@@ -70,7 +70,7 @@ def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
     A flush window is left to the program: it fits no longer step.
     """
     steps, least = range(0, case.scheduled, joined), (rules.minimum_rest_steps, rules.minimum_run_steps)
-    inflow, price = case.inflow_m3, case.price_eur_per_mwh
+    inflow, price, above = case.inflow_m3, case.price_eur_per_mwh, case.inflow_above_m3
 
     def place(t: int) -> int:
         return t // joined if t < case.scheduled else len(steps) + t - case.scheduled
@@ -83,6 +83,7 @@ def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
         before=tuple(Before(was.on, int(was.steps >= least[was.on])) for was in case.before),
         inflow_m3=(*(sum(inflow[t : t + joined]) for t in steps), *inflow[case.scheduled :]),
         price_eur_per_mwh=(*(sum(price[t : t + joined]) / joined for t in steps), *price[case.scheduled :]),
+        inflow_above_m3=(*(sum(above[t : t + joined]) for t in steps), *above[case.scheduled :]) if above else (),
         urgency=(*(sum(case.urgency[t : t + joined]) / joined for t in steps), *case.urgency[case.scheduled :])
         if case.urgency
         else (),

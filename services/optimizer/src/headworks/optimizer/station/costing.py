@@ -62,7 +62,7 @@ def given_way(
 
 
 def _levels(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]:
-    """What lies beyond the levels that are aimed at, and an emptying that is put off."""
+    """What lies beyond the levels that are aimed at, and an emptying that is put off, or at risk."""
     weights = data.weights
     for volume_m3 in trajectory.volume_m3:
         yield max(0.0, volume_m3 / DAM3 - data.margin_dam3) * weights.margin_eur
@@ -70,7 +70,14 @@ def _levels(data: PumpingData, trajectory: StationTrajectory) -> Iterator[float]
         yield max(0.0, data.lowest_dam3 - volume_m3 / DAM3) * LAST * weights.violation_eur
     for d, day in enumerate(data.case.dry_days):
         by = _emptied_by(data, trajectory, day) if day.stop <= data.case.scheduled else None
-        yield 0.0 if by is None else data.put_off_eur(d, by)
+        yield 0.0 if by is None else data.put_off_eur(d, by) + _at_risk(data, trajectory, day, by)
+
+
+def _at_risk(data: PumpingData, trajectory: StationTrajectory, day: range, by: int) -> float:
+    """What it costs that a day's emptying would fail if more flowed in than expected [EUR]."""
+    rooms = ((t, room) for t in range(by) if (room := data.room_dam3(day, t)) is not None)
+    worst_dam3 = max((trajectory.volume_m3[t] / DAM3 - room for t, room in rooms), default=0.0)
+    return max(0.0, worst_dam3) * data.weights.at_risk_eur
 
 
 def _emptied_by(data: PumpingData, trajectory: StationTrajectory, day: range) -> int | None:
@@ -150,4 +157,5 @@ def tail_cost(problem: PumpingProblem, values: Mapping[str, float]) -> float:
     for d in (d for d, day in enumerate(case.dry_days) if day.stop > case.scheduled):
         cost += values[f"kept_{d}"] * data.weights.not_emptied_eur
         cost += sum(values[binary.name] * data.put_off_eur(d, s) for s, binary in problem.empty[d].items())
+        cost += values.get(f"at_risk_{d}", 0.0) * data.weights.at_risk_eur
     return cost

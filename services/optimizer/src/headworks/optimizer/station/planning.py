@@ -147,6 +147,8 @@ def _case(
     steps, joined = len(forecast.flow_m3s), round(TAIL_STEP_S / inputs.step_s)
     prices = _prices(inputs, site.zone, steps)
     inflow_m3 = [flow * inputs.step_s for flow in forecast.flow_m3s]
+    band_m3s = [high - flow for high, flow in zip(forecast.high_m3s, forecast.flow_m3s, strict=True)]
+    above_m3 = [planning.flush.allow_for * above * inputs.step_s for above in band_m3s]
     beyond = range(scheduled, steps, joined)
 
     def place(t: int) -> int:
@@ -156,6 +158,7 @@ def _case(
         initial_volume_m3=station.tunnel.water_at(inputs.level_m),
         before=tuple(Before(pump.on, pump.steps) for pump in inputs.pumps),
         inflow_m3=(*inflow_m3[:scheduled], *(sum(inflow_m3[t : t + joined]) for t in beyond)),
+        inflow_above_m3=(*above_m3[:scheduled], *(sum(above_m3[t : t + joined]) for t in beyond)),
         price_eur_per_mwh=(*prices[:scheduled], *(sum(prices[t : t + joined]) / joined for t in beyond)),
         step_s=inputs.step_s,
         dry_days=tuple(range(place(day.start), place(day.stop)) for day in dry_days(site, inputs, forecast)),
@@ -254,6 +257,7 @@ def _weights(planning: PlanningSection, tuning: Tuning) -> StationWeights:
         violation_eur=prices.above_maximum * less,
         not_emptied_eur=prices.not_emptied * less,
         put_off_eur_per_h=planning.flush.put_off * less,
+        at_risk_eur=planning.flush.at_risk * less,
         start_eur=prices.start * strategy.start_factor * less,
         smooth_eur=tuning.smooth_eur_per_dam3 * less,
         uneven_eur=prices.uneven_outflow * less,

@@ -138,11 +138,17 @@ class FlushWindowSection(Section):
 
 
 class FlushSection(Section):
-    """How urgent an emptying is: from 0 to 1 between two ages of the last one, and what it costs to put it off then."""
+    """How urgent an emptying is: from 0 to 1 between two ages of the last one, and what it costs to put it off then; and how
+    much more inflow than expected it must bear."""
 
     urgent_from: q.Seconds
     urgent_at: q.Seconds
     put_off: Price = Field(default=0.0, description="EUR for each hour that an emptying is put off while it is urgent")
+    allow_for: Share = Field(
+        default=0.0,
+        description="how much of the band above the expected inflow an emptying must bear: hours err less together than each",
+    )
+    at_risk: Price = Field(default=0.0, description="EUR for each 1000 m³ that such an inflow would leave in the tunnel")
     window: FlushWindowSection
 
     @model_validator(mode="after")
