@@ -70,7 +70,8 @@ def test_the_model_is_its_golden_file() -> None:
     """To accept a meant change: HEADWORKS_WRITE_GOLDEN=1 pytest, and read the difference."""
     groups = group_pumps(STATION.pumps, 1.0)
     case = case_of((30.0, 60.0, 20.0, 50.0), dry_days=(range(4),), volume_m3=1500.0)
-    weights = StationWeights(margin_eur=1.0, smooth_eur=0.1)
+    case = replace(case, inflow_above_m3=(300.0,) * 4)
+    weights = StationWeights(margin_eur=1.0, smooth_eur=0.1, at_risk_eur=5.0)
     data = prepare_station(STATION, RULES, case, weights, groups, flat_reference(case, groups, 5000.0))
     text = solver.write_lp(build_pumping(data).lp)
     if os.environ.get("HEADWORKS_WRITE_GOLDEN"):
@@ -262,6 +263,29 @@ def test_an_emptying_is_put_off_for_cheaper_hours_only_as_far_as_that_pays() -> 
     assert schedule.cost_eur == pytest.approx(sum(schedule.terms.values()), rel=0.01)
     assert emptied[2] <= 3
     assert min(emptied[:2]) >= 8
+
+
+def test_a_planned_emptying_bears_more_inflow_than_expected() -> None:
+    """Power gets cheaper by the hour. Whenever one sees that more flows in, pumping all that the plant takes still empties it."""
+    taken_m3s, above_m3 = 8500 / 3600, 250.0
+    rules, steps = replace(RULES, maximum_outflow_m3s=taken_m3s, minimum_run_steps=1, minimum_rest_steps=1), range(16)
+    case = case_of(tuple(120.0 - 5 * t for t in steps), volume_m3=12_000.0, dry_days=(range(16),))
+
+    def emptied_when_seen_at(seen: int, schedule: StationSchedule) -> bool:
+        assert schedule.trajectory is not None
+        volume_m3 = schedule.trajectory.volume_m3[seen] + above_m3 * (seen + 1)
+        for _ in range(seen + 1, len(steps)):
+            volume_m3 += 900.0 + above_m3 - taken_m3s * STEP_S
+        return volume_m3 <= TUNNEL.volume_at(0.5) + 20.0
+
+    for above, price_eur, bears in ((0.0, 100.0, False), (above_m3, 0.0, False), (above_m3, 100.0, True)):
+        weights = StationWeights(at_risk_eur=price_eur, outflow_reserve=0.0)
+        asked = replace(case, inflow_above_m3=(above,) * len(steps))
+        schedule = solve_station(STATION, rules, asked, weights, QUICK)
+        assert schedule.trajectory is not None, schedule.reason
+        emptied = next(t for t, level_m in enumerate(schedule.trajectory.level_m) if level_m <= 0.5)
+        assert all(emptied_when_seen_at(t, schedule) for t in range(emptied)) is bears
+        assert schedule.cost_eur == pytest.approx(sum(schedule.terms.values()), rel=0.01)
 
 
 def test_the_level_stays_below_its_margin_where_that_has_a_price() -> None:

@@ -148,7 +148,9 @@ class FlushSection(Section):
         default=0.0,
         description="how much of the band above the expected inflow an emptying must bear: hours err less together than each",
     )
-    at_risk: Price = Field(default=0.0, description="EUR for each 1000 m³ that such an inflow would leave in the tunnel")
+    at_risk: Price = Field(
+        default=0.0, description="EUR for each 1000 m³ that such an inflow would leave in the tunnel"
+    )
     window: FlushWindowSection
 
     @model_validator(mode="after")
