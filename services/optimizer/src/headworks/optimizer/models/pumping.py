@@ -8,7 +8,8 @@ Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them a
             volume_t [dam³]; above_margin_t, above_maximum_level_t, below_floor_t, below_lowest_t, above_outflow_t [dam³] and
             idle_t [pumps], what gives way, each at its price; rise_t, fall_t [dam³] of the outflow;
             excess_t [MWh] beyond the target of specific energy; empty_s (binary), the step that ends empty, and kept_d, a
-            dry day that is not emptied; at_risk_d [dam³], what more inflow than expected would leave in it; window_s (binary), the flush that begins with s, and unflushed
+            dry day that is not emptied; at_risk_d [dam³], what more inflow than expected would leave in it;
+            window_s (binary), the flush that begins with s, and unflushed
 Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, floor, lowest,
             wanted, smooth, less_even, more_even, specific_energy;
             emptied, emptied_by, in_time, flushed, flush_on, flush_fast, flush_from

@@ -85,11 +85,12 @@ class StationWeights:
 
     `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
     `not_emptied` for a dry day; `put_off` for each hour that an emptying is put off, times its urgency then; `at_risk` for
-    each dam³ that more inflow than expected would leave in the tunnel as the day ends; `start` for a start; `smooth` for each dam³ by which the outflow of a step differs from the last one's; `uneven` for each dam³ by which it
-    lies further from the schedule's mean inflow than `even_within`; `energy` for each MWh beside its price, so that it counts
-    when that is low; `specific_energy` for each MWh beyond what the step's outflow would take at its target; `not_flushed` for
-    a window that is asked and not planned; `wear` for each step of a pump that has run twice the others' mean, and for one
-    below the mean nothing.
+    each dam³ that more inflow than expected would leave in the tunnel as the day ends; `start` for a start; `smooth` for each
+    dam³ by which the outflow of a step differs from the last one's; `uneven` for each dam³ by which it lies further from the
+    schedule's mean inflow than `even_within`; `energy` for each MWh beside its price, so that it counts when that is low;
+    `specific_energy` for each MWh beyond what the step's outflow would take at its target; `not_flushed` for a window that is
+    asked and not planned; `wear` for each step of a pump that has run twice the others' mean, and for one below the mean
+    nothing.
 
     The plan keeps a reserve below the outflow's limit and empties by a reserve more than it must, for its flow is linear and
     nature's is not; going below the lowest volume is among what gives way last. With `hard_maximum` the maximum level does not
