@@ -22,7 +22,7 @@ AT_ONCE = 2
 """Calls under way: while the database does one, the next is made ready."""
 MOST_INTERVALS = 2000
 """A call takes no more, but for a single submission that has more."""
-ACCEPT = "select change, reply, known from plans.accept($1::json)"
+ACCEPT = "select change, reply, known from plans.accept($1::json, $2::json)"
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Together:
             for number, asked in enumerate(together)
             for horizon in horizons(asked.intervals)
         ]
-        rows = await self._database.fetch(ACCEPT, json.dumps({"changes": changes, "horizons": wanted}))
+        rows = await self._database.fetch(ACCEPT, json.dumps(changes), json.dumps(wanted))
         found = {row["change"]: Done(row["reply"], row["known"]) for row in rows}
         return [found[number] for number in range(len(together))]
 
