@@ -18,6 +18,7 @@ from headworks.common.messages import SolveJob
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.settings import ServiceSettings
 from headworks.optimizer.api import create_api
+from headworks.optimizer.control_states import ControlStates
 from headworks.optimizer.kind import kind_of
 from headworks.optimizer.store import RunStore
 from headworks.optimizer.strategy_store import StrategyStore
@@ -137,7 +138,7 @@ def api(
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     sites: list[AnySite] = [site, site.model_copy(update={"site": "other"}), station_site]
-    kinds = {each.site: kind_of(each, strategies) for each in sites}
+    kinds = {each.site: kind_of(each, strategies, ControlStates()) for each in sites}
 
     def over(bus: Bus) -> FastAPI:
         app = create_api(kinds, store, strategies, bus, clock)

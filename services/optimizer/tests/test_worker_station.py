@@ -17,10 +17,21 @@ from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.ingest import IngestClient
-from headworks.common.messages import Basis, PumpTargets, Quality, RunStatus, Sample, SolveJob
-from headworks.common.subjects import PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS
+from headworks.common.messages import (
+    Basis,
+    ControlMode,
+    ControlState,
+    PumpTargets,
+    Quality,
+    ResourceState,
+    RunStatus,
+    Sample,
+    SolveJob,
+)
+from headworks.common.subjects import CONTROL_STATE, PLAN_SUBMISSION, RUN_FINISHED, RUN_PROGRESS
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
+from headworks.optimizer.control_states import ControlStates
 from headworks.optimizer.station.case import StationInputs, StationSolution, Strategy, StrategyPeriod
 from headworks.optimizer.station.kind import StationKind
 from headworks.optimizer.store import RunStore
@@ -103,8 +114,14 @@ def short_text(station_text: str) -> str:
 
 
 @pytest.fixture
+def control() -> ControlStates:
+    return ControlStates()
+
+
+@pytest.fixture
 async def worker(
     ingest: Ingest,
+    control: ControlStates,
     short_text: str,
     store: RunStore,
     strategies: StrategyStore,
@@ -113,7 +130,7 @@ async def worker(
     database: Database,
 ) -> AsyncIterator[Worker]:
     """A worker with its outbox relayed."""
-    kind = StationKind(StationSite.model_validate(yaml.safe_load(short_text)), strategies)
+    kind = StationKind(StationSite.model_validate(yaml.safe_load(short_text)), strategies, control)
     async with (
         httpx.AsyncClient(transport=httpx.MockTransport(ingest.answer), base_url="http://ingest") as client,
         in_background(store.outbox.relay(database, bus)),
@@ -142,6 +159,34 @@ async def test_a_job_becomes_a_run_and_a_plan_of_every_pump(
     [finished] = await heard(bus, RUN_FINISHED)
     assert (finished.status, finished.submission_id) == (RunStatus.SOLVED, "run-blominmaki-1")
     assert [progress.stage for progress in await heard(bus, RUN_PROGRESS)][:2] == ["gathering", "solving"]
+
+
+async def test_a_pump_in_maintenance_is_not_planned(
+    worker: Worker, control: ControlStates, store: RunStore, bus: Bus, job: SolveJob
+) -> None:
+    """The gateway says so on the bus; it is in the run's record, and the plan has the pump stand."""
+    mode = dict.fromkeys(RESOURCES, ControlMode.AUTO) | {"P1_4": ControlMode.MAINTENANCE}
+    resources = tuple(
+        ResourceState(
+            resource=resource, unit="Hz", plan_id=None, requested=None, setpoint=None, read_back=None, actual=None,
+            plan_age_s=None, link_up=True, fail_safe=False, mode=mode[resource],
+        )
+        for resource in RESOURCES
+    )  # fmt: skip
+    state = ControlState(site="blominmaki", at=NOW, mode=ControlMode.AUTO, e_stop=False, resources=resources)
+    await bus.publish(CONTROL_STATE, state, site="blominmaki")
+    async with in_background(control.hear(bus)):
+        await eventually(lambda: control.newest("blominmaki") == state)
+        await store.queue(job)
+        async with working(worker):
+            run = await end_of(store, job.run_id)
+    # It alone ran, and of the others nobody knows how long they have rested: a plan may have to do without a pump at first.
+    assert run.status in {RunStatus.SOLVED, RunStatus.RELAXED}, run.status_reason
+    [use] = [use for use in run.inputs or () if use.series == "control_state"]
+    assert (use.valid_at, use.substituted) == (NOW, "P1_4 is not planned: in mode maintenance")
+    [plan] = await heard(bus, PLAN_SUBMISSION)
+    targets = [i.targets for i in plan.intervals if i.resource == "P1_4"]
+    assert {t.suggested_speed_hz for t in targets if isinstance(t, PumpTargets)} == {0.0}
 
 
 async def test_every_input_is_in_the_record_with_its_source(worker: Worker, store: RunStore, job: SolveJob) -> None:

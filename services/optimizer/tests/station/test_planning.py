@@ -186,6 +186,32 @@ def test_an_outside_forecast_without_a_record_may_be_very_wrong_and_says_so(stat
     assert "the inflow's band is 100% of it" in without.tuning.reasons
 
 
+def test_a_pump_that_no_plan_leads_stands_and_the_others_do_its_work(station_site: StationSite) -> None:
+    """The last plan had it run, and so does it now: both go by the board."""
+    asked = inputs(station_site, flow_m3s=1.4)
+    out = {"P1_4": "in mode maintenance", "P1_2": "stopped by ann"}
+    pumps = tuple(pump.model_copy(update={"led_by": out.get(pump.resource)}) for pump in asked.pumps)
+    last = LastPlan(start=MIDNIGHT, frequency_hz=((0.0, 49.0, 0.0, 49.0, 0.0, 0.0, 0.0, 0.0),) * 96)
+    solution = solve_inputs(station_site, asked.model_copy(update={"pumps": pumps, "last_plan": last}))
+    assert (solution.status, solution.relaxations) == (Status.SOLVED, ())
+    assert solution.emptied_at
+    ran = {resource for step in solution.steps for resource, hz in step.frequency_hz.items() if hz > 0}
+    assert ran
+    assert not ran & set(out)
+    assert solution.tuning is not None
+    assert {"P1_4 is not planned: in mode maintenance", "P1_2 is not planned: stopped by ann"} <= set(
+        solution.tuning.reasons
+    )
+
+
+def test_where_no_pump_can_be_planned_there_is_no_plan(station_site: StationSite) -> None:
+    asked = inputs(station_site, flow_m3s=1.4)
+    pumps = tuple(pump.model_copy(update={"led_by": "in mode off"}) for pump in asked.pumps)
+    solution = solve_inputs(station_site, asked.model_copy(update={"pumps": pumps}))
+    assert solution.status is Status.FAILED
+    assert solution.reason.startswith("no pump can be planned: P1_1 is not planned: in mode off; ")
+
+
 @pytest.mark.parametrize(
     ("change", "day"), [(datetime(2024, 3, 31, 1, tzinfo=UTC), 23), (datetime(2024, 10, 27, 1, tzinfo=UTC), 25)]
 )

@@ -1,13 +1,23 @@
-"""How long a pump has run or rested, in whole steps: never longer than is known."""
+"""How long a pump has run or rested, in whole steps: never longer than is known; and which pumps no plan leads."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from headworks.common.messages import Basis, Quality, Sample
+from headworks.common.messages import (
+    Basis,
+    ControlMode,
+    ControlState,
+    Interlock,
+    Quality,
+    ResourceState,
+    Sample,
+    SetpointOverride,
+)
 from headworks.optimizer.station.case import PumpState
-from headworks.optimizer.station.pump_states import pump_state
+from headworks.optimizer.station.pump_states import led_by_others, pump_state
 from headworks.waterway.timegrid import TimeGrid
 
 START = datetime(2026, 3, 10, 11, tzinfo=UTC)
@@ -80,3 +90,61 @@ def test_running_hours_are_those_of_the_quarter_hours_it_ran_in() -> None:
     means = [mean(steps, hz) for steps, hz in enumerate([50.0, 49.0, 30.0, 20.0, 0.0, 0.3])]
     assert pump_state("P1_1", instant(0, 0.0), means, GRID).hours_run == 0.75
     assert pump_state("P1_1", instant(0, 0.0), [mean(1, 0.4)], GRID).hours_run == 0.0
+
+
+def control(mode: ControlMode = ControlMode.AUTO, *, whole: dict[str, Any] | None = None, **first: Any) -> ControlState:
+    """What a gateway says of two pumps; `first` of the first one, `whole` of the site."""
+    plain = ResourceState.model_validate(
+        dict.fromkeys(("plan_id", "requested", "setpoint", "read_back", "actual", "plan_age_s"))
+        | {"resource": "P1_2", "unit": "Hz", "link_up": True, "fail_safe": False, "mode": mode}
+    )
+    pumps = (plain.model_copy(update=first | {"resource": "P1_1"}), plain)
+    said: dict[str, Any] = {"site": "blominmaki", "at": START, "mode": mode, "e_stop": False, "resources": pumps}
+    return ControlState(**said | (whole or {}))
+
+
+def override(value: float) -> SetpointOverride:
+    return SetpointOverride(value=value, by="ann", reason="seal leaks", given_at=START, until=START + 40 * STEP)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (control(e_stop_by="ann"), "stopped by ann"),
+        (control(override=override(0.0)), "held off by ann until 10 Mar 21:00Z: seal leaks"),
+        (control(leader="interlock", leads_because="no flow"), "held by an interlock: no flow"),
+    ],
+    ids=["stopped", "held off", "interlocked"],
+)
+def test_a_pump_that_no_plan_leads_is_named_with_who_does(said: ControlState, why: str) -> None:
+    assert led_by_others(said) == {"P1_1": why}
+
+
+@pytest.mark.parametrize("mode", [ControlMode.MANUAL, ControlMode.OFF, ControlMode.MAINTENANCE])
+def test_a_pump_in_another_mode_than_the_site_is_led_by_people(mode: ControlMode) -> None:
+    one = control().resources[0].model_copy(update={"mode": mode})
+    said = control(whole={"resources": (one, control().resources[1])})
+    assert led_by_others(said) == {"P1_1": f"in mode {mode.value}"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        control(),
+        control(mode=ControlMode.MANUAL),
+        control(mode=ControlMode.MAINTENANCE, whole={"mode": ControlMode.AUTO}),
+        control(override=override(48.0)),
+        control(leader="interlock", whole={"interlock": Interlock.HIGH_HIGH}),
+        control(e_stop_by="ann", whole={"e_stop": True}),
+    ],
+    ids=[
+        "auto",
+        "the whole site by hand",
+        "every pump by hand",
+        "kept running",
+        "the level's interlock",
+        "the whole site stopped",
+    ],
+)
+def test_what_passes_or_holds_for_the_whole_site_is_planned_all_the_same(said: ControlState) -> None:
+    assert led_by_others(said) == {}

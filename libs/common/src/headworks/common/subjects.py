@@ -144,7 +144,7 @@ SETPOINT = Subject(
 )  # fmt: skip
 CONTROL_STATE = Subject(
     "control.state.{site}", messages.ControlState, CONTROL_STREAM,
-    ("control_gateway",), ("alerts", "dashboard"), "the gateway's state",
+    ("control_gateway",), ("optimizer", "alerts", "dashboard"), "the gateway's state",
 )  # fmt: skip
 LEASE = Subject(
     "control.lease.{site}", messages.Lease, LEASES_STREAM,

@@ -14,6 +14,7 @@ from headworks.common.messages import Override, PlanInterval, SolveJob
 from headworks.common.problems import FieldProblem
 from headworks.optimizer.afterbay.case import Form, Hour
 from headworks.optimizer.afterbay.kind import AfterbayKind, AfterbayResult
+from headworks.optimizer.control_states import ControlStates
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.orders import EditedSchedule
 from headworks.optimizer.station.kind import StationKind, StationResult
@@ -75,11 +76,11 @@ class Kind(Protocol[C, A]):
 AnyKind = Kind[Any, Any]
 
 
-def kind_of(site: AnySite, strategies: StrategyStore) -> AnyKind:
+def kind_of(site: AnySite, strategies: StrategyStore, control: ControlStates) -> AnyKind:
     """The site with its kind."""
     match site:
         case AfterbaySite():
             return AfterbayKind(site)
         case StationSite():
-            return StationKind(site, strategies)
+            return StationKind(site, strategies, control)
     assert_never(site)

@@ -16,6 +16,7 @@ from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.common.subjects import FORECAST, MARKET, SOLVE_JOB
 from headworks.optimizer.api import create_api
+from headworks.optimizer.control_states import ControlStates
 from headworks.optimizer.kind import kind_of
 from headworks.optimizer.scheduler import Scheduler
 from headworks.optimizer.settings import OptimizerSettings
@@ -34,13 +35,15 @@ async def main() -> None:
     database = Database(settings.database_url)
     store = RunStore(database)
     strategies = StrategyStore(database, store)
-    kinds = {name: kind_of(site, strategies) for name, site in read_sites(settings.sites).items()}
+    control = ControlStates()
+    kinds = {name: kind_of(site, strategies, control) for name, site in read_sites(settings.sites).items()}
     async with (
         await Bus.connect(settings.nats_url, "optimizer", settings.nats_seed_file) as bus,
         service_client(settings, "optimizer", settings.ingest_url, timeout_s=15) as client,
     ):
         tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
         if settings.role in {"all", "worker"}:
+            tasks["control"] = lambda: control.hear(bus)
             texts = site_texts(settings.sites)
             worker = Worker(kinds, texts, store, IngestClient(client), bus, clock)
             tasks["worker"] = lambda: bus.consume(

@@ -4,7 +4,7 @@ Volumes are in dam³ (1000 m³), energies in MWh of a step, money in EUR. A grou
 reference:  low_t·on + (high_t − low_t)·fast + slope_t·(volume_(t-1) − reference volume),  and its energy likewise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -51,7 +51,8 @@ class StationCase:
     cubic metre left at the end costs later; `urgency`, 0 to 1 by step, is of the first of these days' emptying;
     `hours_run` of each pump, where running hours shall even out;
     `inflow_above_m3` is by how much each step's inflow may exceed the expected one where an emptying must still succeed;
-    `wanted` is a step and the volume [m³] that its end shall not exceed; `flush` a window of all pumps that is asked.
+    `wanted` is a step and the volume [m³] that its end shall not exceed; `flush` a window of all pumps that is asked;
+    `not_planned` are the places of pumps that no plan leads: they stand.
     """
 
     initial_volume_m3: float
@@ -66,6 +67,7 @@ class StationCase:
     hours_run: tuple[float, ...] = ()
     wanted: tuple[int, float] | None = None
     flush: FlushWindow | None = None
+    not_planned: tuple[int, ...] = ()
     tail_steps: int = 0
     tail_step_s: float = 3600.0
 
@@ -227,10 +229,11 @@ class PumpingData:
         return min(self.most_dam3(t), self.emptied_dam3 + filled_dam3 + taken_dam3)
 
 
-def group_pumps(pumps: Sequence[Pump], alike_m: float) -> tuple[Group, ...]:
-    """Groups of pumps of one make whose losses lie within `alike_m`; 0 plans each pump alone."""
+def group_pumps(pumps: Sequence[Pump], alike_m: float, without: Collection[int] = ()) -> tuple[Group, ...]:
+    """Groups of pumps of one make whose losses lie within `alike_m`; 0 plans each pump alone. Those `without` are in none."""
     groups: list[list[int]] = []
-    for place in sorted(range(len(pumps)), key=lambda p: (-pumps[p].make.head_m.c0, pumps[p].losses_m, p)):
+    planned = set(range(len(pumps))) - set(without)
+    for place in sorted(planned, key=lambda p: (-pumps[p].make.head_m.c0, pumps[p].losses_m, p)):
         first = pumps[groups[-1][0]] if groups else None
         near = first is not None and first.make == pumps[place].make
         if alike_m > 0 and near and first is not None and pumps[place].losses_m - first.losses_m <= alike_m:

@@ -22,6 +22,9 @@ class PumpState(Value):
     hours_run: float = Field(
         default=0.0, ge=0, description="of late, where running hours shall even out; 0 where not counted"
     )
+    led_by: str | None = Field(
+        default=None, description="who leads it instead of a plan: it is planned to stand; None where it is planned"
+    )
 
 
 class PlannedFlush(Value):

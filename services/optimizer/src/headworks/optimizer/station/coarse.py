@@ -45,7 +45,7 @@ def first_plan(
     joined = max(rules.minimum_run_steps, rules.minimum_rest_steps, 1)
     if case.scheduled % joined:
         return ()
-    groups = group_pumps(station.pumps, ALIKE_M)
+    groups = group_pumps(station.pumps, ALIKE_M, case.not_planned)
     long_rules = replace(rules, minimum_run_steps=1, minimum_rest_steps=1)
     long_case, long_weights = _joined(rules, case, joined), _of_longer(weights, joined)
     about = flat_reference(long_case, groups, max(case.initial_volume_m3, first_volume_m3))

@@ -40,7 +40,7 @@ def or_the_last(
     last = begun_with(station, rules, case, found, last_hz, last_flush)
     if not last.gone_on:
         return found
-    groups = group_pumps(station.pumps, 0.0)
+    groups = group_pumps(station.pumps, 0.0, case.not_planned)
     about = flat_reference(case, groups, case.initial_volume_m3)
     data = prepare_station(station, rules, case, weights, groups, about)
     (hard, eur), (found_hard, found_eur) = _broken_by(data, last), _broken_by(data, found)

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from headworks.common.ingest import IngestClient
-from headworks.common.messages import Basis, Quality, Sample
+from headworks.common.messages import Basis, ControlState, Quality, Sample
 from headworks.optimizer.station.case import StationSolution
 from headworks.optimizer.station.inputs import Known, PastPlan, station_grid
 from headworks.optimizer.station.skill import JUDGED, SKILL, PastForecast
@@ -30,9 +30,14 @@ LAST_PLANS = 6
 
 
 async def known_of(
-    site: StationSite, ingest: IngestClient, store: RunStore, strategies: StrategyStore, now: datetime
+    site: StationSite,
+    ingest: IngestClient,
+    store: RunStore,
+    strategies: StrategyStore,
+    control: ControlState | None,
+    now: datetime,
 ) -> Known:
-    """All that is known at `now`. Raises IngestAway."""
+    """All that is known at `now`, with what the gateway said last. Raises IngestAway."""
     name, grid = site.site, station_grid(site, now)
     start, resources = grid.start, [pump.resource for pump in site.pumping_station.pumps]
     level, levels, pumps, inflow, prices, outside = await asyncio.gather(
@@ -59,6 +64,7 @@ async def known_of(
         plans=await past_plans(site, store),
         past_forecasts=await past_forecasts(site, store, grid),
         strategies=await strategies.newest(name) or default_document(site),
+        control=control,
     )
 
 

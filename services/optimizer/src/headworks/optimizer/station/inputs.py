@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headworks.common.ingest import on_grid
-from headworks.common.messages import Forecast, Quality, Sample
+from headworks.common.messages import ControlState, Forecast, Quality, Sample
 from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, required_ages
 from headworks.optimizer.station.case import (
     LastPlan,
@@ -21,7 +21,7 @@ from headworks.optimizer.station.case import (
     StrategyPeriod,
 )
 from headworks.optimizer.station.divergence import OVER, diverged_m3
-from headworks.optimizer.station.pump_states import pump_state
+from headworks.optimizer.station.pump_states import led_by_others, pump_state
 from headworks.optimizer.station.settings import horizon_steps, planning_of
 from headworks.optimizer.station.skill import PastForecast, inflow_errors
 from headworks.optimizer.station.strategies import StrategyDocument
@@ -32,6 +32,8 @@ from headworks.waterway.timegrid import TimeGrid
 
 PUMP_FREQUENCY = "pump_frequency_hz"
 """What `required_age` calls the frequency of any pump."""
+CONTROL = "control_state"
+"""What a run's record calls the gateway's last word."""
 OF_START = timedelta(minutes=5)
 """A level so little older than the start is the start's."""
 NOISE_M = 0.1
@@ -54,7 +56,9 @@ class PastPlan:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What ingest and the runs before knew: newest good values, good values by time, plans newest first, what was asked."""
+    """What ingest and the runs before knew: newest good values, good values by time, plans newest first, what was asked; and
+    the gateway's last word on its pumps.
+    """
 
     level: Sample | None
     levels: Sequence[Sample]
@@ -66,6 +70,7 @@ class Known:
     plans: Sequence[PastPlan]
     past_forecasts: Sequence[PastForecast]
     strategies: StrategyDocument
+    control: ControlState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[Statio
     """The problem of a site at `now`, or why there is none."""
     grid, uses = station_grid(site, now), Uses(now, required_ages(site))
     level_m = _level(site, known, uses, grid)
+    led_otherwise = _led_otherwise(known, uses)
     pumps = [_pump(pump.resource, known, uses, grid) for pump in site.pumping_station.pumps]
     record = by_step(known.inflow, grid.step)
     whole = _with_tail(site, grid)
@@ -105,7 +111,11 @@ def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[Statio
         start=grid.start,
         step_s=grid.step_s,
         level_m=level_m,
-        pumps=tuple(pump for pump in pumps if isinstance(pump, PumpState)),
+        pumps=tuple(
+            pump.model_copy(update={"led_by": led_otherwise.get(pump.resource)})
+            for pump in pumps
+            if isinstance(pump, PumpState)
+        ),
         past_inflow_m3s=inflow.past_m3s,
         past_price_eur_per_mwh=prices.past_eur_per_mwh,
         price_eur_per_mwh=prices.known_eur_per_mwh,
@@ -161,6 +171,17 @@ def _pump(resource: str, known: Known, uses: Uses, grid: TimeGrid) -> PumpState 
         return Missing(f"{series} is not known, and no plan says how {resource} stands")
     uses.note(series, f"run {before.run_id}", None, f"{why}; as the last plan had it")
     return PumpState(resource=resource, on=asked_hz > 0, steps=0)
+
+
+def _led_otherwise(known: Known, uses: Uses) -> dict[str, str]:
+    """The pumps that no plan leads, by the gateway's last word; without one all are planned, and the run says so."""
+    if known.control is None:
+        uses.note(CONTROL, "none", None, "no gateway was heard: every pump is planned")
+        return {}
+    led_otherwise = led_by_others(known.control)
+    without = "; ".join(f"{resource} is not planned: {why}" for resource, why in led_otherwise.items())
+    uses.note(CONTROL, known.control.gateway or "control-gateway", known.control.at, without or None)
+    return led_otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How the service treats a pumping station: frequencies of its pumps by the quarter hour, against prices and inflow."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import floor
 from typing import Literal
@@ -12,6 +12,7 @@ from headworks.common.ingest import IngestClient
 from headworks.common.messages import Override, PlanInterval, PumpTargets, ResourceType, SolveJob
 from headworks.common.problems import FieldProblem, Problem
 from headworks.optimizer.afterbay.case import Form
+from headworks.optimizer.control_states import ControlStates
 from headworks.optimizer.inputs import Assembled, Unknown
 from headworks.optimizer.orders import EditedSchedule
 from headworks.optimizer.station.case import StationInputs, StationSolution, StationStep
@@ -41,10 +42,11 @@ class StationResult(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class StationKind:
-    """A pumping station, and what outside planners ask of it."""
+    """A pumping station, what outside planners ask of it, and what its gateway says of its pumps."""
 
     site: StationSite
     strategies: StrategyStore
+    control: ControlStates = field(default_factory=ControlStates)
 
     def __post_init__(self) -> None:
         """Refuse a site file that nothing can be planned from, before a run meets it. Raises ValueError naming the field."""
@@ -70,7 +72,8 @@ class StationKind:
         self, ingest: IngestClient, store: RunStore, _job: SolveJob, now: datetime
     ) -> Assembled[StationInputs] | Unknown:
         """The problem from the step that holds `now` on. Raises IngestAway."""
-        known = await known_of(self.site, ingest, store, self.strategies, now)
+        state = self.control.newest(self.site.site)
+        known = await known_of(self.site, ingest, store, self.strategies, state, now)
         return assemble(self.site, known, now)
 
     def intervals(self, answer: StationSolution, now: datetime) -> tuple[PlanInterval, ...]:

@@ -20,7 +20,7 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
     if isinstance(planned, str):
         raise NoProblem(planned)
     case, options = planned.case, planned.options
-    groups = group_pumps(planned.station.pumps, options.alike_m)
+    groups = group_pumps(planned.station.pumps, options.alike_m, case.not_planned)
     volume_m3 = max(case.initial_volume_m3, options.first_volume_m3)
     begun_hz = planned.last_hz or first_plan(
         planned.station, planned.rules, case, planned.weights, options.first_volume_m3, LONGEST_S

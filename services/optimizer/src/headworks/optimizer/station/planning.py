@@ -41,6 +41,8 @@ from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 from headworks.waterway.timegrid import TimeGrid, local_date, local_midnight
 
+LONG_STOOD = Before(on=False, steps=10_000)
+"""How a pump that is not planned counts: whatever it does, no plan has a say in it."""
 Progress = Callable[[float | None], bool]
 """Called with the present gap; returns True to cancel."""
 LATER_PRICE_SHARE = 0.3
@@ -79,6 +81,8 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         return f"pumps={named} must be the site's, in its order: {resources}"
     if not inputs.level_m <= station.tunnel.pieces[-1].to_m:
         return f"level_m={inputs.level_m} is above the tunnel's {station.tunnel.pieces[-1].to_m} m"
+    if len(_not_planned(inputs)) == len(inputs.pumps):
+        return f"no pump can be planned: {'; '.join(_led_otherwise(inputs))}"
     tuning = tune(planning, site.pumping_station.limits(inputs.step_s), station.tunnel, inputs, forecast)
     case = _case(site, planning, station, inputs, forecast, scheduled)
     ahead = Ahead(
@@ -88,7 +92,9 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
     )
     flush = flush_asked(planning.flush.window, station.tunnel, site.zone, inputs, ahead)
     case = replace(case, flush=flush.window)
-    tuning = tuning.model_copy(update={"reasons": (*tuning.reasons, *_urgent(tuning, case), *flush.reasons)})
+    tuning = tuning.model_copy(
+        update={"reasons": (*tuning.reasons, *_led_otherwise(inputs), *_urgent(tuning, case), *flush.reasons)}
+    )
     weights = _weights(planning, tuning)
     section = site.section("schedule")
     options = StationOptions(
@@ -112,11 +118,22 @@ def _urgent(tuning: Tuning, case: StationCase) -> tuple[str, ...]:
 
 
 def _since(inputs: StationInputs) -> tuple[tuple[float, ...], ...]:
-    """What is left of the last plan at the start; nothing where there is none."""
+    """What is left of the last plan at the start, less the pumps that none leads now; nothing where there is no last plan."""
     if inputs.last_plan is None:
         return ()
     passed = round((inputs.start - inputs.last_plan.start).total_seconds() / inputs.step_s)
-    return inputs.last_plan.frequency_hz[max(0, passed) :]
+    left, without = inputs.last_plan.frequency_hz[max(0, passed) :], _not_planned(inputs)
+    return tuple(tuple(0.0 if place in without else hz for place, hz in enumerate(asked)) for asked in left)
+
+
+def _not_planned(inputs: StationInputs) -> tuple[int, ...]:
+    """The places of the pumps that somebody else than a plan leads."""
+    return tuple(place for place, pump in enumerate(inputs.pumps) if pump.led_by is not None)
+
+
+def _led_otherwise(inputs: StationInputs) -> tuple[str, ...]:
+    """What is said of them."""
+    return tuple(f"{pump.resource} is not planned: {pump.led_by}" for pump in inputs.pumps if pump.led_by is not None)
 
 
 def _inflow(planning: PlanningSection, inputs: StationInputs, zone: ZoneInfo, steps: int) -> InflowForecast | None:
@@ -156,7 +173,8 @@ def _case(
 
     return StationCase(
         initial_volume_m3=station.tunnel.water_at(inputs.level_m),
-        before=tuple(Before(pump.on, pump.steps) for pump in inputs.pumps),
+        before=tuple(Before(pump.on, pump.steps) if pump.led_by is None else LONG_STOOD for pump in inputs.pumps),
+        not_planned=_not_planned(inputs),
         inflow_m3=(*inflow_m3[:scheduled], *(sum(inflow_m3[t : t + joined]) for t in beyond)),
         inflow_above_m3=(*above_m3[:scheduled], *(sum(above_m3[t : t + joined]) for t in beyond)),
         price_eur_per_mwh=(*prices[:scheduled], *(sum(prices[t : t + joined]) / joined for t in beyond)),

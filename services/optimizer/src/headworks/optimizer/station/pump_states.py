@@ -1,9 +1,9 @@
-"""How a pump stands, and for how long it has: read from the record of its frequency."""
+"""How a pump stands, and for how long it has, read from the record of its frequency; and whether a plan leads it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from headworks.common.messages import Basis, Sample
+from headworks.common.messages import Basis, ControlMode, ControlState, ResourceState, Sample
 from headworks.optimizer.station.case import PumpState
 from headworks.waterway.timegrid import TimeGrid
 
@@ -23,6 +23,28 @@ def pump_state(resource: str, newest: Sample, record: Sequence[Sample], grid: Ti
     since = _since(frequency_hz, newest.valid_at, record)
     steps = max(0, (grid.start - since + LATE) // grid.step)
     return PumpState(resource=resource, on=_running(frequency_hz), steps=steps, hours_run=_hours_run(record))
+
+
+def led_by_others(control: ControlState) -> dict[str, str]:
+    """The pumps that no plan leads, and who does instead. None where that is so of all: then a plan is what people go by.
+
+    A pump that a person keeps running is planned: it is there when the override ends.
+    """
+    found = ((state.resource, _led_by(control, state)) for state in control.resources)
+    led = {resource: who for resource, who in found if who is not None}
+    return led if len(led) < len(control.resources) else {}
+
+
+def _led_by(control: ControlState, state: ResourceState) -> str | None:
+    if state.e_stop_by is not None and not control.e_stop:
+        return f"stopped by {state.e_stop_by}"
+    if state.mode not in {None, control.mode, ControlMode.AUTO}:
+        return f"in mode {state.mode}"
+    if state.override is not None and state.override.value <= 0:
+        return f"held off by {state.override.by} until {state.override.until:%d %b %H:%M}Z: {state.override.reason}"
+    if state.leader == "interlock" and control.interlock is None:
+        return f"held by an interlock: {state.leads_because}"
+    return None
 
 
 def _hours_run(record: Sequence[Sample]) -> float:

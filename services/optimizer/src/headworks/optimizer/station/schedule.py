@@ -125,7 +125,7 @@ def _best_round(
     watch: "_Watch",
 ) -> tuple[_Round | solver.Result, int]:
     """The round that costs least, or why there is none; and how many there were."""
-    groups = group_pumps(station.pumps, options.alike_m)
+    groups = group_pumps(station.pumps, options.alike_m, case.not_planned)
     begin_with = reference_of(station, rules, case, groups, begun_hz)
     about = begin_with or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
     best: _Round | None = None
