@@ -38,16 +38,17 @@ select coalesce(json_agg(message)::text, '[]') as messages from (
         select {_PUMP_MESSAGE}
         from plans.pump_plans p
         where p.station_id = $1 and p.plan_status = 'ACTIVE'
-            and p.interval_end > $2::timestamptz and p.interval_start <= $2::timestamptz
+            and tstzrange(p.interval_start, p.interval_end) @> $2::timestamptz
         union all
         select {_GENERIC_MESSAGE}
         from plans.optimization_plans p
         where p.station_id = $1 and p.plan_status = 'ACTIVE'
-            and p.interval_end > $2::timestamptz and p.interval_start <= $2::timestamptz
+            and tstzrange(p.interval_start, p.interval_end) @> $2::timestamptz
     ) held order by resource_id, plan_priority desc, plan_created_at desc, plan_id desc
 ) message
 """  # noqa: S608
-"""Of every actuator of a site: $1 site, $2 instant. A JSON list, a row an object: half the cost of message_of."""
+"""Of every actuator of a site: $1 site, $2 instant. A JSON list, a row an object: half the cost of message_of.
+The range as it is written here has an index: a thousand plans in force are found among a hundred thousand active ones without reading these."""
 
 KNOWN = "select reply, content_hash from plans.submissions where publisher = $1 and submission_id = $2"
 """The answer that a submission had: $1 publisher, $2 its id."""
