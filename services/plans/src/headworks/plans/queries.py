@@ -48,7 +48,9 @@ select coalesce(json_agg(message)::text, '[]') as messages from (
 ) message
 """  # noqa: S608
 """Of every actuator of a site: $1 site, $2 instant. A JSON list, a row an object: half the cost of message_of.
-The range as it is written here has an index: a thousand plans in force are found among a hundred thousand active ones without reading these."""
+
+The range as it is written here has an index: a thousand plans in force are found among a hundred thousand active ones without
+reading these."""
 
 KNOWN = "select reply, content_hash from plans.submissions where publisher = $1 and submission_id = $2"
 """The answer that a submission had: $1 publisher, $2 its id."""
