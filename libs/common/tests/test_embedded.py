@@ -16,7 +16,7 @@ import pytest
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
-from headworks.common.embedded.process import ServerFault, answers, free_port, spawn, stop, tail, wait_until
+from headworks.common.embedded.process import SLICES, ServerFault, answers, free_port, spawn, stop, tail, wait_until
 from headworks.common.testing import eventually
 
 
@@ -205,6 +205,15 @@ def test_a_child_that_ends_or_keeps_silent_is_a_fault_with_the_end_of_its_log(tm
         wait_until(lambda: False, silent, log, timeout_s=0.1)
     assert silent.poll() is not None
     assert tail(tmp_path / "none") == "(no log)"
+
+
+def test_no_port_is_chosen_twice_before_it_is_listened_on_even_by_another_process() -> None:
+    own = {free_port() for _ in range(300)}
+    assert len(own) == 300
+    script = "from headworks.common.embedded.process import free_port; print(*[free_port() for _ in range(300)])"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as other:
+        told, _ = other.communicate(timeout=60)
+    assert own.isdisjoint(map(int, told.split())) or other.pid % SLICES == os.getpid() % SLICES
 
 
 def test_a_free_port_is_free() -> None:

@@ -47,7 +47,14 @@ def create_pi(
         for database, historian in databases.items()
         for path, tag in historian.tags.items()
     }
-    expected = "Basic " + base64.b64encode(credentials.encode()).decode()
+    _guard(app, "Basic " + base64.b64encode(credentials.encode()).decode(), fault)
+    _add_attributes(app, streams)
+    _add_streamsets(app, streams, now, fault, page)
+    return app
+
+
+def _guard(app: FastAPI, expected: str, fault: Callable[[], str]) -> None:
+    """Answer in place of the routes: to whoever has no right to ask, and while a fault is ordered."""
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Any) -> Any:
@@ -66,6 +73,8 @@ def create_pi(
     async def on_error(_request: Request, error: HTTPException) -> JSONResponse:
         return _error(error.status_code, str(error.detail))
 
+
+def _add_attributes(app: FastAPI, streams: Mapping[str, Stream]) -> None:
     @app.get("/attributes")
     async def attribute(path: str) -> dict[str, str]:
         _server, database, tag_path = [*path.removeprefix("\\\\").split("\\", 2), "", ""][:3]
@@ -74,6 +83,10 @@ def create_pi(
             raise HTTPException(404, f"The specified attribute was not found: {path}")
         return {"WebId": web_id, "Path": path}
 
+
+def _add_streamsets(
+    app: FastAPI, streams: Mapping[str, Stream], now: Callable[[], datetime], fault: Callable[[], str], page: int
+) -> None:
     @app.get("/streamsets/interpolated")
     async def interpolated(
         request: Request,
@@ -113,8 +126,6 @@ def create_pi(
             for web_id, stream in _known(streams, web_ids).items()
         ]
         return {"Links": {}, "Items": points}
-
-    return app
 
 
 def _error(status: int, text: str) -> JSONResponse:

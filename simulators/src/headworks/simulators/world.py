@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import socket
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +36,7 @@ UNIT_IDS = {"plc": 1, "pumps-1": 1, "pumps-2": 2}
 PLANT_EVERY_S = 0.1
 PI_PAGE = 100
 """Fourteen days of quarter hours take as many pages as a client follows with patience."""
+_given_ports: deque[int] = deque(maxlen=400)
 
 
 class World:
@@ -187,9 +190,15 @@ async def _break_plc(plc: SimulatedPlc, kind: str, was: str) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that is free now, and that no outgoing connection will take: those begin at 32,768."""
+    """A loopback port that is free now, was not given lately, and that no outgoing connection will take: those begin at 32,768.
+
+    Each process looks in a part of its own, by its id: two that begin at the same time do not choose the same.
+    """
+    own = range(20_000, 32_768)[os.getpid() % 16 :: 16]
     while True:
-        port = secrets.choice(range(20_000, 32_768))
+        port = secrets.choice(own)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given_ports:
+                _given_ports.append(port)
+                return port

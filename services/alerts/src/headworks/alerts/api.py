@@ -97,28 +97,17 @@ class TestNotices(BaseModel):
 def create_api(monitors: Mapping[str, Monitor], store: AlarmStore, desk: NoticeDesk, clock: Clock) -> FastAPI:
     """The API over the sites' monitors."""
     app = create_app("alerts", "Alarms with deadband and life cycle (ISA-18.2), their journal, and notices to people.")
+    _add_alarm_routes(app, monitors, store, clock)
+    _add_order_routes(app, monitors, store, clock)
+    _add_notice_routes(app, desk, clock)
+    return app
 
-    def known(site: str, alarm: str | None = None) -> Monitor:
-        monitor = monitors.get(site)
-        if monitor is None:
-            raise Problem(404, "No such site", f"site={site!r}; known are {sorted(monitors)}")
-        if alarm is not None and alarm not in monitor.alarms:
-            raise Problem(404, "No such alarm", f"alarm={alarm!r}; {site} has {sorted(monitor.alarms)}")
-        return monitor
 
-    async def order(site: str, name: str, decide: Decide) -> AlarmView:
-        alarm = known(site, name).alarms[name]
-        outcome = (await store.change(site, {name: alarm}, {name: decide}, clock.now()))[name]
-        match outcome:
-            case Denied(reason=reason):
-                raise Problem(409, "The alarm's state does not allow it", f"{name}: {reason}")
-            case Changed(record=record):
-                return _view(name, alarm, record)
-
+def _add_alarm_routes(app: FastAPI, monitors: Mapping[str, Monitor], store: AlarmStore, clock: Clock) -> None:
     @app.get("/sites/{site}/alarms", responses=NOT_FOUND)
     async def alarms(site: str, _caller: Viewer) -> list[AlarmView]:
         """Every alarm of the site with its state, whether raised or not."""
-        monitor = known(site)
+        monitor = _known(monitors, site)
         records = await store.records(site, list(monitor.alarms), clock.now())
         return [_view(name, alarm, records[name]) for name, alarm in monitor.alarms.items()]
 
@@ -127,8 +116,19 @@ def create_api(monitors: Mapping[str, Monitor], store: AlarmStore, desk: NoticeD
         site: str, _caller: Viewer, limit: Limit = 200, alarm: str | None = None
     ) -> list[AlarmTransition]:
         """Every change of state, newest first."""
-        known(site, alarm)
+        _known(monitors, site, alarm)
         return await store.journal(site, limit, alarm)
+
+
+def _add_order_routes(app: FastAPI, monitors: Mapping[str, Monitor], store: AlarmStore, clock: Clock) -> None:
+    async def order(site: str, name: str, decide: Decide) -> AlarmView:
+        alarm = _known(monitors, site, name).alarms[name]
+        outcome = (await store.change(site, {name: alarm}, {name: decide}, clock.now()))[name]
+        match outcome:
+            case Denied(reason=reason):
+                raise Problem(409, "The alarm's state does not allow it", f"{name}: {reason}")
+            case Changed(record=record):
+                return _view(name, alarm, record)
 
     @app.post("/sites/{site}/alarms/{alarm}/acknowledge", responses=DENIED)
     async def acknowledge(site: str, alarm: str, body: Comment, caller: Operator) -> AlarmView:
@@ -151,6 +151,8 @@ def create_api(monitors: Mapping[str, Monitor], store: AlarmStore, desk: NoticeD
         """Take it back before its time."""
         return await order(site, alarm, partial(lifecycle.unshelve, by=caller.name, now=clock.now()))
 
+
+def _add_notice_routes(app: FastAPI, desk: NoticeDesk, clock: Clock) -> None:
     @app.get("/notices")
     async def notices(_caller: Viewer, site: str | None = None, limit: Limit = 100) -> list[NoticeView]:
         """Notices, newest first, with every attempt to hand them over."""
@@ -166,7 +168,15 @@ def create_api(monitors: Mapping[str, Monitor], store: AlarmStore, desk: NoticeD
             raise Problem(422, "No such channel", errors=[wrong])
         return TestNotices(notice_ids=await desk.add_test(body.channel, caller.name, clock.now()))
 
-    return app
+
+def _known(monitors: Mapping[str, Monitor], site: str, alarm: str | None = None) -> Monitor:
+    """The monitor of a site that has the alarm. Answers 404 where there is none."""
+    monitor = monitors.get(site)
+    if monitor is None:
+        raise Problem(404, "No such site", f"site={site!r}; known are {sorted(monitors)}")
+    if alarm is not None and alarm not in monitor.alarms:
+        raise Problem(404, "No such alarm", f"alarm={alarm!r}; {site} has {sorted(monitor.alarms)}")
+    return monitor
 
 
 def _view(name: str, alarm: Alarm, record: Record) -> AlarmView:

@@ -41,20 +41,19 @@ def create_api(
 ) -> FastAPI:
     """The API over the stores."""
     app = create_app("ingest", "Measurements, forecasts and market results, as of any time.")
-    markets = {name for name, site in sites.items() if sources_of(site).caiso is not None}
+    _add_series_routes(app, sites, store, clock)
+    _add_forecast_routes(app, sites, store, clock)
+    _add_award_routes(app, sites, store, awards)
+    _add_source_routes(app, sites, store, clock)
+    add_import_routes(app, sites, imports, clock)
+    return app
 
-    def known_site(site: str) -> str:
-        return asked_site(sites, site).site
 
-    def in_market(site: str) -> str:
-        if known_site(site) not in markets:
-            raise Problem(409, "The site takes no awards", f"the site file of {site} names no CAISO source")
-        return site
-
+def _add_series_routes(app: FastAPI, sites: Mapping[str, Site], store: SeriesStore, clock: Clock) -> None:
     @app.get("/sites/{site}/series")
     async def list_series(site: str, _caller: Viewer) -> list[SeriesSummary]:
         """The series that have values."""
-        return await store.series(known_site(site))
+        return await store.series(asked_site(sites, site).site)
 
     @app.get("/sites/{site}/series/{series}/values")
     async def values(
@@ -72,22 +71,24 @@ def create_api(
                 field="end", value=end.isoformat(), expected=f"after start, by {MOST_DAYS} days at most"
             )
             raise Problem(422, "The request is not valid", errors=[wrong])
-        return await store.values(known_site(site), series, start, end, basis, known_at)
+        return await store.values(asked_site(sites, site).site, series, start, end, basis, known_at)
 
     @app.get("/sites/{site}/series/{series}/latest", responses={404: {"description": "Nothing is known"}})
     async def latest(site: str, series: Name, _caller: Viewer, good_only: bool = False) -> Sample:
         """The newest value up to now; later ones, such as tomorrow's prices, are among the values."""
-        sample = await store.latest(known_site(site), series, clock.now(), good_only=good_only)
+        sample = await store.latest(asked_site(sites, site).site, series, clock.now(), good_only=good_only)
         if sample is None:
             raise Problem(404, "Nothing is known", f"series {series} of {site} has no value")
         return sample
 
+
+def _add_forecast_routes(app: FastAPI, sites: Mapping[str, Site], store: SeriesStore, clock: Clock) -> None:
     @app.get("/sites/{site}/forecasts/{series}", responses={404: {"description": "No forecast is known"}})
     async def forecast(
         site: str, series: Name, _caller: Viewer, issued_at: Instant | None = None, known_at: Instant | None = None
     ) -> Forecast:
         """An issue, or the newest known."""
-        found = await store.forecast(known_site(site), series, issued_at, known_at or clock.now())
+        found = await store.forecast(asked_site(sites, site).site, series, issued_at, known_at or clock.now())
         if found is None:
             raise Problem(404, "No forecast is known", f"series {series} of {site}")
         return found
@@ -97,7 +98,16 @@ def create_api(
         site: str, series: Name, _caller: Viewer, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> list[Instant]:
         """The newest issue times."""
-        return await store.issues(known_site(site), series, limit)
+        return await store.issues(asked_site(sites, site).site, series, limit)
+
+
+def _add_award_routes(
+    app: FastAPI, sites: Mapping[str, Site], store: SeriesStore, awards: Mapping[str, AwardCollector]
+) -> None:
+    def in_market(site: str) -> str:
+        if sources_of(asked_site(sites, site)).caiso is None:
+            raise Problem(409, "The site takes no awards", f"the site file of {site} names no CAISO source")
+        return site
 
     @app.get("/sites/{site}/awards/{trade_date}", responses=NO_MARKET | {404: {"description": "No award is known"}})
     async def award(site: str, trade_date: Day, _caller: Viewer, known_at: Instant | None = None) -> Award:
@@ -121,10 +131,9 @@ def create_api(
             raise Problem(502, "The market did not answer", str(fault)) from fault
         return FetchedAward(published=fetched is not None, award=fetched)
 
+
+def _add_source_routes(app: FastAPI, sites: Mapping[str, Site], store: SeriesStore, clock: Clock) -> None:
     @app.get("/sites/{site}/sources")
     async def sources(site: str, _caller: Viewer) -> list[SourceHealth]:
         """How every source does: last success, lag, error."""
-        return await store.health(known_site(site), clock.now())
-
-    add_import_routes(app, sites, imports, clock)
-    return app
+        return await store.health(asked_site(sites, site).site, clock.now())

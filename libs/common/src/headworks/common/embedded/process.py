@@ -9,13 +9,16 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_given_ports: set[int] = set()
 BELOW_EPHEMERAL = range(20_000, 32_768)
 """Linux gives outgoing connections ports from 32,768 on, others from 49,152: one may be taken before we listen on it."""
+SLICES = 16
+"""Each process looks in its own part, by its id: of two that look at the same time, none finds what the other has just found."""
+_given_ports: deque[int] = deque(maxlen=400)
 
 
 class ServerFault(RuntimeError):
@@ -23,11 +26,12 @@ class ServerFault(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that is free now, that this process was not given before, and that no outgoing connection will take."""
+    """A loopback port that is free now, that this process was not given lately, and that no outgoing connection will take."""
+    own = BELOW_EPHEMERAL[os.getpid() % SLICES :: SLICES]
     while True:
-        port = secrets.choice(BELOW_EPHEMERAL)
+        port = secrets.choice(own)
         if port not in _given_ports and _binds(port):
-            _given_ports.add(port)
+            _given_ports.append(port)
             return port
 
 
