@@ -31,7 +31,7 @@ class Pi:
 @pytest.fixture
 async def pi(serve: Callable[[FastAPI], Awaitable[WebServer]], plant: Plant) -> AsyncIterator[Pi]:
     server = await serve(create_pi({"ABAY": plant}, lambda: NOW, "demo:demo", lambda: found.fault))
-    async with httpx.AsyncClient(base_url=server.url, auth=("demo", "demo"), timeout=0.5) as http:
+    async with httpx.AsyncClient(base_url=server.url, auth=("demo", "demo"), timeout=20) as http:
         found = Pi(http)
         yield found
 
@@ -142,4 +142,4 @@ async def test_a_caller_without_the_password_is_refused_and_a_server_that_hangs_
     assert (await pi.http.get("/attributes", params={"path": "x"}, auth=("demo", "no"))).status_code == 401
     pi.fault = "hang"
     with pytest.raises(httpx.ReadTimeout):
-        await pi.http.get("/attributes", params={"path": "x"})
+        await pi.http.get("/attributes", params={"path": "x"}, timeout=0.5)

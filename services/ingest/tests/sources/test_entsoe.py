@@ -203,7 +203,7 @@ class Platform:
 @pytest.fixture
 async def platform(serve: Serve) -> AsyncIterator[Platform]:
     server = await serve(create_entsoe(lambda: found.now, "token", lambda: found.fault, lambda at: float(at.hour)))
-    async with httpx.AsyncClient(base_url=server.url, timeout=0.5) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
         found = Platform(server, Entsoe(http, "token", ZONE))
         yield found
 
@@ -240,6 +240,7 @@ async def test_a_server_that_fails_is_named(platform: Platform, fault: str, says
 
 async def test_a_server_that_hangs_or_is_down_is_unreachable(platform: Platform) -> None:
     platform.fault = "hang"
+    platform.source._client.timeout = 0.5
     with pytest.raises(Unreachable, match="ENTSO-E does not answer"):
         await platform.source.prices(START, START + HOUR)
     await platform.server.stop()

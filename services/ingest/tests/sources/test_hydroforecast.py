@@ -24,6 +24,8 @@ NOW, HOUR = datetime(2026, 2, 17, 21, 30, tzinfo=UTC), timedelta(hours=1)
 ISSUED = datetime(2026, 2, 17, 18, tzinfo=UTC)
 CFS = 0.3048**3
 OFFLINE = httpx.AsyncClient()
+PATIENCE_S = 20.0
+"""However busy the machine is. A server that says nothing is waited for half a second."""
 SERIES = ("r30_flow_m3s", "r4_flow_m3s", "r20_flow_m3s")
 
 
@@ -50,7 +52,7 @@ async def vendor(
 async def client_of(
     url: str, hydroforecast_section: HydroForecastSection, key: str = "demo-key", mark: str = "start"
 ) -> AsyncIterator[HydroForecast]:
-    async with httpx.AsyncClient(base_url=url, timeout=0.5) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
         yield HydroForecast(http, key, hydroforecast_section.model_copy(update={"valid_times_mark": mark}))
 
 
@@ -221,6 +223,7 @@ def test_no_answer_whatever_raises(raw: Any) -> None:
 )
 async def test_what_goes_wrong_is_named(vendor: Vendor, fault: str, says: str) -> None:
     vendor.fault = fault
+    vendor.source._client.timeout = 0.5 if fault == "hang" else PATIENCE_S
     with pytest.raises(SourceFault, match=says):
         await vendor.source.newest("abay", NOW)
 
