@@ -1,16 +1,15 @@
 """The bus: at-least-once delivery, dead letters with their reason, and life after an outage."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nats
 import pytest
 
 from headworks.common.bus import Bus, BusOvertaken, Deliver
+from headworks.common.dead_letters import DeadLetter, dead_letters
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.link import BusUnavailable
@@ -32,15 +31,8 @@ async def consuming(bus: Bus, handler: Callable[[SolveJob, Delivery], Awaitable[
         yield
 
 
-async def dead_letters(url: str) -> list[dict[str, str]]:
-    client = await nats.connect(url)
-    try:
-        subscription = await client.jetstream().pull_subscribe("dead.>", stream="DEAD_LETTERS")
-        with contextlib.suppress(TimeoutError):
-            return [message.headers or {} for message in await subscription.fetch(10, timeout=0.5)]
-        return []
-    finally:
-        await client.close()
+async def letters_of(bus: Bus) -> list[DeadLetter]:
+    return [letter async for letter in dead_letters(bus._jetstream)]
 
 
 async def test_a_message_published_twice_with_one_id_is_handled_once(bus: Bus) -> None:
@@ -56,9 +48,7 @@ async def test_a_message_published_twice_with_one_id_is_handled_once(bus: Bus) -
     assert seen == ["r1", "r2"]
 
 
-async def test_a_handler_that_fails_is_tried_again_then_its_message_is_kept_with_the_reason(
-    bus: Bus, nats_server: NatsServer
-) -> None:
+async def test_a_handler_that_fails_is_tried_again_then_its_message_is_kept_with_the_reason(bus: Bus) -> None:
     tries: list[int] = []
 
     async def handler(_message: SolveJob, delivery: Delivery) -> None:
@@ -68,16 +58,14 @@ async def test_a_handler_that_fails_is_tried_again_then_its_message_is_kept_with
     await bus.publish(SOLVE_JOB, job("r1"), site="abay")
     async with consuming(bus, handler):
         await eventually(lambda: tries == [1, 2])
-        await eventually(lambda: _has_dead_letter(nats_server.url, "storage curve"))
+        await eventually(lambda: _has_dead_letter(bus, "storage curve"))
 
 
-async def _has_dead_letter(url: str, reason: str) -> bool:
-    return any(reason in headers["Headworks-Reason"] for headers in await dead_letters(url))
+async def _has_dead_letter(bus: Bus, reason: str) -> bool:
+    return any(reason in letter.reason for letter in await letters_of(bus))
 
 
-async def test_an_outage_longer_than_all_attempts_loses_no_message(
-    bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_outage_longer_than_all_attempts_loses_no_message(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headworks.common.bus.RETRY_S", 0.01)
     monkeypatch.setattr("headworks.common.handling.RETRY_S", 0.01)
     tries: list[tuple[int, int]] = []
@@ -91,7 +79,7 @@ async def test_an_outage_longer_than_all_attempts_loses_no_message(
     async with consuming(bus, handler):
         await eventually(lambda: len(tries) == 20)
     assert tries == [(attempt, 1) for attempt in range(1, 21)]
-    assert await dead_letters(nats_server.url) == []
+    assert await letters_of(bus) == []
 
 
 async def test_in_order_none_is_handled_before_the_one_ahead_of_it_is_done_with(bus: Bus) -> None:
@@ -109,7 +97,7 @@ async def test_in_order_none_is_handled_before_the_one_ahead_of_it_is_done_with(
     assert handled == ["r1", "r1", "r2"]
 
 
-async def test_garbage_is_buried_and_what_follows_is_handled(bus: Bus, nats_server: NatsServer) -> None:
+async def test_garbage_is_buried_and_what_follows_is_handled(bus: Bus) -> None:
     seen: list[str] = []
 
     async def handler(message: SolveJob, _delivery: Delivery) -> None:
@@ -122,10 +110,10 @@ async def test_garbage_is_buried_and_what_follows_is_handled(bus: Bus, nats_serv
     await bus.publish(SOLVE_JOB, job("good"), site="abay")
     async with consuming(bus, handler):
         await eventually(lambda: seen == ["good"])
-    letters = await dead_letters(nats_server.url)
-    assert [headers["Headworks-Subject"] for headers in letters] == ["jobs.solve.abay", "jobs.solve.abay"]
-    assert "not a SolveJob" in letters[0]["Headworks-Reason"]
-    assert letters[1]["Headworks-Reason"] == "no such site"
+    letters = await letters_of(bus)
+    assert [letter.subject for letter in letters] == ["jobs.solve.abay", "jobs.solve.abay"]
+    assert "not a SolveJob" in letters[0].reason
+    assert letters[1].reason == "no such site"
 
 
 async def test_publishing_without_a_server_is_an_error_and_works_again_afterwards(

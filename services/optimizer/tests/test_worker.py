@@ -22,7 +22,6 @@ from pydantic import TypeAdapter
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
 from headworks.common.database import Database
-from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Unacceptable
 from headworks.common.ingest import IngestClient
 from headworks.common.messages import (
@@ -126,7 +125,7 @@ async def worker(
 
 
 async def test_a_job_becomes_a_run_with_progress_a_result_and_one_plan(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob
+    worker: Worker, store: RunStore, job: SolveJob
 ) -> None:
     await store.queue(job)
     async with working(worker):
@@ -137,27 +136,27 @@ async def test_a_job_becomes_a_run_with_progress_a_result_and_one_plan(
     solution = await store.solution("abay-1", Solution)
     assert solution is not None
     assert solution.publishable
-    [plan] = await heard(bus, PLAN_SUBMISSION)
+    [plan] = await heard(worker, PLAN_SUBMISSION)
     assert (plan.submission_id, plan.run_id, len(plan.intervals)) == ("run-abay-1", "abay-1", 24)
-    [finished] = await heard(bus, RUN_FINISHED)
+    [finished] = await heard(worker, RUN_FINISHED)
     assert (finished.status, finished.submission_id) == (RunStatus.SOLVED, "run-abay-1")
-    stages = [progress.stage for progress in await heard(bus, RUN_PROGRESS)]
+    stages = [progress.stage for progress in await heard(worker, RUN_PROGRESS)]
     assert stages[:2] == ["gathering", "solving"]
 
 
-async def test_a_trial_is_solved_and_submits_nothing(worker: Worker, store: RunStore, bus: Bus, job: SolveJob) -> None:
+async def test_a_trial_is_solved_and_submits_nothing(worker: Worker, store: RunStore, job: SolveJob) -> None:
     await store.queue(job.model_copy(update={"publish": False}))
     async with working(worker):
         run = await end_of(store)
     assert (run.status, run.submission_id) == (RunStatus.SOLVED, None)
-    assert await heard(bus, PLAN_SUBMISSION) == []
+    assert await heard(worker, PLAN_SUBMISSION) == []
 
 
 # ---------------------------------------------------------------- what dies
 
 
 async def test_a_job_of_a_worker_that_died_is_solved_by_the_next_and_has_one_result(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob, tmp_path: Path
+    worker: Worker, store: RunStore, job: SolveJob, tmp_path: Path
 ) -> None:
     pid_file = tmp_path / "pid"
     await store.queue(job)
@@ -167,12 +166,12 @@ async def test_a_job_of_a_worker_that_died_is_solved_by_the_next_and_has_one_res
     async with working(worker):
         run = await end_of(store)
     assert (run.status, run.attempt) == (RunStatus.SOLVED, 2)
-    assert len(await heard(bus, RUN_FINISHED)) == 1
-    assert len(await heard(bus, PLAN_SUBMISSION)) == 1
+    assert len(await heard(worker, RUN_FINISHED)) == 1
+    assert len(await heard(worker, PLAN_SUBMISSION)) == 1
 
 
 async def test_a_worker_that_was_overtaken_stores_and_submits_nothing(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob, tmp_path: Path
+    worker: Worker, store: RunStore, job: SolveJob, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -194,51 +193,49 @@ async def test_a_worker_that_was_overtaken_stores_and_submits_nothing(
     run = await store.find("abay-1")
     assert run is not None
     assert (run.status, run.attempt, run.status_reason) == (RunStatus.SOLVED, 2, "")
-    assert len(await heard(bus, RUN_FINISHED)) == 1
+    assert len(await heard(worker, RUN_FINISHED)) == 1
 
 
 async def test_a_job_delivered_again_after_its_end_changes_nothing(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob
+    worker: Worker, store: RunStore, job: SolveJob
 ) -> None:
     await store.queue(job)
     await worker.on_job(job, delivery(1))
     ended = await end_of(store)
     await worker.on_job(job, delivery(2))
     assert await end_of(store) == ended
-    assert len(await heard(bus, RUN_FINISHED)) == 1
+    assert len(await heard(worker, RUN_FINISHED)) == 1
 
 
 async def test_a_job_that_no_worker_survives_ends_failed_and_is_kept_with_the_reason(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob, nats_server: NatsServer
+    worker: Worker, store: RunStore, job: SolveJob
 ) -> None:
     await store.queue(job)
     async with working(replace(worker, site_texts={})):  # a fault of ours: it raises whatever it is given
         run = await end_of(store)
-        await eventually(lambda: buried(nats_server.url), timeout_s=5)
+        await eventually(lambda: buried(worker), timeout_s=5)
     reason = "given up after 3 tries that ended without an answer"
     assert (run.status, run.status_reason, run.attempt) == (RunStatus.FAILED, reason, MAX_DELIVERIES + 1)
-    [finished] = await heard(bus, RUN_FINISHED)
+    [finished] = await heard(worker, RUN_FINISHED)
     assert finished.reason == reason
-    assert await reasons_of(nats_server.url) == [reason]
+    assert await reasons_of(worker) == [reason]
 
 
-async def test_a_job_of_an_unknown_site_is_kept_with_the_reason(
-    worker: Worker, bus: Bus, job: SolveJob, nats_server: NatsServer
-) -> None:
+async def test_a_job_of_an_unknown_site_is_kept_with_the_reason(worker: Worker, bus: Bus, job: SolveJob) -> None:
     await bus.publish(SOLVE_JOB, job.model_copy(update={"site": "elsewhere"}), site="elsewhere")
     await bus.publish_raw("jobs.solve.abay", b"\x00 garbage", {})
     async with working(worker):
 
         async def both() -> bool:
-            return len(await reasons_of(nats_server.url)) == 2
+            return len(await reasons_of(worker)) == 2
 
         await eventually(both)
-    reasons = await reasons_of(nats_server.url)
+    reasons = await reasons_of(worker)
     assert reasons[0] == "site='elsewhere' must be one of ['abay']"
     assert "not a SolveJob" in reasons[1]
 
 
-async def test_a_job_without_a_row_is_let_go(worker: Worker, bus: Bus, job: SolveJob, ingest: Ingest) -> None:
+async def test_a_job_without_a_row_is_let_go(worker: Worker, job: SolveJob, ingest: Ingest) -> None:
     await worker.on_job(job, delivery(1))
     assert ingest.asked == 0
     with pytest.raises(Unacceptable):
@@ -249,7 +246,7 @@ async def test_a_job_without_a_row_is_let_go(worker: Worker, bus: Bus, job: Solv
 
 
 async def test_cancel_ends_a_solver_that_says_nothing(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob, tmp_path: Path
+    worker: Worker, store: RunStore, job: SolveJob, tmp_path: Path
 ) -> None:
     pid_file = tmp_path / "pid"
     await store.queue(job)
@@ -259,7 +256,7 @@ async def test_cancel_ends_a_solver_that_says_nothing(
         run = await end_of(store)
     assert (run.status, run.attempt) == (RunStatus.CANCELLED, 1)
     assert not psutil.pid_exists(pid_in(pid_file))
-    assert await heard(bus, PLAN_SUBMISSION) == []
+    assert await heard(worker, PLAN_SUBMISSION) == []
 
 
 async def test_a_run_cancelled_while_it_waits_is_not_solved(worker: Worker, store: RunStore, job: SolveJob) -> None:
@@ -321,7 +318,7 @@ async def test_without_ingest_the_run_says_so(
 
 
 async def test_a_schedule_that_fails_its_replay_is_neither_solved_nor_submitted(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob
+    worker: Worker, store: RunStore, job: SolveJob
 ) -> None:
     bad = Solution(status=Status.SOLVED, replay=Replay(elevation_error_m=1.0, power_error_mw=0.0, passed=False))
     program = f"import sys\nsys.stdin.readline()\nprint({json.dumps({'solution': bad.model_dump(mode='json')})!r})"
@@ -329,7 +326,7 @@ async def test_a_schedule_that_fails_its_replay_is_neither_solved_nor_submitted(
     async with working(replace(worker, command=(sys.executable, "-c", program))):
         run = await end_of(store)
     assert (run.status, run.submission_id) == (RunStatus.FAILED, None)
-    assert await heard(bus, PLAN_SUBMISSION) == []
+    assert await heard(worker, PLAN_SUBMISSION) == []
 
 
 # ---------------------------------------------------------------- the plan

@@ -141,9 +141,7 @@ async def worker(
 # ---------------------------------------------------------------- a run
 
 
-async def test_a_job_becomes_a_run_and_a_plan_of_every_pump(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob
-) -> None:
+async def test_a_job_becomes_a_run_and_a_plan_of_every_pump(worker: Worker, store: RunStore, job: SolveJob) -> None:
     await store.queue(job)
     async with working(worker):
         run = await end_of(store, job.run_id)
@@ -152,13 +150,13 @@ async def test_a_job_becomes_a_run_and_a_plan_of_every_pump(
     assert solution is not None
     assert solution.publishable
     assert (len(solution.steps), solution.steps[0].start, solution.tuning is not None) == (STEPS, START, True)
-    [plan] = await heard(bus, PLAN_SUBMISSION)
+    [plan] = await heard(worker, PLAN_SUBMISSION)
     assert (plan.submission_id, plan.publisher, len(plan.intervals)) == ("run-blominmaki-1", "optimizer", 8 * STEPS)
     assert {interval.resource for interval in plan.intervals} == set(RESOURCES)
     assert all(isinstance(interval.targets, PumpTargets) for interval in plan.intervals)
-    [finished] = await heard(bus, RUN_FINISHED)
+    [finished] = await heard(worker, RUN_FINISHED)
     assert (finished.status, finished.submission_id) == (RunStatus.SOLVED, "run-blominmaki-1")
-    assert [progress.stage for progress in await heard(bus, RUN_PROGRESS)][:2] == ["gathering", "solving"]
+    assert [progress.stage for progress in await heard(worker, RUN_PROGRESS)][:2] == ["gathering", "solving"]
 
 
 async def test_a_pump_in_maintenance_is_not_planned(
@@ -240,14 +238,14 @@ async def failed(worker: Worker, store: RunStore, job: SolveJob) -> str:
 
 
 async def test_a_stale_level_is_refused_by_its_time(
-    worker: Worker, store: RunStore, bus: Bus, ingest: Ingest, job: SolveJob
+    worker: Worker, store: RunStore, ingest: Ingest, job: SolveJob
 ) -> None:
     ingest.latest_at = NOW - timedelta(minutes=21)
     reason = await failed(worker, store, job)
     assert reason.startswith(
         "tunnel_level_m of 2026-03-10 10:40Z is too old to plan from; p1_1_frequency_hz is not known"
     )
-    assert await heard(bus, PLAN_SUBMISSION) == []
+    assert await heard(worker, PLAN_SUBMISSION) == []
 
 
 async def test_without_prices_the_run_says_so(worker: Worker, store: RunStore, ingest: Ingest, job: SolveJob) -> None:
@@ -296,7 +294,7 @@ async def test_a_level_that_comes_late_is_used(worker: Worker, store: RunStore, 
 
 
 async def test_a_job_of_a_worker_that_died_is_solved_by_the_next(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob, tmp_path: Path
+    worker: Worker, store: RunStore, job: SolveJob, tmp_path: Path
 ) -> None:
     pid_file = tmp_path / "pid"
     await store.queue(job)
@@ -306,11 +304,11 @@ async def test_a_job_of_a_worker_that_died_is_solved_by_the_next(
     async with working(worker):
         run = await end_of(store, job.run_id)
     assert (run.status, run.attempt) == (RunStatus.SOLVED, 2)
-    assert len(await heard(bus, PLAN_SUBMISSION)) == 1
+    assert len(await heard(worker, PLAN_SUBMISSION)) == 1
 
 
 async def test_cancel_ends_the_solve_and_publishes_nothing(
-    worker: Worker, store: RunStore, bus: Bus, job: SolveJob, tmp_path: Path
+    worker: Worker, store: RunStore, job: SolveJob, tmp_path: Path
 ) -> None:
     pid_file = tmp_path / "pid"
     await store.queue(job)
@@ -320,6 +318,6 @@ async def test_cancel_ends_the_solve_and_publishes_nothing(
         run = await end_of(store, job.run_id)
     assert run.status is RunStatus.CANCELLED
     assert not psutil.pid_exists(pid_in(pid_file))
-    assert await heard(bus, PLAN_SUBMISSION) == []
+    assert await heard(worker, PLAN_SUBMISSION) == []
     solution = await store.solution(job.run_id, StationSolution)
     assert solution == StationSolution.model_validate({"status": "CANCELLED", "reason": "cancelled"})

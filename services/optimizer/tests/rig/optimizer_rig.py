@@ -1,7 +1,5 @@
 """What the tests of a worker share, whatever kind of site it solves: the queue, its ends, and what the bus then has."""
 
-import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,14 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-import nats
-
-from headworks.common.bus import Bus, Deliver
+from headworks.common.dead_letters import dead_letters
 from headworks.common.handling import Delivery
 from headworks.common.messages import Message
 from headworks.common.subjects import SOLVE_JOB, Subject
 from headworks.common.tasks import in_background
-from headworks.common.testing import eventually
+from headworks.common.testing import eventually, stored
 from headworks.optimizer.store import Run, RunStore
 from headworks.optimizer.worker import MAX_DELIVERIES, Worker
 
@@ -44,17 +40,14 @@ async def end_of(store: RunStore, run_id: str = "abay-1") -> Run:
     return found[0]
 
 
-async def heard(bus: Bus, subject: Subject[M]) -> list[M]:
-    """All that is there, and what comes within half a second."""
-    messages: list[M] = []
+async def heard(worker: Worker, subject: Subject[M]) -> list[M]:
+    """All that the worker has said on a subject, once its outbox is empty."""
 
-    async def hear() -> None:
-        async for message, _ in bus.follow(subject, deliver=Deliver.ALL):
-            messages.append(message)
+    async def all_sent() -> bool:
+        return not await worker.store._database.fetch("select 1 from optimizer.outbox where sent_at is null")
 
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(hear(), 0.5)
-    return messages
+    await eventually(all_sent)
+    return await stored(worker.bus, subject)
 
 
 def stuck(pid_file: Path) -> Sequence[str]:
@@ -75,18 +68,11 @@ def delivery(deliveries: int) -> Delivery:
     )
 
 
-async def reasons_of(url: str) -> list[str]:
+async def reasons_of(worker: Worker) -> list[str]:
     """Why messages lie among the dead letters."""
-    client = await nats.connect(url)
-    try:
-        subscription = await client.jetstream().pull_subscribe("dead.>", stream="DEAD_LETTERS")
-        with contextlib.suppress(TimeoutError):
-            return [(m.headers or {})["Headworks-Reason"] for m in await subscription.fetch(10, timeout=0.3)]
-        return []
-    finally:
-        await client.close()
+    return [letter.reason async for letter in dead_letters(worker.bus._jetstream)]
 
 
-async def buried(url: str) -> bool:
+async def buried(worker: Worker) -> bool:
     """Whether any message does."""
-    return bool(await reasons_of(url))
+    return bool(await reasons_of(worker))
