@@ -135,3 +135,18 @@ def test_any_content_is_whole_after_a_round_trip(bodies: list[dict[str, object]]
         head = head.after(link)
         written.append(link.line() + "\n")
     assert verify(read_links(written)) == Whole(1, len(bodies), head.hash)
+
+
+@given(st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=5))
+def test_a_line_made_at_once_is_that_of_its_link(bodies: list[dict[str, object]]) -> None:
+    head = at_once = Head("gateway-a")
+    for body in bodies:
+        link = head.link("audit", body)
+        head = head.after(link)
+        line, at_once = at_once.line("audit", body)
+        assert (line, at_once) == (link.line(), head)
+
+
+def test_a_line_of_what_json_has_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        Head("gateway-a").line("audit", {"level_m": float("nan")})
