@@ -5,6 +5,7 @@ import copy
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ import pytest
 import yaml
 from gateway_rig import NOW, HandClock, PlcServer, lead_board, plan_of, plc_at
 
+from headworks.common.audit import Link
 from headworks.common.bus import Bus
-from headworks.common.clock import Clock
 from headworks.common.messages import Plan
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.clock_watch import ClockWatch
 from headworks.control_gateway.controlled import ControlledSites
 from headworks.control_gateway.discovering import Discovery
 from headworks.control_gateway.discovery import discovered
@@ -30,6 +32,7 @@ from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.section import control_section
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.site_points import plc_points
+from headworks.control_gateway.steady_clock import SteadyClock
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.waterway.site import Site
 from headworks.waterway.site_file import parse_site
@@ -175,28 +178,33 @@ class Running:
     sites: Path
     state: Path
     plc_server: PlcServer
-    clock: Clock
+    clock: HandClock
     bus: Bus
     client: httpx.AsyncClient
     controlled: ControlledSites = field(init=False)
     discovery: Discovery = field(init=False)
+    watch: ClockWatch = field(init=False)
     refused: str = ""
+    lived_s: float = 0.0
+    """The machine's seconds."""
 
     def __post_init__(self) -> None:
         """Begin with the file that is there."""
+        self.journal = Journal(self.state)
         self.controlled = ControlledSites(self.build)
         for path in self.sites.glob("*.yaml"):
             self.controlled.add(parse_site(path.read_text()))
-        auditor = Auditor(Journal(self.state), self.clock)
+        auditor = Auditor(self.journal, self.clock)
         self.discovery = Discovery(self.sites, self.controlled, auditor, every_s=3600)
+        self.watch = ClockWatch(self.controlled, auditor)
 
     def build(self, site: Site) -> tuple[ControlLoop, dict[str, Task]]:
         if site.site == self.refused:
             raise ValueError(f"HEADWORKS_PLC_ADDRESSES lacks the PLC of {site.site}")
-        section = control_section(site)
+        section, clock = control_section(site), SteadyClock.beside(self.clock, lambda: self.lived_s)
         actuators = actuators_of(site, section)
         plans = OptimizationPlanManager(
-            site.site, self.client, self.bus, self.clock, cache_file=self.state / f"plans-{site.site}.json"
+            site.site, self.client, self.bus, clock, cache_file=self.state / f"plans-{site.site}.json"
         )
         loop = ControlLoop(
             site=site.site,
@@ -204,12 +212,32 @@ class Running:
             plcs={n: plc_at(self.plc_server.port, p) for n, p in plc_points(site.site, section).items()},
             plans=plans,
             switches=SwitchBoard(self.state, site.site),
-            journal=Journal(self.state),
-            clock=self.clock,
+            journal=self.journal,
+            clock=clock,
             tick_s=0.02,
-            leads=lead_board(self.state, site.site, actuators, self.clock.now()),
+            leads=lead_board(self.state, site.site, actuators, clock.now()),
         )
         return loop, {f"control-{site.site}": loop.run}
+
+    def live(self, seconds: float) -> None:
+        """So much time passes."""
+        self.lived_s += seconds
+        self.clock.forward(seconds)
+
+    async def turns(self, count: int = 3) -> None:
+        """Let the PLC see so many turns."""
+        for _ in range(count):
+            beat = self.plc_server.heartbeat
+            await eventually(lambda beat=beat: self.plc_server.heartbeat != beat)
+
+    async def moved_to(self, counts: int) -> None:
+        """Live, for twenty minutes at most, until the PLC holds so much."""
+        for _ in range(80):
+            self.live(15)
+            await self.turns(2)
+            if self.plc_server.setpoint >= counts:
+                return
+        raise AssertionError(f"the PLC holds {self.plc_server.setpoint}: {self.loop.state().resources[0].reason}")
 
     def write(self, name: str, raw: Raw) -> None:
         (self.sites / name).write_text(yaml.safe_dump(raw))
@@ -261,14 +289,14 @@ async def test_a_new_actuator_begins_and_the_setpoint_of_the_old_goes_on_without
 ) -> None:
     running.follow(plan_of(2.5))
     for counts in (201, 202, 203):
-        clock.forward(15)
+        running.live(15)
         await eventually(lambda counts=counts: plc_server.writes[-1:] == [counts])
     running.write("abay.yaml", with_second(raw))
     assert await running.discovery.look() == ()
     await eventually(lambda: running.is_up("abay"))
     assert [a.resource for a in running.loop.actuators] == ["OXPH", "SECOND"]
     assert plc_server.writes == [201, 202, 203]
-    clock.forward(15)
+    running.live(15)
     await eventually(lambda: plc_server.writes == [201, 202, 203, 204])
 
 
@@ -282,7 +310,7 @@ async def test_a_broken_file_disturbs_nothing_and_is_told_until_it_is_mended(
     assert told.startswith("abay.yaml cannot be read")
     assert running.loop is before
     assert running.loop.state().findings == (told,)
-    clock.forward(15)
+    running.live(15)
     await eventually(lambda: plc_server.writes == [201])
     running.write("abay.yaml", raw)
     assert await running.discovery.look() == ()
@@ -335,3 +363,58 @@ def test_addresses_may_stand_in_a_file_that_is_read_anew(tmp_path: Path) -> None
     assert settings.plc_address("b") == ("c", 503)
     with pytest.raises(ValueError, match="HEADWORKS_PLC_ADDRESSES lacks 'c'"):
         settings.plc_address("c")
+
+
+# ---------------------------------------------------------------- when the wall clock is stepped
+
+
+@pytest.mark.parametrize("by_s", [-7200.0, 7200.0])
+async def test_a_step_of_the_wall_clock_earns_no_rate_and_forgets_nothing_of_the_window_and_the_site_begins_anew(
+    ready: Running, raw: Raw, plc_server: PlcServer, by_s: float
+) -> None:
+    bound = copy.deepcopy(raw)
+    bound["control"]["actuators"]["OXPH"]["max_change"] = {"at_most": "0.05 MW", "within": "10 min"}
+    ready.controlled.add(site_of(bound))
+    plan = plan_of(2.5, made=NOW - timedelta(hours=3), begins=NOW - timedelta(hours=3))
+    async with in_background(ready.controlled.run()):
+        ready.follow(plan)
+        await ready.moved_to(205)
+        ready.clock.forward(by_s)
+        await ready.turns()
+        before = ready.loop
+        await ready.watch.look()
+        assert ready.loop is not before
+        assert ready.loop.clock.now() == ready.clock.now()
+        assert [f"stepped by {by_s:+.0f} s" in told for told in ready.loop.findings] == [True]
+        await ready.turns()
+        written = len(plc_server.writes)
+        for _ in range(10):
+            ready.live(15)
+            await ready.turns()
+        assert (plc_server.setpoint, len(plc_server.writes)) == (205, written), "the window is as full as it was"
+        await ready.moved_to(206)
+    assert [link.body["details"] for link in noted(ready.state, "clock_stepped")] == [{"by_s": by_s}]
+    assert all(abs(b - a) <= 1 for a, b in pairwise([200, *plc_server.writes])), "no step but by the rate"
+
+
+async def test_until_a_step_of_the_wall_clock_is_recorded_the_site_goes_on_by_the_time_it_has(
+    running: Running, plc_server: PlcServer
+) -> None:
+    running.follow(plan_of(2.5))
+    running.clock.forward(3600)
+    now, path = running.loop.clock.now(), running.state / "journal.jsonl"
+    path.rename(path.with_name("away"))
+    with pytest.raises(OSError, match=r"the wall clock was stepped by \+3600 s: .* could not be recorded"):
+        await running.watch.look()
+    assert running.loop.clock.now() == now
+    path.with_name("away").rename(path)
+    await running.turns()
+    await running.watch.look()
+    assert running.loop.clock.now() == now + timedelta(hours=1)
+    await running.turns()
+
+
+def noted(folder: Path, event_type: str) -> list[Link]:
+    """The events of a kind."""
+    links = Journal(folder).unshipped_links(10_000)[0]
+    return [link for link in links if link.body.get("event_type") == event_type]

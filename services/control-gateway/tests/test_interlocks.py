@@ -117,6 +117,11 @@ def test_the_highest_of_the_fresh_readings_is_the_level() -> None:
     assert level_of(LIMITS, [high], NOW + TICK) is None
 
 
+def test_a_reading_further_in_the_future_than_clocks_may_differ_is_not_fresh() -> None:
+    assert level_of(LIMITS, [LevelReading(100, ago(-60))], NOW) == 100
+    assert level_of(LIMITS, [LevelReading(100, ago(-60) + TICK)], NOW) is None
+
+
 @pytest.mark.parametrize(
     ("before", "level", "after"),
     [

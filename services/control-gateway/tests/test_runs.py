@@ -75,6 +75,16 @@ def test_a_file_that_cannot_be_read_leaves_all_unknown(tmp_path: Path, content: 
     assert again.saw("P1_1", True, NOW + TICK) == NOW
 
 
+@pytest.mark.parametrize("by_s", [-7200, 300])
+def test_when_a_clock_is_stepped_a_run_is_as_long_as_it_was(tmp_path: Path, by_s: float) -> None:
+    by, book = timedelta(seconds=by_s), RunBook(tmp_path, "blominmaki", UNSEEN_S)
+    book.saw("P1_1", True, NOW)
+    book.saw("P1_1", True, NOW + TICK)
+    book.clock_stepped(by)
+    for kept in (book, RunBook(tmp_path, "blominmaki", UNSEEN_S)):
+        assert kept.saw("P1_1", True, NOW + by + 2 * TICK) == NOW + by
+
+
 def test_a_disk_that_refuses_stops_nothing(tmp_path: Path) -> None:
     book = RunBook(tmp_path, "blominmaki", UNSEEN_S)
     (tmp_path / "runs-blominmaki.part").mkdir()

@@ -28,6 +28,8 @@ def ago(seconds: float) -> datetime:
         (None, 0, None),
         (None, 601, "no measurement for 600 s"),
         (-60, -60, None),
+        (-60.001, -60, "no plan update for 1200 s"),
+        (-60, -60.001, "no measurement for 600 s"),
     ],
 )
 def test_who_is_silent_for_longer_than_set_is_named(plan_s: float | None, measured_s: float, text: str | None) -> None:

@@ -49,16 +49,17 @@ class ControlledSites:
         finally:
             await end(*(task for of_site in self._running.values() for task in of_site))
 
-    async def begin(self, site: Site) -> None:
+    async def begin(self, site: Site, between: Callable[[], None] = lambda: None) -> None:
         """Control a new site, or a known one as it is now, from what its folder keeps: as after a restart, it begins from
         where its PLCs are. The old loop ends after its turn; where the new one cannot be made, the old one goes on.
-        Raises ValueError.
+        `between` is done when the old one has ended. Raises ValueError, and what `between` raises.
         """
         name, known = site.site, site.site in self._running
         self.build(site)  # what is wrong is found before anything ends
         if known:
             await self._end(name)
         try:
+            between()
             self.add(site)
         finally:
             self._start(name)  # where it could not be made anew after all: the old one

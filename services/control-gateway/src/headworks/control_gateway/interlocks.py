@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from headworks.control_gateway.safety import CLOCKS_DIFFER_S
+
 
 @dataclass(frozen=True, slots=True)
 class InterlockLimits:
@@ -156,4 +158,4 @@ def _was_told_to_run(pump: PumpSeen) -> bool:
 
 
 def _is_recent(at: datetime, within_s: float, now: datetime) -> bool:
-    return (now - at).total_seconds() <= within_s
+    return -CLOCKS_DIFFER_S <= (now - at).total_seconds() <= within_s

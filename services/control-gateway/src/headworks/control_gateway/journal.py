@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -25,6 +25,8 @@ ROTATE_BYTES = 64 << 20
 SETPOINT, AUDIT = "setpoint", "audit"
 KINDS: dict[str, type[BaseModel]] = {SETPOINT: Setpoint, AUDIT: AuditEvent}
 """What each kind of link holds."""
+CLOCK_STEPPED = "clock_stepped"
+"""The event behind which a site's decisions are in another time, by so many seconds."""
 FILE, BEFORE, MARK = "journal.jsonl", "journal-before.jsonl", "journal.shipped"
 
 
@@ -85,13 +87,13 @@ class Journal:
             self._file.begin_sync()
 
     def _append(self, kind: str, entry: BaseModel, *, sync: bool) -> bool:
-        link = self._head.link(kind, entry.model_dump(mode="json"))
+        line, head = self._head.line(kind, entry.model_dump(mode="json"))
         try:
-            self._file.append(link.line().encode() + b"\n", sync=sync)
+            self._file.append(line.encode() + b"\n", sync=sync)
         except OSError as error:
             self._tell_refusal(error)
             return False
-        self._head = self._head.after(link)
+        self._head = head
         self.writable = True
         self.appended.set()
         return True
@@ -126,18 +128,23 @@ class Journal:
         links, position = self.unshipped_links(most)
         return [Setpoint.model_validate(link.body) for link in links if link.kind == SETPOINT], position
 
-    def since(self, begin: datetime) -> list[Setpoint]:
-        """The decisions that were recorded from `begin` on, oldest first."""
+    def since(self, begin: datetime, site: str) -> list[Setpoint]:
+        """A site's decisions from `begin` on, oldest first, in the time of now: its clock may have been stepped."""
         found: list[Setpoint] = []
+        by = timedelta()
         for path in (self._path, self._path.with_name(BEFORE)):
             for line in reversed(whole_lines(path)):
                 link = read_link(line)
-                if link is None or link.kind != SETPOINT:
+                if link is None:
                     continue
-                entry = Setpoint.model_validate(link.body)
-                if entry.at < begin:
-                    return found[::-1]
-                found.append(entry)
+                if link.kind == AUDIT:
+                    by += _stepped(link, site)
+                elif link.body["site"] == site:
+                    entry = Setpoint.model_validate(link.body)
+                    at = entry.at + by
+                    if at < begin:
+                        return found[::-1]
+                    found.append(entry.model_copy(update={"at": at}))
         return found[::-1]
 
     async def mark_shipped(self, position: int) -> None:
@@ -155,10 +162,10 @@ class Journal:
             await asyncio.to_thread(replace_durably, self._mark, str(position))
 
 
-def whole_lines(path: Path) -> list[str]:
-    """A file's lines without one that is torn at the end; none where there is no file."""
+def whole_lines(path: Path, until: int | None = None) -> list[str]:
+    """A file's lines, up to a position or to its end, without one that is torn there; none where there is no file."""
     try:
-        content = path.read_bytes()
+        content = path.read_bytes()[:until]
     except FileNotFoundError:
         return []
     return content[: content.rfind(b"\n") + 1].decode(errors="replace").split("\n")[:-1]
@@ -193,6 +200,13 @@ def _chain_what_is_not(path: Path, mark: Path, head: Head) -> None:
             lines.append(link.line() + "\n")
     mark.unlink(missing_ok=True)
     replace_durably(path, "".join(lines))
+
+
+def _stepped(link: Link, site: str) -> timedelta:
+    """By how much an event says that the site's clock was stepped."""
+    if (link.body["event_type"], link.body["subject"]) != (CLOCK_STEPPED, site):
+        return timedelta()
+    return timedelta(seconds=AuditEvent.model_validate(link.body).details["by_s"])
 
 
 def _entry(line: str) -> Link | None:

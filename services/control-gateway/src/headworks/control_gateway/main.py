@@ -25,6 +25,7 @@ from headworks.common.sites import read_sites
 from headworks.common.subjects import TELEMETRY
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.clock_watch import ClockWatch
 from headworks.control_gateway.connections import plc_of
 from headworks.control_gateway.controlled import ControlledSites
 from headworks.control_gateway.discovering import Discovery
@@ -47,6 +48,7 @@ from headworks.control_gateway.shipping import Shipper, publish_state
 from headworks.control_gateway.site_interlocks import interlocks_of
 from headworks.control_gateway.site_points import plc_points
 from headworks.control_gateway.station import Station
+from headworks.control_gateway.steady_clock import SteadyClock
 from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.control_gateway.trip_board import TripBoard
@@ -89,16 +91,18 @@ async def _control(settings: GatewaySettings) -> None:
         }
 
         def build(site: Site) -> tuple[ControlLoop, dict[str, Task]]:
+            by = SteadyClock.beside(clock)
             plans = OptimizationPlanManager(
-                site.site, client, bus, clock, cache_file=settings.folder / f"plans-{site.site}.json"
+                site.site, client, bus, by, cache_file=settings.folder / f"plans-{site.site}.json"
             )
-            loop = _loop(site, settings, plans, journal, clock, board)
+            loop = _loop(site, settings, plans, journal, by, board)
             return loop, _tasks(loop, plans, bus) | _leadership_tasks(site, loop, shared, bus)
 
         controlled = ControlledSites(build, loops)
         for site in sites.values():
             controlled.add(site)
         tasks["sites"] = controlled.run
+        tasks["clock"] = outlasting_faults("clock", ClockWatch(controlled, auditor).run)
         if settings.auto_discovery_enabled:
             every_s = 60 * settings.auto_discovery_refresh_minutes
             discovery = Discovery(settings.sites, controlled, auditor, every_s)
@@ -227,7 +231,7 @@ async def hear_measurements(loop: ControlLoop, bus: Bus) -> None:
     """Tell the watchdog that measurements come; run it as a task."""
     async for measurements, _delivery in bus.follow(TELEMETRY, site=loop.site):
         if any(sample.quality is Quality.GOOD for sample in measurements.samples):
-            loop.leads.measured_at = max(loop.leads.measured_at, loop.clock.now())
+            loop.leads.measured_at = loop.clock.now()
 
 
 def _station(

@@ -53,12 +53,12 @@ class Recorder:
         bound = {a.resource: (a, a.limits.max_change) for a in actuators if a.limits.max_change}
         held: dict[str, tuple[Held, ...]] = {}
         longest_s = max((limit.within_s for _, limit in bound.values()), default=0.0)
-        for entry in self.journal.since(now - timedelta(seconds=longest_s)) if bound else ():
-            if (entry.site, entry.quantity) == (self.site, Quantity.SETPOINT) and entry.resource in bound:
+        for entry in self.journal.since(now - timedelta(seconds=longest_s), self.site) if bound else ():
+            if entry.quantity is Quantity.SETPOINT and entry.resource in bound:
                 actuator, limit = bound[entry.resource]
                 values = [round(actuator.counts(v)) for v in (entry.read_back, entry.enforced) if v is not None]
                 for counts in filter(actuator.limits.station.holds, values):
-                    held[entry.resource] = with_seen(limit, held.get(entry.resource, ()), counts, entry.at)
+                    held[entry.resource] = with_seen(limit, held.get(entry.resource, ()), counts, min(entry.at, now))
         return held
 
     def run(

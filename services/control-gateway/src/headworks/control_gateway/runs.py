@@ -68,6 +68,12 @@ class RunBook:
             self._store(now)
         return run.since
 
+    def clock_stepped(self, by: timedelta) -> None:
+        """All that is known is known in the new time. Raises OSError where that cannot be kept."""
+        for name, run in self._runs.items():
+            self._runs[name] = run.model_copy(update={"since": run.since + by, "seen_at": run.seen_at + by})
+        replace_durably(self._path, _runs.dump_json(self._runs).decode())
+
     def _is_due(self, now: datetime) -> bool:
         """Whether what is on the disk would soon count as unseen."""
         return self._stored_at is None or (now - self._stored_at).total_seconds() > self._unseen_s / 6

@@ -6,7 +6,7 @@ before its write begins: so two PLCs never stop the last two pumps at once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from headworks.control_gateway.interlocks import (
     LevelReading,
@@ -63,6 +63,10 @@ class Station:
             ordered=None if done else before.ordered,
         )
         return RunFeedback(pump.running, since, pump.commanded, now)
+
+    def clock_stepped(self, by: timedelta) -> None:
+        """Keep in the new time what a new loop finds of this one. Raises OSError."""
+        self._runs.clock_stepped(by)
 
     def lost(self, resource: str) -> None:
         """A pump could not be read."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from headworks.common.messages import Instant, TrippedInterlock
 from headworks.control_gateway.files import replace_durably
 from headworks.control_gateway.plc import LinkFault, Snapshot
+from headworks.control_gateway.safety import CLOCKS_DIFFER_S
 from headworks.control_gateway.site_interlocks import SiteInterlocks
 from headworks.control_gateway.trips import Interlock, TripState, acting, next_state
 
@@ -104,7 +105,8 @@ class TripBoard:
 
     def _known(self, interlock: Interlock, now: datetime) -> Mapping[str, float | None]:
         fresh = {name: v for name in interlock.points if (v := self._values.get(name)) is not None}
-        return {n: v.value for n, v in fresh.items() if (now - v.at).total_seconds() <= interlock.stale_after_s}
+        age_s = {name: (now - v.at).total_seconds() for name, v in fresh.items()}
+        return {n: v.value for n, v in fresh.items() if -CLOCKS_DIFFER_S <= age_s[n] <= interlock.stale_after_s}
 
     def _is_undetermined(self, interlock: Interlock, now: datetime) -> bool:
         just_begun = (now - self._begun_at).total_seconds() <= interlock.stale_after_s

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 
+from headworks.control_gateway.safety import CLOCKS_DIFFER_S
+
 
 @dataclass(frozen=True, slots=True)
 class WatchLimits:
@@ -22,7 +24,7 @@ class WatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """When an actuator's newest plan was made, if it has one; when measurements last came, or the gateway began."""
+    """When whoever made the plan in force last made one, if one is; when measurements last came, or the gateway began."""
 
     plan_at: datetime | None
     measured_at: datetime
@@ -32,8 +34,13 @@ def silence(limits: WatchLimits, heard: Heard, now: datetime) -> str | None:
     """Who has been silent for too long. An actuator that has no plan at all waits for none."""
     found = []
     plan_at, plans_s, measured_s = heard.plan_at, limits.plan_updates_silent_after_s, limits.measurements_silent_after_s
-    if plan_at is not None and (now - plan_at).total_seconds() > plans_s:
+    if plan_at is not None and not _is_recent(plan_at, plans_s, now):
         found.append(f"no plan update for {plans_s:g} s")
-    if measured_s is not None and (now - heard.measured_at).total_seconds() > measured_s:
+    if measured_s is not None and not _is_recent(heard.measured_at, measured_s, now):
         found.append(f"no measurement for {measured_s:g} s")
     return " and ".join(found) or None
+
+
+def _is_recent(at: datetime, within_s: float, now: datetime) -> bool:
+    """What was heard further in the future than clocks may differ is of a clock that is wrong, and counts as not heard."""
+    return -CLOCKS_DIFFER_S <= (now - at).total_seconds() <= within_s
