@@ -1,10 +1,12 @@
 """The gateway's record: chained over restarts and rotation, never changed in the table, and any forgery is found and named."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import structlog
 from gateway_rig import HandClock
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -209,6 +211,44 @@ async def test_a_file_that_was_cut_off_or_made_anew_is_found_by_the_table(
     fill(Journal(folder), entry, clock)
     code, said = await verified_with(folder, database_url)
     assert (code, "sequence 10" in said, "different entries" in said) == (1, True, True)
+
+
+@pytest.mark.parametrize("rotate_bytes", [1 << 20, 1000])
+@pytest.mark.parametrize("left", [9, 0])
+async def test_a_table_that_was_cut_off_is_found_by_what_it_once_confirmed(
+    folder: Path, entry: Make, clock: HandClock, database: Database, database_url: str, left: int, rotate_bytes: int
+) -> None:
+    journal = Journal(folder, rotate_bytes)
+    fill(journal, entry, clock)
+    assert await Shipper(journal, database)._ship_batch() == 12
+    fill(journal, entry, clock, entries=1)
+    assert (await verified_with(folder, database_url))[0] == 0
+    async with database.transaction() as connection:
+        await connection.execute(text("alter table control_gateway.audit_chain disable trigger all"))
+        await connection.execute(text(f"delete from control_gateway.audit_chain where sequence > {left}"))
+    code, said = await verified_with(folder, database_url)
+    assert (code, f"table, sequence {left + 1} of" in said, "it took entries up to 12" in said) == (1, True, True)
+
+
+async def test_entries_that_stand_in_the_place_of_others_are_told_when_they_are_met(
+    folder: Path, tmp_path: Path, entry: Make, clock: HandClock, database: Database, database_url: str
+) -> None:
+    journal = Journal(folder)
+    fill(journal, entry, clock, entries=2)
+    fork = tmp_path / "fork"
+    shutil.copytree(folder, fork)
+    fill(Journal(fork), entry, clock, entries=1)
+    assert await Shipper(Journal(fork), database)._ship_batch() == 6
+    with structlog.testing.capture_logs() as logs:
+        assert await Shipper(journal, database)._ship_batch() == 4
+    assert [told for told in logs if told["log_level"] == "error"] == [], "the same entries are no fork"
+    fill(journal, entry, clock, entries=2)
+    with structlog.testing.capture_logs() as logs:
+        assert await Shipper(journal, database)._ship_batch() == 4
+    [told] = [told for told in logs if told["log_level"] == "error"]
+    assert (told["first_sequence"], told["entries"]) == (6, 1), "the first is the same, by chance"
+    assert "forked" in told["event"]
+    assert (await verified_with(folder, database_url))[0] == 1
 
 
 async def test_what_cannot_be_read_is_neither_whole_nor_broken(folder: Path, entry: Make) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from headworks.common.audit import Broken
 from headworks.common.database import Database, is_away
-from headworks.control_gateway.audit_verify import Kept, compare, verify_file, verify_table
+from headworks.control_gateway.audit_verify import Kept, compare, confirmed, verify_file, verify_table
 from headworks.control_gateway.settings import GatewaySettings
 
 app = typer.Typer(no_args_is_help=True, help="The hash-chained record of the control gateway.")
@@ -28,11 +28,13 @@ def verify_audit(
 ) -> None:
     """Verify the chain. Exit code 0: whole; 1: broken, with the first broken entry; 2: something could not be read."""
     settings = GatewaySettings()
-    # The table first: a gateway that runs meanwhile writes into its file before anything reaches the table.
+    place = folder or settings.folder
+    # In this order: a gateway that runs meanwhile writes into its file first, then into the table, then what the table took.
+    taken = confirmed(place) if file and table else None
     in_table = asyncio.run(_table(settings.database_url)) if table else []
-    in_file = _file(folder or settings.folder) if file else None
+    in_file = _file(place) if file else None
     if in_file is not None and table:
-        _end_if_broken(compare(in_file, in_table))
+        _end_if_broken(compare(in_file, in_table, taken))
     for where, kept in [*([("file", in_file)] if in_file else []), *(("table", each) for each in in_table)]:
         typer.echo(
             f"{where}: {kept.chain} whole from {kept.whole.first} to {kept.whole.last}, ends in {kept.whole.hash}"

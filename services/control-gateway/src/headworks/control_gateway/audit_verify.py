@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.audit import Broken, Head, Link, Whole, canonical, read_link, read_links, verify
-from headworks.control_gateway.journal import BEFORE, FILE, whole_lines
+from headworks.control_gateway.journal import BEFORE, FILE, MARK, whole_lines
 from headworks.control_gateway.tables import chain as chain_table
 
 PAGE = 5000
@@ -45,9 +45,34 @@ async def verify_table(connection: AsyncConnection) -> tuple[list[Kept], Broken 
     return kept, None
 
 
-def compare(file: Kept, table: Iterable[Kept]) -> Broken | None:
-    """Where file and table differ; the file may be ahead by what is not shipped yet, the table never."""
+def confirmed(folder: Path) -> Head | None:
+    """The newest link that the database took, by what the gateway keeps beside the file; None where there is none.
+
+    Ask before the table is read: a gateway that runs meanwhile ships more.
+    """
+    try:
+        position = int((folder / MARK).read_text())
+    except (OSError, ValueError):
+        position = 0
+    for name, until in ((FILE, position), (BEFORE, None)):
+        for line in reversed(whole_lines(folder / name, until)):
+            link = read_link(line)
+            if link is not None:
+                return Head(link.chain, link.sequence, link.hash)
+    return None
+
+
+def compare(file: Kept, table: Iterable[Kept], taken: Head | None = None) -> Broken | None:
+    """Where file and table differ; the file may be ahead by what is not shipped yet, the table never. `taken` is what the
+    database once confirmed.
+    """
     stored = next((kept for kept in table if kept.chain == file.chain), None)
+    last = stored.whole.last if stored is not None else 0
+    if taken is not None and taken.chain == file.chain and taken.sequence > last:
+        missing = (
+            f"it took entries up to {taken.sequence}: its end was cut off, or it was restored from an older backup"
+        )
+        return Broken(f"table, sequence {last + 1} of {file.chain}", missing)
     if stored is None:
         return None if file.whole.first == 1 else Broken(f"chain {file.chain}", "the table holds nothing of it")
     if stored.whole.last > file.whole.last:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,11 +69,30 @@ class Shipper:
             return 0
         decisions = [Setpoint.model_validate(link.body) for link in links if link.kind == DECISION]
         async with self._database.transaction() as connection:
-            await connection.execute(insert(chain_table).on_conflict_do_nothing(), [_row(link) for link in links])
+            await self._add_links(connection, links)
             if decisions:
                 await self._add_decisions(connection, decisions)
         await self._journal.mark_shipped(position)
         return len(links)
+
+    async def _add_links(self, connection: AsyncConnection, links: Sequence[Link]) -> None:
+        """The links, each once. What stands in a link's place already must be that link; where it is another, people are told."""
+        t = chain_table
+        new = insert(t).on_conflict_do_nothing().returning(t.c.chain, t.c.sequence)
+        added = set(await connection.execute(new, [_row(link) for link in links]))
+        there = {(link.chain, link.sequence): link.hash for link in links if (link.chain, link.sequence) not in added}
+        if not there:
+            return
+        held = select(t.c.chain, t.c.sequence, t.c.hash).where(tuple_(t.c.chain, t.c.sequence).in_(list(there)))
+        other = [row for row in await connection.execute(held) if there[row.chain, row.sequence] != row.hash]
+        if other:
+            first = min(other, key=lambda row: row.sequence)
+            log.error(
+                "the chain is forked: the table holds other entries than the journal",
+                chain=first.chain,
+                first_sequence=first.sequence,
+                entries=len(other),
+            )
 
     async def _add_decisions(self, connection: AsyncConnection, entries: Sequence[Setpoint]) -> None:
         """The decisions for those who ask, each with its message, once."""
