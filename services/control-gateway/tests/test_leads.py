@@ -202,6 +202,23 @@ async def test_in_silence_the_configured_value_is_led_to_and_back_at_the_rate(
     assert led(gateway) == ["fail-safe: no plan update for 1200 s", "the plan leads again"]
 
 
+async def test_a_new_plan_of_a_publisher_that_does_not_lead_is_no_sign_of_life_of_the_one_that_does(
+    gateway: Gateway,
+) -> None:
+    gateway.watch = WatchLimits(1200)
+    gateway.begin()
+    beside = plan_of(3.0).model_copy(update={"publisher": "other", "plan_priority": 0})
+    gateway.follow(plan_of(2.1, plan_id=1), beside.model_copy(update={"plan_id": 2}))
+    assert (await gateway.tick(after_s=600, times=2)).leader == "plan"
+    newer = beside.model_copy(update={"plan_created_at": gateway.clock.now()})
+    gateway.follow(plan_of(2.1, plan_id=3), newer.model_copy(update={"plan_id": 4}))
+    state = await gateway.tick()
+    assert (state.leader, state.reason) == ("fail_safe", "no plan update for 1200 s")
+    for_later = plan_of(2.2, plan_id=5, made=gateway.clock.now(), begins=NOW + timedelta(hours=12))
+    gateway.follow(plan_of(2.1, plan_id=6), newer.model_copy(update={"plan_id": 7}), for_later)
+    assert (await gateway.tick()).leader == "plan", "whoever leads lives: it made a plan for later"
+
+
 async def test_when_measurements_are_silent_the_fail_safe_is_taken(gateway: Gateway) -> None:
     gateway.watch = WatchLimits(1e6, 600)
     gateway.begin()

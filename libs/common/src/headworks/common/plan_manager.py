@@ -95,10 +95,11 @@ class OptimizationPlanManager:
         holding = (p for p in of_resource if p.interval_start <= now < p.interval_end)
         return max(holding, key=lambda p: (p.plan_priority, p.plan_created_at, p.plan_id), default=None)
 
-    def newest_at(self, station_id: str, resource_id: str) -> datetime | None:
-        """When the newest plan of an actuator was made, of those that are not over; None without one."""
-        of_resource = self._by_resource.get((station_id, resource_id), [])
-        return max((p.plan_created_at for p in of_resource), default=None)
+    def newest_at(self, plan: Plan) -> datetime:
+        """When the plan's publisher made its newest one for the actuator, of those that are not over."""
+        of_resource = self._by_resource.get(_actuator(plan), [])
+        same = (p.plan_created_at for p in of_resource if p.publisher == plan.publisher)
+        return max(same, default=plan.plan_created_at)
 
     @property
     def resources(self) -> frozenset[str]:

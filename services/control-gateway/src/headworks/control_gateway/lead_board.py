@@ -38,7 +38,7 @@ class LeadBoard:
         return strictest(site, self.orders.mode_of(resource))
 
     def silence(self, plan_at: datetime | None, now: datetime) -> str | None:
-        """Who has been silent for too long to follow a plan; `plan_at` is when the actuator's newest plan was made."""
+        """Who has been silent for too long to follow a plan; `plan_at` is when its publisher last made one."""
         return silence(self.watch, Heard(plan_at, self.measured_at), now)
 
     def wishes(

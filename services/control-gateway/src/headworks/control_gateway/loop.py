@@ -212,8 +212,9 @@ class ControlLoop:
         else:
             # While the link is away, as before the first answer, no rate is earned: the return starts from where it was.
             ramped_until = before.ramped_until if before.link_up else now
-            silent = self.leads.silence(self.plans.newest_at(self.site, actuator.resource), now)
-            plan = None if silent else self.plans.current(self.site, actuator.resource, now)
+            plan = self.plans.current(self.site, actuator.resource, now)
+            silent = self.leads.silence(None if plan is None else self.plans.newest_at(plan), now)
+            plan = None if silent else plan
             mode = self.leads.mode(self.switches.now.mode, actuator.resource)
             known = known._replace(link_up=True, plan=plan, mode=mode, ramped_until=ramped_until, leads_under=under)
             if leads:
