@@ -1,84 +1,66 @@
-"""Whatever is ordered between a decision and its write holds: here while the PLC takes its time to say who leads."""
+"""What stands against a write in the moment before it: each order alone, at its edge, and for whom it does not count."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from gateway_rig import EPOCH, NOW, PlcServer, changed, plan_of
-from loop_rig import Gateway
-from pump_rig import EPOCH as EPOCH_OF_PUMPS
-from pump_rig import PumpGateway
 
-from headworks.common.messages import ControlMode, Outcome, Quantity, SetpointOverride
-from headworks.control_gateway.fencing import EPOCH_POINT, Fence, Term
+from headworks.common.clock import Clock
+from headworks.common.messages import ControlMode, SetpointOverride
+from headworks.control_gateway.expressions import parse
 from headworks.control_gateway.known import Stood
-from headworks.control_gateway.last_word import ANOTHER_LEADS, DECIDED_AT_MOST_S, E_STOP, TOO_OLD, UNDECIDED, overtaken
-from headworks.control_gateway.lease import Held
-from headworks.control_gateway.loop import ControlLoop
-from headworks.control_gateway.plc import Snapshot
-from headworks.control_gateway.pump_safety import LOW_LOW
-from headworks.control_gateway.section import control_section
-from headworks.control_gateway.site_points import plc_points
+from headworks.control_gateway.last_word import (
+    ANOTHER_LEADS,
+    DECIDED_AT_MOST_S,
+    E_STOP,
+    TOO_OLD,
+    UNDECIDED,
+    LastWord,
+    overtaken,
+)
+from headworks.control_gateway.lead_board import LeadBoard
+from headworks.control_gateway.orders import OrderBook
+from headworks.control_gateway.site_interlocks import SiteInterlocks
+from headworks.control_gateway.switches import SwitchBoard
+from headworks.control_gateway.trip_board import TripBoard
+from headworks.control_gateway.trips import Interlock
 from headworks.control_gateway.watchdog import WatchLimits
-from headworks.waterway.site import Site
 
-LED_WITH = 7
+NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 STOOD = Stood(None, None, 100.0)
 OVERRIDE = SetpointOverride(value=3.0, by="ann", reason="test", given_at=NOW, until=NOW + timedelta(hours=1))
-MAINTENANCE = "mode became maintenance before the write"
+FULL = Interlock("full", parse("level > 2 m", {"level": "m"}), "level > 2 m", None, "hold", frozenset({"A"}))
+"""It is on A alone. B has none."""
 
 
-class Seconds:
-    """A clock moved by hand."""
+class At(Clock):
+    """A clock that stands at an instant."""
 
-    def __init__(self) -> None:
-        self.at_s = 100.0
-
-    def __call__(self) -> float:
-        return self.at_s
+    def now(self) -> datetime:
+        return NOW
 
 
-def asks_who_leads(loop: ControlLoop, site: Site, plc: str, address: int) -> None:
-    """Have the PLC asked who leads before every write to it; by its fence this gateway does, whatever the time."""
-    point = {"table": "holding", "address": address, "type": "uint16", "writable": True}
-    site = changed(site, f"plcs.{plc}.shared_points.{EPOCH_POINT}", point)
-    port = loop.plcs[plc]
-    points = plc_points(site.site, control_section(site))[plc]
-    port.points = replace(points, timeout_s=port.points.timeout_s)
-    port.fence = Fence(Term("stop", Held(LED_WITH, 1, 10.0)), 1.0, points.writable[EPOCH_POINT], lambda: 0.0)
-    port.fence.took()
+class Site:
+    """A site of two actuators, A and B, whose last word is asked at the machine's second `at_s`."""
+
+    def __init__(self, folder: Path, *, tripped: bool = False) -> None:
+        if tripped:
+            (folder / "interlocks-abay.json").write_text(
+                '{"full": {"since": "2026-02-17T07:00:00Z", "why": "level > 2 m"}}'
+            )
+        trips = TripBoard(folder, "abay", SiteInterlocks((FULL,)), NOW)
+        self.leads = LeadBoard(trips, OrderBook(folder, "abay", ["A", "B"]), WatchLimits(1200), NOW)
+        self.switches, self.at_s = SwitchBoard(folder, "abay"), 100.0
+        self.word = LastWord(self.switches, self.leads, At(), lambda: self.at_s)
+
+    def refuses(self, resource: str = "A", stood: Stood | None = STOOD, /, **kind: bool) -> str | None:
+        return self.word.of(resource, stood, **kind)()
 
 
-def time_of(loop: ControlLoop) -> Seconds:
-    """The clock by which decisions grow old, moved by hand from now on."""
-    clock_s = Seconds()
-    object.__setattr__(loop._last_word, "clock_s", clock_s)
-    return clock_s
-
-
-def once(happens: Callable[[], object]) -> Callable[[], None]:
-    """What happens the first time alone."""
-    left = [happens]
-
-    def happened() -> None:
-        if left:
-            left.pop()()
-
-    return happened
-
-
-def press(loop: ControlLoop) -> None:
-    loop.switches.press_e_stop("ann", NOW)
-
-
-def clear(loop: ControlLoop) -> None:
-    loop.switches.clear_e_stop("bob")
-    loop.switches.clear_e_stop("carl")
-
-
-# ---------------------------------------------------------------- what stands against it
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -107,261 +89,77 @@ def test_where_nobody_judged_who_leads_nothing_is_written() -> None:
     assert overtaken(None, STOOD, protects=True) == UNDECIDED
 
 
-# ---------------------------------------------------------------- a setpoint
+def test_what_leads_over_the_plan_is_told_of_each_actuator(tmp_path: Path) -> None:
+    site = Site(tmp_path, tripped=True)
+    assert site.word.stood("A") == Stood(None, "full", 100.0)
+    assert site.word.stood("B") == Stood(None, None, 100.0)
+    site.leads.orders.override("B", OVERRIDE)
+    site.at_s = 101.5
+    assert site.word.stood("A") == Stood(None, "full", 101.5)
+    assert site.word.stood("B") == Stood(OVERRIDE, None, 101.5)
 
 
-@pytest.fixture
-async def ramping(gateway: Gateway, plc_server: PlcServer, site: Site) -> Gateway:
-    """A gateway whose next turn writes 201; its PLC is asked who leads before."""
-    plc_server.epoch = LED_WITH
-    gateway.begin_by(changed(site, "interlocks", [TRIPS]))
-    asks_who_leads(gateway.loop, site, "oxph-plc", EPOCH)
-    gateway.follow(plan_of(5.8))
-    await gateway.tick()
-    assert plc_server.writes == []
-    return gateway
+def test_an_override_that_is_over_leads_no_more(site: Site) -> None:
+    site.leads.orders.override("A", OVERRIDE.model_copy(update={"until": NOW}))
+    assert site.word.stood("A") == STOOD
 
 
-TRIPS = {"name": "low", "when": "elevation < 1166 ft", "then": "hold", "applies_to": ["OXPH"]}
+def test_by_itself_the_age_of_a_decision_is_by_the_leases_clock(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    word = LastWord(site.switches, site.leads, At())
+    assert word.of("A", word.stood("A"))() is None
+    assert word.of("A", STOOD._replace(at_s=word.stood("A").at_s - DECIDED_AT_MOST_S - 1))() == TOO_OLD
 
 
-def maintained(loop: ControlLoop) -> None:
-    loop.leads.orders.set_mode("OXPH", ControlMode.MAINTENANCE, "ann", NOW)
+def test_nothing_stands_against_what_was_decided_as_things_stand(site: Site) -> None:
+    for stops in (False, True):
+        for protects in (False, True):
+            assert site.refuses(stops=stops, protects=protects) is None
 
 
-def of_the_site(loop: ControlLoop) -> None:
-    loop.switches.set_mode(ControlMode.MANUAL, "ann", NOW)
+def test_an_e_stop_stops_all_but_a_stop_where_it_is_in_force_and_nowhere_else(site: Site) -> None:
+    site.switches.press_e_stop("ann", NOW, resource="A")
+    assert (site.refuses("A"), site.refuses("B")) == (E_STOP, None)
+    assert site.refuses("A", protects=True) == E_STOP
+    site.switches.set_mode(ControlMode.OFF, "ann", NOW)
+    assert site.refuses("A", None, stops=True) is None
+    assert site.refuses("A") == E_STOP
+    assert site.refuses("B", stops=True) == "mode became off before the write"
 
 
-def overridden(loop: ControlLoop) -> None:
-    loop.leads.orders.override("OXPH", OVERRIDE)
+@pytest.mark.parametrize("mode", [ControlMode.MANUAL, ControlMode.OFF, ControlMode.MAINTENANCE])
+def test_another_mode_than_auto_stops_all_of_the_site_or_of_one_actuator(tmp_path: Path, mode: ControlMode) -> None:
+    def of_the_site(site: Site) -> None:
+        site.switches.set_mode(mode, "ann", NOW)
+
+    def of_one(site: Site) -> None:
+        site.leads.orders.set_mode("A", mode, "ann", NOW)
+
+    orders: list[tuple[Callable[[Site], None], bool]] = [(of_the_site, True), (of_one, False)]
+    for k, (order, for_both) in enumerate(orders):
+        site = Site(tmp_path / str(k))
+        order(site)
+        for kind in ({}, {"stops": True}, {"protects": True}, {"stops": True, "protects": True}):
+            assert site.refuses("A", **kind) == f"mode became {mode.value} before the write"
+        assert (site.refuses("B") is not None) is for_both
 
 
-def tripped(loop: ControlLoop) -> None:
-    now = loop.clock.now()
-    loop.leads.trips.saw("oxph-plc", Snapshot({"elevation": (6000,)}, 0), now)
-    assert loop.leads.trips.judge(now)
+def test_only_a_stop_that_protects_waits_for_nobody_who_leads(site: Site) -> None:
+    site.leads.orders.override("A", OVERRIDE)
+    assert site.refuses("A") == site.refuses("A", stops=True) == site.refuses("A", protects=True) == ANOTHER_LEADS
+    assert site.refuses("A", stops=True, protects=True) is None
+    assert site.refuses("A", None, stops=True, protects=True) is None
+    assert site.refuses("B") is None
+    assert site.refuses("A", STOOD._replace(override=OVERRIDE)) is None
 
 
-@pytest.mark.parametrize(
-    ("happens", "why"),
-    [
-        (press, E_STOP),
-        (maintained, MAINTENANCE),
-        (of_the_site, "mode became manual before the write"),
-        (overridden, ANOTHER_LEADS),
-        (tripped, ANOTHER_LEADS),
-    ],
-)
-async def test_an_order_that_comes_while_the_plc_says_who_leads_stops_the_setpoint(
-    ramping: Gateway, plc_server: PlcServer, happens: Callable[[ControlLoop], None], why: str
-) -> None:
-    plc_server.while_asked = once(lambda: happens(ramping.loop))
-    state = await ramping.tick(after_s=20)
-    assert plc_server.writes == []
-    assert [(e.outcome, e.enforced, e.reason) for e in ramping.told()] == [
-        (Outcome.INTENDED, 2.01, ""),
-        (Outcome.HELD, 2.01, f"not written: {why}"),
-    ]
-    assert state.reason == why
-    assert state.setpoint is None
+def test_an_old_decision_is_not_written_but_what_protects(site: Site) -> None:
+    site.at_s += DECIDED_AT_MOST_S
+    assert site.refuses() is None
+    site.at_s += 0.001
+    assert site.refuses() == site.refuses(stops=True) == TOO_OLD
+    assert site.refuses(protects=True) is None
 
 
-async def test_an_override_that_ends_while_the_plc_says_who_leads_is_not_followed_any_more(
-    ramping: Gateway, plc_server: PlcServer
-) -> None:
-    orders, now = ramping.loop.leads.orders, ramping.clock.now()
-    orders.override("OXPH", OVERRIDE)
-    plc_server.while_asked = once(lambda: orders.end_override("OXPH", now))
-    await ramping.tick(after_s=20)
-    assert plc_server.writes == []
-    assert ramping.told()[-1].reason == f"not written: {ANOTHER_LEADS}"
-    assert (await ramping.tick(after_s=20)).leader == "plan"
-    assert plc_server.writes == [201], "the next turn decides anew"
-
-
-async def test_an_order_that_comes_while_the_disk_takes_the_intent_stops_the_setpoint(
-    ramping: Gateway, plc_server: PlcServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced = ramping.loop.journal.synced
-
-    async def slowly() -> bool:
-        maintained(ramping.loop)
-        return await synced()
-
-    monkeypatch.setattr(ramping.loop.journal, "synced", slowly)
-    await ramping.tick(after_s=20)
-    assert plc_server.writes == []
-    assert ramping.told()[-1].reason == f"not written: {MAINTENANCE}"
-
-
-@pytest.mark.parametrize(("late_s", "written"), [(DECIDED_AT_MOST_S, [201]), (DECIDED_AT_MOST_S + 0.001, [])])
-async def test_a_decision_that_grew_old_before_its_write_is_not_written(
-    ramping: Gateway, plc_server: PlcServer, late_s: float, written: list[int]
-) -> None:
-    clock_s = time_of(ramping.loop)
-
-    def takes_long() -> None:
-        clock_s.at_s += late_s
-
-    plc_server.while_asked = once(takes_long)
-    await ramping.tick(after_s=20)
-    assert plc_server.writes == written
-    assert (ramping.told()[-1].reason == f"not written: {TOO_OLD}") is not bool(written)
-    await ramping.tick(after_s=20)
-    assert plc_server.writes == [*written, 202 if written else 201], "the next turn decides anew"
-
-
-async def test_what_is_pressed_while_another_call_has_the_plc_stops_the_setpoint(
-    gateway: Gateway, plc_server: PlcServer
-) -> None:
-    gateway.follow(plan_of(5.8))
-    await gateway.tick()
-    plc = gateway.loop.plcs["oxph-plc"]
-    gateway.loop.journal.appended.clear()
-    turn = gateway.tick(after_s=20)
-
-    async def pressed() -> None:
-        await gateway.loop.journal.appended.wait()
-        async with plc._lock:
-            while not plc._lock._waiters:  # the write waits for its turn
-                await gateway.loop.journal.synced()
-            press(gateway.loop)
-
-    await asyncio.gather(turn, pressed())
-    assert plc_server.writes == []
-    assert gateway.told()[-1].reason == f"not written: {E_STOP}"
-
-
-# ---------------------------------------------------------------- local control
-
-
-async def test_an_e_stop_that_comes_while_it_is_handed_to_local_control_stops_that_and_leaves_no_trace(
-    gateway: Gateway, plc_server: PlcServer, site: Site
-) -> None:
-    plc_server.epoch = LED_WITH
-    for role, address in {"local": 102, "local_readback": 103}.items():
-        point = {"table": "holding", "address": address, "type": "uint16", "writable": role == "local"}
-        site = changed(site, f"plcs.oxph-plc.points.OXPH.{role}", point)
-    site = changed(changed(site, "actuators.OXPH.fail_safe", "hand_to_local"), "interlocks", [])
-    gateway.watch = WatchLimits(600.0)
-    gateway.begin_by(site)
-    asks_who_leads(gateway.loop, site, "oxph-plc", EPOCH)
-    gateway.follow(plan_of(2.0))
-    await gateway.tick()
-    plc_server.while_asked = once(lambda: press(gateway.loop))
-    await gateway.tick(after_s=601)
-    assert plc_server.local == 0
-    assert [(e.outcome, e.reason) for e in gateway.told() if e.quantity is Quantity.LOCAL][1:] == [
-        (Outcome.HELD, f"not written: {E_STOP}")
-    ]
-    plc_server.local = 1  # by somebody at the plant
-    clear(gateway.loop)
-    gateway.follow(plan_of(2.0, made=gateway.clock.now()))
-    assert (await gateway.tick(times=3)).leader == "plant"
-    assert plc_server.local == 1
-
-
-# ---------------------------------------------------------------- pumps
-
-
-@pytest.fixture
-async def pumping(pump_gateway: PumpGateway, station_site: Site) -> PumpGateway:
-    """P1_1 and P1_4 run; each PLC is asked who leads before a write to it."""
-    for server in pump_gateway.servers:
-        server.epoch = LED_WITH
-        asks_who_leads(pump_gateway.loop, station_site, f"pumps-{server.unit_id}", EPOCH_OF_PUMPS)
-    await pump_gateway.settle()
-    return pump_gateway
-
-
-def run_orders(gateway: PumpGateway, resource: str) -> list[tuple[Outcome, float | None, str]]:
-    """What was told of a pump's run command."""
-    mine = [e for e in gateway.journal() if e.quantity is Quantity.RUN and e.resource == resource]
-    return [(entry.outcome, entry.enforced, entry.reason) for entry in mine]
-
-
-def of_p2_2(loop: ControlLoop) -> None:
-    loop.leads.orders.set_mode("P2_2", ControlMode.MAINTENANCE, "ann", NOW)
-
-
-def runs_dry(loop: ControlLoop) -> None:
-    assert loop.station is not None
-    for plc in loop.plcs:
-        loop.station.saw_level(plc, 100, loop.clock.now())
-
-
-@pytest.mark.parametrize(("happens", "why"), [(press, E_STOP), (of_p2_2, MAINTENANCE), (runs_dry, LOW_LOW)])
-async def test_an_order_that_comes_while_the_plc_says_who_leads_stops_a_start(
-    pumping: PumpGateway, happens: Callable[[ControlLoop], None], why: str
-) -> None:
-    pumping.plan("P1_1", "P1_4", "P2_2")
-    pumping.servers[1].while_asked = once(lambda: happens(pumping.loop))
-    state = (await pumping.tick())["P2_2"]
-    assert pumping.servers[1].writes == []
-    assert run_orders(pumping, "P2_2") == [
-        (Outcome.INTENDED, 1.0, "the plan"),
-        (Outcome.HELD, 1.0, f"not written: {why}"),
-    ]
-    assert why in state.reason
-
-
-async def test_a_start_that_was_not_written_was_not_ordered_and_the_next_turn_may_do_it(pumping: PumpGateway) -> None:
-    pumping.plan("P1_1", "P1_4", "P2_2")
-    pumping.servers[1].while_asked = once(lambda: of_p2_2(pumping.loop))
-    await pumping.tick()
-    assert pumping.loop.station is not None
-    assert pumping.loop.station.order_of("P2_2") is None
-    assert pumping.loop.station.started_at is None
-    pumping.loop.leads.orders.set_mode("P2_2", ControlMode.AUTO, "ann", NOW)
-    await pumping.tick(after_s=1)
-    assert pumping.servers[1].writes == [(2, "run", 1)]
-
-
-async def test_a_stop_goes_out_although_an_e_stop_comes_before_its_write(pumping: PumpGateway) -> None:
-    pumping.plan("P1_4")
-    pumping.servers[0].while_asked = once(lambda: press(pumping.loop))
-    await pumping.tick()
-    assert pumping.servers[0].writes == [(1, "run", 0), (4, "run", 0)]
-
-
-async def test_the_stop_of_an_e_stop_goes_out_in_whatever_mode_and_however_late(pumping: PumpGateway) -> None:
-    clock_s = time_of(pumping.loop)
-    press(pumping.loop)
-
-    def happens() -> None:
-        clock_s.at_s += 1000
-        pumping.loop.switches.set_mode(ControlMode.MAINTENANCE, "ann", NOW)
-
-    pumping.servers[0].while_asked = once(happens)
-    await pumping.tick()
-    assert pumping.servers[0].writes == [(1, "run", 0), (4, "run", 0)]
-
-
-async def test_a_planned_stop_is_not_written_to_a_pump_that_a_person_took_over(pumping: PumpGateway) -> None:
-    pumping.plan("P1_4")
-
-    def happens() -> None:
-        pumping.loop.leads.orders.set_mode("P1_1", ControlMode.MAINTENANCE, "ann", NOW)
-
-    pumping.servers[0].while_asked = once(happens)
-    await pumping.tick()
-    assert pumping.servers[0].writes == []
-    assert run_orders(pumping, "P1_1")[-1] == (Outcome.HELD, 0.0, f"not written: {MAINTENANCE}")
-
-
-async def test_a_start_that_protects_goes_out_however_late_but_not_into_an_e_stop(pumping: PumpGateway) -> None:
-    clock_s = time_of(pumping.loop)
-
-    def takes_long() -> None:
-        clock_s.at_s += 1000
-
-    pumping.set_level(7900)
-    for server in pumping.servers:
-        server.while_asked = takes_long
-    await pumping.tick()
-    [started] = [pump for pump, what, on in pumping.written() if (what, on) == ("run", 1)]
-    for server in pumping.servers:
-        server.while_asked = once(lambda: press(pumping.loop))
-    await pumping.tick(after_s=120)
-    assert [pump for pump, what, on in pumping.written() if (what, on) == ("run", 1)] == [started]
+def test_nobody_judged_who_leads_is_told_by_the_word_too(site: Site) -> None:
+    assert site.refuses("A", None) == site.refuses("A", None, protects=True) == UNDECIDED
