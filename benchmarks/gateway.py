@@ -15,7 +15,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -37,6 +37,11 @@ SLOW_RATE = "1.2 MW/min"
 """Two counts a second: a ramp that lasts through a phase."""
 PATIENCE_S = 150.0
 """Longer than a ramp from one end to where it began."""
+LOOK_EVERY_S = 1.0
+SETTLED_TURNS = 3
+"""After so many turns of each PLC what a phase's beginning set off is over."""
+BETWEEN_PLANS_S = 0.3, 1.3
+"""Single plans come at random moments of the gateway's tick: in step with it their times would be flattered."""
 NEAR_MW, FAR_MW = START_COUNTS / 100, (0.8, 5.8)
 
 
@@ -92,7 +97,7 @@ class Bench:
                 return
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"{len(missing)} actuators, {min(missing)} among them, have not {field} as planned")
-            time.sleep(1)
+            time.sleep(LOOK_EVERY_S)
 
     def _token(self) -> dict[str, str]:
         secret = Path(self.stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text(encoding="utf-8").strip()
@@ -111,7 +116,7 @@ class Bench:
 
     def cycles(self, phase: str, healthy: Sequence[BenchPlc]) -> dict[str, Any]:
         """Let a phase pass; the jitter of its cycles on the healthy PLCs, and what it cost the gateway."""
-        time.sleep(3)  # what the phase's beginning set off is over
+        self._settle(healthy)
         for plc in self.plcs:
             plc.turns_s()
         psutil.cpu_percent()
@@ -126,6 +131,15 @@ class Bench:
         print(f"{phase}: jitter p99 {row['p99_ms']:.1f} ms, machine {busy:.0%} busy", flush=True)
         return row
 
+    def _settle(self, healthy: Sequence[BenchPlc]) -> None:
+        """Wait until each of these PLCs was read so often that the phase runs."""
+        turns, deadline_s = [0] * len(healthy), time.monotonic() + PATIENCE_S
+        while min(turns) < SETTLED_TURNS:
+            if time.monotonic() > deadline_s:
+                raise RuntimeError(f"a PLC was read {min(turns)} times in {PATIENCE_S:g} s")
+            time.sleep(LOOK_EVERY_S)
+            turns = [turn + len(plc.turns_s()) for turn, plc in zip(turns, healthy, strict=True)]
+
     def _verified(self) -> int:
         return sum(entry["outcome"] == "verified" for entry in self.gateway.entries())
 
@@ -136,17 +150,28 @@ class Bench:
         for name in chosen:
             target_mw = NEAR_MW + 0.05
             accepted[name] = self.submit({name: target_mw}), target_mw
-            time.sleep(0.3 + random.random())  # not in step with the gateway's tick, which would flatter the times
-        time.sleep(3)  # the last one's journal entry is on the disk
-        told = {
-            (entry["resource"], entry["requested"], entry["outcome"]): datetime.fromisoformat(entry["at"])
-            for entry in reversed(self.gateway.entries())
-        }
+            time.sleep(random.uniform(*BETWEEN_PLANS_S))
+        told = self._told_of(accepted)
         found = []
         for name, (at, value) in accepted.items():
             decided, verified = told[name, value, "intended"], told[name, value, "verified"]
             found.append(Commit((decided - at).total_seconds(), (verified - decided).total_seconds()))
         return found
+
+    def _told_of(self, accepted: Mapping[str, tuple[datetime, float]]) -> dict[tuple[str, float, str], datetime]:
+        """When the journal first told each outcome of each target, once it told that all of these are verified."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            told = {
+                (entry["resource"], entry["requested"], entry["outcome"]): datetime.fromisoformat(entry["at"])
+                for entry in reversed(self.gateway.entries())
+            }
+            missing = [name for name, (_at, value) in accepted.items() if (name, value, "verified") not in told]
+            if not missing:
+                return told
+            if time.monotonic() > deadline_s:
+                raise RuntimeError(f"{len(missing)} plans, that of {missing[0]} among them, were not verified")
+            time.sleep(LOOK_EVERY_S)
 
 
 def main(
