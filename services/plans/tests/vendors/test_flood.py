@@ -10,7 +10,7 @@ from headworks.common.dead_letters import dead_letters
 from headworks.common.permissions import OPERATIONS
 from headworks.common.testing import eventually
 
-FLOOD, QUOTA = 300, 3
+FLOOD, QUOTA = 120, 3
 """Far more than can be answered before the other's plan comes; the quota's alone become plans."""
 
 
