@@ -182,7 +182,7 @@ async def test_a_pump_in_maintenance_is_not_planned(
     assert run.status in {RunStatus.SOLVED, RunStatus.RELAXED}, run.status_reason
     [use] = [use for use in run.inputs or () if use.series == "control_state"]
     assert (use.valid_at, use.substituted) == (NOW, "P1_4 is not planned: in mode maintenance")
-    [plan] = await heard(bus, PLAN_SUBMISSION)
+    [plan] = await heard(worker, PLAN_SUBMISSION)
     targets = [i.targets for i in plan.intervals if i.resource == "P1_4"]
     assert {t.suggested_speed_hz for t in targets if isinstance(t, PumpTargets)} == {0.0}
 
