@@ -9,8 +9,7 @@ from pathlib import Path
 
 import nats
 
-ANSWER_S = 10
-TRIES = 3
+ANSWER_S, TRIES = 10, 3
 
 
 def submission(name, site, resource, megawatts, start):
@@ -26,9 +25,8 @@ def submission(name, site, resource, megawatts, start):
         }
         for i in range(4)
     ]
-    created = datetime.now(timezone.utc).isoformat()
     ids = {"submission_id": f"{name}-{uuid.uuid4()}", "publisher": name, "site": site}
-    return {**ids, "created_at": created, "reason": "example", "intervals": intervals}
+    return {**ids, "created_at": datetime.now(timezone.utc).isoformat(), "reason": "example", "intervals": intervals}
 
 
 async def submit(client, name, site, body):
@@ -50,9 +48,8 @@ async def main(server, name, seed_file, site, resource="OXPH", megawatts="2.1", 
     """Connect, submit, say the answer; exits with 1 when the plan is refused."""
     this_hour = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     begins = datetime.fromisoformat(start) if start else this_hour
-    seed = Path(seed_file).read_text().strip()
-    own = {"nkeys_seed_str": seed, "inbox_prefix": f"_INBOX_{name}", "max_reconnect_attempts": TRIES}
-    client = await nats.connect(server, **own)
+    seed = {"nkeys_seed_str": Path(seed_file).read_text().strip()}
+    client = await nats.connect(server, **seed, inbox_prefix=f"_INBOX_{name}", max_reconnect_attempts=TRIES)
     reply = await submit(client, name, site, submission(name, site, resource, float(megawatts), begins))
     await client.close()
     print(json.dumps(reply, indent=2))

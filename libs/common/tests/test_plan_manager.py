@@ -237,6 +237,22 @@ async def test_a_gap_in_the_events_is_closed_by_the_next_refresh(plans: Plans, b
         await eventually(lambda: current_id(manager) is None)
 
 
+async def test_a_plan_that_a_refresh_found_gone_does_not_come_back_with_a_late_event(plans: Plans, bus: Bus) -> None:
+    plans.active = [plan(1)]
+    manager = silent(plans, bus)
+    await manager.refresh()
+    assert current_id(manager) == 1
+    plans.active = []
+    await manager.refresh()
+    hearing = asyncio.create_task(manager._hear_events())
+    await heard_from_now_on(manager, bus)
+    await tell(bus, "e1", plan(1))
+    await tell(bus, "last", plan(9, start_h=5))
+    await eventually(lambda: manager.current("abay", "OXPH", NOW + 5 * HOUR) is not None)
+    assert current_id(manager) is None
+    await end(hearing)
+
+
 async def test_an_answer_that_was_under_way_does_not_undo_an_event(plans: Plans, bus: Bus) -> None:
     manager = silent(plans, bus)
     plans.active = [plan(1)]

@@ -115,6 +115,7 @@ class OptimizationPlanManager:
             log.warning("plans not refreshed", site=self._site, error=repr(error))
             return False
         gone = held - {p.plan_id for p in plans}
+        self._remember_ended(gone)  # or an event that is late would bring them back until the next refresh
         self._hold(plans, ended=gone)
         self.confirmed_at = self._clock.now()
         return True
@@ -139,11 +140,14 @@ class OptimizationPlanManager:
 
     async def _hear_events(self) -> None:
         async for event, _delivery in self._bus.follow(PLAN_EVENT, site=self._site):
-            self._ended.update(event.ended_plan_ids)
-            if len(self._ended) > 2 * ENDED_KEPT:
-                self._ended = set(sorted(self._ended)[-ENDED_KEPT:])
+            self._remember_ended(event.ended_plan_ids)
             self._hold(event.plans, ended=set(event.ended_plan_ids))
             self.confirmed_at = self._clock.now()
+
+    def _remember_ended(self, plan_ids: Iterable[int]) -> None:
+        self._ended.update(plan_ids)
+        if len(self._ended) > 2 * ENDED_KEPT:
+            self._ended = set(sorted(self._ended)[-ENDED_KEPT:])
 
     def _hold(self, plans: Iterable[Plan], ended: set[int]) -> None:
         """Take over what is new, and drop what has ended and the past of the same actuators: no others are touched."""
