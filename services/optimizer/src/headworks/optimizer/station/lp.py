@@ -4,10 +4,14 @@ from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
 from headworks.optimizer.station.case import StationInputs
-from headworks.optimizer.station.coarse import LONGEST_S, first_plan
+from headworks.optimizer.station.coarse import first_plan
 from headworks.optimizer.station.continuing import reference_of
 from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station_site import StationSite
+
+
+PATIENCE_S = 60.0
+"""For each round of the first plan, which mostly takes a tenth of a second: the text shall not hang on how slow a machine is."""
 
 
 class NoProblem(Exception):
@@ -23,7 +27,7 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
     groups = group_pumps(planned.station.pumps, options.alike_m, case.not_planned)
     volume_m3 = max(case.initial_volume_m3, options.first_volume_m3)
     begun_hz = planned.last_hz or first_plan(
-        planned.station, planned.rules, case, planned.weights, options.first_volume_m3, LONGEST_S
+        planned.station, planned.rules, case, planned.weights, options.first_volume_m3, PATIENCE_S
     )
     about = reference_of(planned.station, planned.rules, case, groups, begun_hz) or flat_reference(
         case, groups, volume_m3
