@@ -9,7 +9,6 @@ from headworks.optimizer.station.continuing import reference_of
 from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station_site import StationSite
 
-
 PATIENCE_S = 60.0
 """For each round of the first plan, which mostly takes a tenth of a second: the text shall not hang on how slow a machine is."""
 
