@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from headworks.optimizer.models.pumping_data import StationCase
 from headworks.optimizer.station.case import LastPlan, OutsideInflow, PumpState, Risk, StationInputs
-from headworks.optimizer.station.continuing import begun_with, or_the_last
+from headworks.optimizer.station.continuing import begun_with, or_begun_with
 from headworks.optimizer.station.forecasting import InflowForecast
 from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
 from headworks.optimizer.station.schedule import solve_station
@@ -296,15 +296,15 @@ def test_the_last_plan_is_gone_on_with(station_site: StationSite) -> None:
     never_emptied = ((0.0, 50.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0),) * 92
     bad = begun_with(station, rules, case, found, never_emptied)
     assert "emptying" in {breach.rule for breach in bad.broken}
-    kept = or_the_last(station, rules, case, problem.weights, bad, problem.last_hz)
+    kept = or_begun_with(station, rules, case, problem.weights, bad, problem.last_hz)
     assert kept.reason.startswith(
         "the last plan is gone on with: what it breaks costs 0.00 EUR (0 breaches), what was found"
     )
     assert kept.frequency_hz[: len(problem.last_hz)] == problem.last_hz
     assert (kept.gone_on, found.gone_on) == (True, False)
-    assert or_the_last(station, rules, case, problem.weights, bad, ()) is bad
+    assert or_begun_with(station, rules, case, problem.weights, bad, ()) is bad
     litres = dataclasses.replace(found, broken=(Breach("maximum_outflow", 0, "a litre too much"),) * 9)
-    assert or_the_last(station, rules, case, problem.weights, litres, never_emptied) is litres, (
+    assert or_begun_with(station, rules, case, problem.weights, litres, never_emptied) is litres, (
         "nine small ones are no flood"
     )
 

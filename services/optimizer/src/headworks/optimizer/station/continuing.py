@@ -23,34 +23,35 @@ NEVER = frozenset({"minimum_run", "minimum_rest", "frequency", "no_flow"})
 """The rules that have no price: pumps are spared, whatever the water does."""
 
 
-def or_the_last(
+def or_begun_with(
     station: Station,
     rules: StationRules,
     case: StationCase,
     weights: StationWeights,
     found: StationSchedule,
-    last_hz: Sequence[Sequence[float]],
-    last_flush: range = range(0),
+    begun_hz: Sequence[Sequence[float]],
+    begun_flush: range = range(0),
+    name: str = "the last plan",
 ) -> StationSchedule:
-    """What was found, or the last plan gone on with where that breaks less: a solve that ran out of time loses nothing.
+    """What was found, or what the solve began with where that breaks less: one that ran out of time loses nothing.
 
     Runs, rests and speeds break before all; the rest is compared at what it costs to give way, for a step of flood is not
     as bad as a step of a litre too much, and many small breaches are not worse than one great one.
     """
-    last = begun_with(station, rules, case, found, last_hz, last_flush)
-    if not last.gone_on:
+    begun = begun_with(station, rules, case, found, begun_hz, begun_flush)
+    if not begun.gone_on:
         return found
     groups = group_pumps(station.pumps, 0.0, case.not_planned)
     about = flat_reference(case, groups, case.initial_volume_m3)
     data = prepare_station(station, rules, case, weights, groups, about)
-    (hard, eur), (found_hard, found_eur) = _broken_by(data, last), _broken_by(data, found)
+    (hard, eur), (found_hard, found_eur) = _broken_by(data, begun), _broken_by(data, found)
     if (hard, eur) >= (found_hard, found_eur):
         return found
     reason = (
-        f"the last plan is gone on with: what it breaks costs {eur:.2f} EUR ({len(last.broken)} breaches), "
+        f"{name} is gone on with: what it breaks costs {eur:.2f} EUR ({len(begun.broken)} breaches), "
         f"what was found {found_eur:.2f} EUR ({len(found.broken)})"
     )
-    return replace(last, reason=reason)
+    return replace(begun, reason=reason)
 
 
 def _broken_by(data: PumpingData, schedule: StationSchedule) -> tuple[int, float]:

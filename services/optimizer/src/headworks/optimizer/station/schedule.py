@@ -24,8 +24,9 @@ from headworks.optimizer.models.pumping_flush import flush_of
 from headworks.optimizer.models.pumping_problem import PumpingProblem, counts, group_flows
 from headworks.optimizer.station.answered import StationSchedule, StationStatus
 from headworks.optimizer.station.coarse import LONGEST_S, first_plan
-from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_the_last, reference_of
+from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_begun_with, reference_of
 from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
+from headworks.optimizer.station.draining import drained_instead
 from headworks.optimizer.station.following import Wish, follow
 from headworks.optimizer.station.parting import solve_by_parts
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
@@ -82,19 +83,23 @@ def solve_station(
     """The cheapest schedule found for a case. `last_hz` is what is left of the last plan, from the case's start on, and
     `last_flush` the steps of its flush, which may have begun before.
 
-    Where the solve found only what breaks more rules than the last plan would, that is gone on with, and the reason says so.
+    Where the last plan would leave a dry day's water, the solve begins with one that empties the tunnel as soon as can be. Where
+    it finds only what breaks more rules than the plan it began with, that is gone on with, and the reason says so.
     """
     watch = _Watch(on_progress)
     begun_hz, begun_flush = last_hz, last_flush
     if not last_hz:
         begun_hz, begun_flush = _first_plan(station, rules, case, weights, options, watch), range(0)
+    drained_hz = drained_instead(station, rules, case, weights, begun_hz, begun_flush)
+    if drained_hz:
+        begun_hz, begun_flush = drained_hz, range(0)
     if _is_a_plan(station, rules, case, begun_hz, begun_flush):
         watch.saw_a_plan()
     best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
     if not isinstance(best, _Round):
         nothing = _nothing(best, rounds, watch, hard_maximum=weights.hard_maximum)
         late = nothing.status is StationStatus.TIMED_OUT
-        return begun_with(station, rules, case, nothing, begun_hz, last_flush) if late else nothing
+        return begun_with(station, rules, case, nothing, begun_hz, begun_flush) if late else nothing
     found = StationSchedule(
         status=StationStatus.TIMED_OUT if best.timed_out else StationStatus.SOLVED,
         reason="",
@@ -112,7 +117,10 @@ def solve_station(
         starts=starts_of(best.frequency_hz, case.before),
         flush=best.flush,
     )
-    return or_the_last(station, rules, case, weights, found, last_hz, last_flush) if found.broken else found
+    if not found.broken or not (last_hz or drained_hz):
+        return found
+    name = "a plan that empties the tunnel as soon as can be" if drained_hz else "the last plan"
+    return or_begun_with(station, rules, case, weights, found, begun_hz, begun_flush, name)
 
 
 def _best_round(
