@@ -5,6 +5,7 @@ it where the last plan would leave a dry day's water, and goes on with it where 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headworks.optimizer.models.pumping_data import (
     DAM3,
@@ -54,9 +55,11 @@ def drained_instead(
 def drain_plan(station: Station, data: PumpingData) -> tuple[tuple[float, ...], ...]:
     """Frequencies of a case whose every pump is a group of its own, shape (steps, pumps)."""
     case, on = data.case, _running(station, data)
+    most_m3s = data.rules.maximum_outflow_m3s * (1 - data.weights.outflow_reserve)
+    kept = replace(data, rules=replace(data.rules, maximum_outflow_m3s=most_m3s))
     full = tuple(tuple(step.flow_high * DAM3 for step in of_group[: case.scheduled]) for of_group in data.steps)
     counts = tuple(tuple(float(group.members[0] in now) for now in on) for group in data.groups)
-    return follow(station, data, Wish(counts, full, (data.lowest_dam3 * DAM3,) * case.scheduled))
+    return follow(station, kept, Wish(counts, full, (data.lowest_dam3 * DAM3,) * case.scheduled))
 
 
 def _running(station: Station, data: PumpingData) -> list[set[int]]:
@@ -72,6 +75,7 @@ def _running(station: Station, data: PumpingData) -> list[set[int]]:
         if draining:
             emptied_in = volume_m3 / max(1.0, most_m3 - inflow_m3)
             on |= _started(flows, now, on, rules, most_m3) if emptied_in > rules.minimum_run_steps else set()
+            on = _with_water(flows, now, on, rules, volume_m3 + inflow_m3 - data.lowest_dam3 * DAM3)
         else:
             on = _kept(flows, now, on, rules)
         out_m3 = min(most_m3, sum(flows[place][1] for place in on)) if draining else sum(flows[p][0] for p in on)
@@ -111,6 +115,22 @@ def _started(
             break
         started.add(place)
     return started
+
+
+def _with_water(
+    flows: dict[int, tuple[float, float, float]],
+    now: dict[int, Before],
+    on: set[int],
+    rules: StationRules,
+    there_m3: float,
+) -> set[int]:
+    """The pumps that run, less those that would take what is not there, the largest first: as the tunnel comes to its end."""
+    kept = set(on)
+    for place in sorted(on, key=lambda p: -flows[p][0]):
+        takes_m3 = sum(flows[p][0] for p in kept)
+        if takes_m3 > there_m3 and now[place].steps >= rules.minimum_run_steps and len(kept) > rules.minimum_pumps_on:
+            kept.remove(place)
+    return kept
 
 
 def _kept(
