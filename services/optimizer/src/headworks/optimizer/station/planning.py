@@ -233,7 +233,13 @@ def _dry_steps(site: StationSite, inputs: StationInputs, forecast: InflowForecas
 
 
 def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> Iterator[tuple[range, bool]]:
-    """Each day that is expected to be dry, and whether it has seen the tunnel empty."""
+    """Each day that may well be dry, and whether it has seen the tunnel empty.
+
+    Near the limit the forecast crosses it again and again: a day is given up as wet only when it is beyond what the forecast
+    may be too high by, as an emptying allows for.
+    """
+    allow_for = planning_of(site).flush.allow_for
+    low_m3s = [f - allow_for * (f - low) for f, low in zip(forecast.flow_m3s, forecast.low_m3s, strict=True)]
     grid = TimeGrid(inputs.start, timedelta(seconds=inputs.step_s), len(forecast.flow_m3s))
     day = local_date(inputs.start, site.zone)
     while (end := local_midnight(day + timedelta(days=1), site.zone)) <= grid.end:
@@ -243,7 +249,7 @@ def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast
         done = inputs.emptied_at is not None and begin <= inputs.emptied_at < end
         if stop > first:
             came_m3 = _came_m3(inputs, begin)
-            comes_m3 = sum(forecast.flow_m3s[first : stop + 1]) * inputs.step_s
+            comes_m3 = sum(low_m3s[first : stop + 1]) * inputs.step_s
             if came_m3 + comes_m3 <= site.pumping_station.rules.dry_day_inflow:
                 yield range(first, stop), done
         day += timedelta(days=1)
