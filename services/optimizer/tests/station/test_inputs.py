@@ -114,6 +114,7 @@ def test_every_input_says_where_it_comes_from(station_site: StationSite) -> None
     assert sources == {names.pump_series(r, "frequency"): "pi" for r in RESOURCES} | {
         names.TUNNEL_LEVEL: "pi", names.TUNNEL_INFLOW: "pi", names.PRICE: "ingest", "emptied_at": "none",
         "expected_level_m": "run blominmaki-1", "diverged_m3": "runs", "past_inflow_error": "runs", "strategies": "site file",
+        "control_state": "none",
     }  # fmt: skip
     assert not any(use.stale for use in found.inputs)
     assert use_of(found, names.TUNNEL_LEVEL).age_s == 90.0
