@@ -4,8 +4,8 @@ On a tight day the program may find no emptying in its time where there is one. 
 it where the last plan would leave a dry day's water, and goes on with it where nothing better was found.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from headworks.optimizer.models.pumping_data import (
     DAM3,
@@ -20,7 +20,7 @@ from headworks.optimizer.models.pumping_data import (
 from headworks.optimizer.station.continuing import NEVER, broken_rules, continue_plan
 from headworks.optimizer.station.costing import given_way
 from headworks.optimizer.station.following import Wish, follow
-from headworks.waterway.pumps import operate
+from headworks.waterway.pumps import Pump, operate
 from headworks.waterway.station import Station
 from headworks.waterway.station_rules import Before, StationRules
 
@@ -62,81 +62,100 @@ def drain_plan(station: Station, data: PumpingData) -> tuple[tuple[float, ...], 
     return follow(station, kept, Wish(counts, full, (data.lowest_dam3 * DAM3,) * case.scheduled))
 
 
+@dataclass(frozen=True, slots=True)
+class _Works:
+    """A pump in a step: its flow at least and at full speed [m³], and what a m³ takes at full speed [MWh]."""
+
+    least_m3: float
+    full_m3: float
+    mwh_per_m3: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pumps:
+    """The pumps that are planned, as a step begins: by place what each would do, and how it stands."""
+
+    rules: StationRules
+    works: Mapping[int, _Works]
+    was: Mapping[int, Before]
+
+    @property
+    def on(self) -> set[int]:
+        """Those that run."""
+        return {place for place in self.works if self.was[place].on}
+
+    def least_m3(self, on: Iterable[int]) -> float:
+        """What these take at least."""
+        return sum(self.works[place].least_m3 for place in on)
+
+    def full_m3(self, on: Iterable[int]) -> float:
+        """What these take at full speed."""
+        return sum(self.works[place].full_m3 for place in on)
+
+    def with_started(self, on: set[int], most_m3: float) -> set[int]:
+        """With those that must be started, the ones that take least first, to pump all that the plant takes."""
+        started = set(on)
+        rested = [p for p in self.works if p not in on and self.was[p].steps >= self.rules.minimum_rest_steps]
+        for place in sorted(rested, key=lambda p: self.works[p].mwh_per_m3):
+            if self.full_m3(started) >= most_m3 or self.least_m3({*started, place}) > most_m3:
+                break
+            started.add(place)
+        return started
+
+    def with_water(self, on: set[int], there_m3: float) -> set[int]:
+        """Less those that would take what is not there, the largest first: as the tunnel comes to its end."""
+        kept = set(on)
+        for place in sorted(on, key=lambda p: -self.works[p].least_m3):
+            if self.least_m3(kept) > there_m3 and self._may_stop(place) and len(kept) > self.rules.minimum_pumps_on:
+                kept.remove(place)
+        return kept
+
+    def fewest(self, on: set[int]) -> set[int]:
+        """Those that must run on, and as many more, the smallest first, as must run at least."""
+        held = {place for place in on if not self._may_stop(place)}
+        others = sorted(on - held, key=lambda place: self.works[place].least_m3)
+        return held | set(others[: max(0, self.rules.minimum_pumps_on - len(held))])
+
+    def _may_stop(self, place: int) -> bool:
+        return self.was[place].steps >= self.rules.minimum_run_steps
+
+
 def _running(station: Station, data: PumpingData) -> list[set[int]]:
     """Which pumps run in each step."""
-    case, rules = data.case, data.rules
-    now, volume_m3, draining = dict(enumerate(case.before)), case.initial_volume_m3, True
+    case, lowest_m3 = data.case, data.lowest_dam3 * DAM3
+    was, volume_m3, draining = dict(enumerate(case.before)), case.initial_volume_m3, True
     schedule = []
     for t in range(case.scheduled):
-        lift_m = station.outlet_m - station.tunnel.level_at(min(station.tunnel.full_m3, max(0.0, volume_m3)))
-        flows = {place: _flows_m3(station, rules, case, place, lift_m) for g in data.groups for place in g.members}
+        pumps = _pumps(station, data, was, volume_m3)
         most_m3, inflow_m3 = data.outflow_dam3[t] * DAM3, case.inflow_m3[t]
-        on = {place for place in flows if now[place].on}
-        if draining:
-            emptied_in = volume_m3 / max(1.0, most_m3 - inflow_m3)
-            on |= _started(flows, now, on, rules, most_m3) if emptied_in > rules.minimum_run_steps else set()
-            on = _with_water(flows, now, on, rules, volume_m3 + inflow_m3 - data.lowest_dam3 * DAM3)
-        else:
-            on = _kept(flows, now, on, rules)
-        out_m3 = min(most_m3, sum(flows[place][1] for place in on)) if draining else sum(flows[p][0] for p in on)
-        volume_m3 = max(data.lowest_dam3 * DAM3, volume_m3 + inflow_m3 - out_m3)
+        on = _drains(pumps, volume_m3, inflow_m3, most_m3, lowest_m3) if draining else pumps.fewest(pumps.on)
+        out_m3 = min(most_m3, pumps.full_m3(on)) if draining else pumps.least_m3(on)
+        volume_m3 = max(lowest_m3, volume_m3 + inflow_m3 - out_m3)
         draining = volume_m3 > (data.emptied_dam3 if draining else REFILLED * data.margin_dam3) * DAM3
-        now = {
-            place: Before(was.on, was.steps + 1) if was.on == (place in on) else Before(place in on, 1)
-            for place, was in now.items()
-        }
+        was = {place: _after(before, on=place in on) for place, before in was.items()}
         schedule.append(on)
     return schedule
 
 
-def _flows_m3(
-    station: Station, rules: StationRules, case: StationCase, place: int, lift_m: float
-) -> tuple[float, float, float]:
-    """A pump's flow of a step at least and at full speed [m³], and what a m³ takes at full speed [MWh]."""
-    pump = station.pumps[place]
+def _drains(pumps: _Pumps, volume_m3: float, inflow_m3: float, most_m3: float, lowest_m3: float) -> set[int]:
+    """The pumps that empty the tunnel: none is started that could not stop when it is empty."""
+    emptied_in = volume_m3 / max(1.0, most_m3 - inflow_m3)
+    on = pumps.with_started(pumps.on, most_m3) if emptied_in > pumps.rules.minimum_run_steps else pumps.on
+    return pumps.with_water(on, volume_m3 + inflow_m3 - lowest_m3)
+
+
+def _pumps(station: Station, data: PumpingData, was: Mapping[int, Before], volume_m3: float) -> _Pumps:
+    lift_m = station.outlet_m - station.tunnel.level_at(min(station.tunnel.full_m3, max(0.0, volume_m3)))
+    places = (place for group in data.groups for place in group.members)
+    works = {place: _works(station.pumps[place], data.rules, data.case.step_s, lift_m) for place in places}
+    return _Pumps(data.rules, works, was)
+
+
+def _works(pump: Pump, rules: StationRules, step_s: float, lift_m: float) -> _Works:
     low, high = (operate(pump, hz, lift_m) for hz in (slowest_hz(rules, pump, lift_m), rules.maximum_hz))
-    high_m3 = high.flow_m3s * case.step_s
-    return low.flow_m3s * case.step_s, high_m3, high.power_mw * case.step_s / 3600 / max(1e-9, high_m3)
+    full_m3 = high.flow_m3s * step_s
+    return _Works(low.flow_m3s * step_s, full_m3, high.power_mw * step_s / 3600 / max(1e-9, full_m3))
 
 
-def _started(
-    flows: dict[int, tuple[float, float, float]],
-    now: dict[int, Before],
-    on: set[int],
-    rules: StationRules,
-    most_m3: float,
-) -> set[int]:
-    """The pumps to be started, those first that take least, until all that the plant takes is pumped."""
-    started: set[int] = set()
-    rested = [place for place in flows if place not in on and now[place].steps >= rules.minimum_rest_steps]
-    for place in sorted(rested, key=lambda p: flows[p][2]):
-        least_m3, full_m3 = (sum(flows[p][of] for p in on | started) for of in (0, 1))
-        if full_m3 >= most_m3 or least_m3 + flows[place][0] > most_m3:
-            break
-        started.add(place)
-    return started
-
-
-def _with_water(
-    flows: dict[int, tuple[float, float, float]],
-    now: dict[int, Before],
-    on: set[int],
-    rules: StationRules,
-    there_m3: float,
-) -> set[int]:
-    """The pumps that run, less those that would take what is not there, the largest first: as the tunnel comes to its end."""
-    kept = set(on)
-    for place in sorted(on, key=lambda p: -flows[p][0]):
-        takes_m3 = sum(flows[p][0] for p in kept)
-        if takes_m3 > there_m3 and now[place].steps >= rules.minimum_run_steps and len(kept) > rules.minimum_pumps_on:
-            kept.remove(place)
-    return kept
-
-
-def _kept(
-    flows: dict[int, tuple[float, float, float]], now: dict[int, Before], on: set[int], rules: StationRules
-) -> set[int]:
-    """The pumps that must run on, and as many more, the smallest first, as must run at least."""
-    held = {place for place in on if now[place].steps < rules.minimum_run_steps}
-    others = sorted(on - held, key=lambda place: flows[place][0])
-    return held | set(others[: max(0, rules.minimum_pumps_on - len(held))])
+def _after(was: Before, *, on: bool) -> Before:
+    return Before(on, was.steps + 1) if was.on == on else Before(on, 1)

@@ -100,7 +100,18 @@ def solve_station(
         nothing = _nothing(best, rounds, watch, hard_maximum=weights.hard_maximum)
         late = nothing.status is StationStatus.TIMED_OUT
         return begun_with(station, rules, case, nothing, begun_hz, begun_flush) if late else nothing
-    found = StationSchedule(
+    found = _schedule_of(station, rules, case, best, rounds, watch)
+    if not found.broken or not (last_hz or drained_hz):
+        return found
+    name = "a plan that empties the tunnel as soon as can be" if drained_hz else "the last plan"
+    return or_begun_with(station, rules, case, weights, found, begun_hz, begun_flush, name)
+
+
+def _schedule_of(
+    station: Station, rules: StationRules, case: StationCase, best: _Round, rounds: int, watch: "_Watch"
+) -> StationSchedule:
+    """The answer that a round is, with what it breaks."""
+    return StationSchedule(
         status=StationStatus.TIMED_OUT if best.timed_out else StationStatus.SOLVED,
         reason="",
         frequency_hz=best.frequency_hz,
@@ -117,10 +128,6 @@ def solve_station(
         starts=starts_of(best.frequency_hz, case.before),
         flush=best.flush,
     )
-    if not found.broken or not (last_hz or drained_hz):
-        return found
-    name = "a plan that empties the tunnel as soon as can be" if drained_hz else "the last plan"
-    return or_begun_with(station, rules, case, weights, found, begun_hz, begun_flush, name)
 
 
 def _best_round(

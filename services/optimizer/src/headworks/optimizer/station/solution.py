@@ -39,18 +39,7 @@ def solution_of(
     if trajectory is None:
         return known
     step = timedelta(seconds=inputs.step_s)
-    relaxations = tuple(
-        StationRelaxation(rule=b.rule, at=inputs.start + b.step * step, text=b.text) for b in schedule.broken
-    )
-    relaxations += flush_faults(
-        problem.station,
-        problem.rules,
-        problem.case,
-        inputs,
-        problem.flush,
-        schedule.flush,
-        problem.weights.not_flushed_eur,
-    )
+    relaxations = _relaxations(inputs, problem, schedule)
     flush_window = planned_flush(schedule.flush, inputs, problem.flush)
     emptied_m = problem.rules.emptied_level_m
     return known.model_copy(
@@ -77,6 +66,22 @@ def solution_of(
             "next_action": _next_action(site, schedule.frequency_hz, problem.case.before),
         }
     )
+
+
+def _relaxations(inputs: StationInputs, problem: Planned, schedule: StationSchedule) -> tuple[StationRelaxation, ...]:
+    """The rules that the schedule breaks, and what is wrong with the flush that was asked."""
+    step = timedelta(seconds=inputs.step_s)
+    broken = (StationRelaxation(rule=b.rule, at=inputs.start + b.step * step, text=b.text) for b in schedule.broken)
+    faults = flush_faults(
+        problem.station,
+        problem.rules,
+        problem.case,
+        inputs,
+        problem.flush,
+        schedule.flush,
+        problem.weights.not_flushed_eur,
+    )
+    return (*broken, *faults)
 
 
 def _ran_out(schedule: StationSchedule) -> str:
