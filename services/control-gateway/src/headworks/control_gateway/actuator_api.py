@@ -1,7 +1,7 @@
 """Orders on a single actuator: its mode, and a value in place of the plan's for a while."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import FastAPI, Request
@@ -71,10 +71,8 @@ def add_actuator_routes(
         loop, by = loop_of(site), by_hand(caller, order.reason)
         actuator = actuator_of(loop, resource)
         _refuse_what_is_not_followed(loop, actuator, order)
-        now = clock.now()
-        until = now + timedelta(minutes=order.minutes)
-        override = SetpointOverride(value=order.value, by=caller.name, reason=order.reason, given_at=now, until=until)
-        text = f"override {order.value:g} {actuator.unit} until {until:%Y-%m-%d %H:%M} UTC by {by}"
+        override = _override(order, caller.name, clock.now())
+        text = f"override {order.value:g} {actuator.unit} until {override.until:%Y-%m-%d %H:%M} UTC by {by}"
         with recorded(loop, text, resource):
             loop.leads.orders.override(resource, override)
         _audit("override", loop, resource, caller.name, order.reason, request)
@@ -97,6 +95,11 @@ def add_actuator_routes(
     def _audit(event: str, loop: ControlLoop, resource: str, name: str, reason: str, request: Request) -> None:
         tell()
         auditor.order(event, name, f"{loop.site}/{resource}", reason, where_of(request))
+
+
+def _override(order: OverrideOrder, by: str, now: datetime) -> SetpointOverride:
+    until = now + timedelta(minutes=order.minutes)
+    return SetpointOverride(value=order.value, by=by, reason=order.reason, given_at=now, until=until)
 
 
 def actuator_of(loop: ControlLoop, resource: str) -> Actuator:

@@ -1,6 +1,6 @@
 """The gateway's OpenAPI: state, mode, e-stop and its clearing, journal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
@@ -73,6 +73,13 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
         clear_recorded(orders, Scope(site=site), caller, order.reason, request)
         return loop.state()
 
+    _add_journal(app, loop_of, shipper)
+    return app
+
+
+def _add_journal(app: FastAPI, loop_of: Callable[[str], ControlLoop], shipper: Shipper) -> None:
+    """What was decided, so far as it was shipped."""
+
     @app.get("/sites/{site}/journal", responses={503: {"description": "The database is away"}})
     async def journal(
         site: str,
@@ -86,5 +93,3 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
             return await shipper.entries(site, resource, limit)
         except DATABASE_AWAY as error:
             raise Problem(503, "The database is away", "control goes on; the journal is shipped later") from error
-
-    return app

@@ -103,10 +103,7 @@ async def _control(settings: GatewaySettings) -> None:
             controlled.add(site)
         tasks["sites"] = controlled.run
         tasks["clock"] = outlasting_faults("clock", ClockWatch(controlled, auditor).run)
-        if settings.auto_discovery_enabled:
-            every_s = 60 * settings.auto_discovery_refresh_minutes
-            discovery = Discovery(settings.sites, controlled, auditor, every_s)
-            tasks["discovery"] = outlasting_faults("discovery", discovery.run)
+        tasks |= _discovering(settings, controlled, auditor)
 
         async def controlling() -> bool:
             return all(loop.is_alive() for loop in loops.values())
@@ -123,6 +120,14 @@ async def _control(settings: GatewaySettings) -> None:
         finally:
             auditor.note(Category.CONTROL_SYSTEM, "stopped", settings.gateway_name)
     await database.close()
+
+
+def _discovering(settings: GatewaySettings, controlled: ControlledSites, auditor: Auditor) -> dict[str, Task]:
+    if not settings.auto_discovery_enabled:
+        return {}
+    every_s = 60 * settings.auto_discovery_refresh_minutes
+    discovery = Discovery(settings.sites, controlled, auditor, every_s)
+    return {"discovery": outlasting_faults("discovery", discovery.run)}
 
 
 def _note_start(auditor: Auditor, settings: GatewaySettings) -> None:

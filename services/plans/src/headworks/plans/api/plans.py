@@ -21,7 +21,14 @@ from headworks.plans.store import PlanStore
 
 
 def add_plan_routes(app: FastAPI, store: PlanStore, database: Database, clock: Clock) -> None:
-    """What is planned, and what was."""
+    """What is planned, and what was. A single version comes last: its path would take the others' names for ids."""
+    _add_in_force(app, store, database, clock)
+    _add_past(app, store, database)
+    _add_versions(app, store)
+
+
+def _add_in_force(app: FastAPI, store: PlanStore, database: Database, clock: Clock) -> None:
+    """What is planned, and who leads."""
 
     @app.get("/plans/active", response_model=list[Plan], responses=TAGGED)
     async def active(request: Request, station: Station, _caller: Viewer, resource: Resource | None = None) -> Response:
@@ -63,6 +70,10 @@ def add_plan_routes(app: FastAPI, store: PlanStore, database: Database, clock: C
         known = await known_at(database, station, resource, as_of, start, end)
         return tagged(request, effective_spans(known, start, end))
 
+
+def _add_past(app: FastAPI, store: PlanStore, database: Database) -> None:
+    """What was known at an instant, and all versions."""
+
     @app.get("/plans/as-of", response_model=list[Plan], responses=TAGGED)
     async def as_of(
         request: Request, station: Station, at: Instant, _caller: Viewer, resource: Resource | None = None
@@ -85,6 +96,10 @@ def add_plan_routes(app: FastAPI, store: PlanStore, database: Database, clock: C
         plans = await store.history(station, resource, limit + 1, key[0] if key else before_plan_id)
         more = cursor_after(plans[limit - 1].plan_id) if len(plans) > limit else None
         return tagged(request, plans[:limit], next_link(request, more))
+
+
+def _add_versions(app: FastAPI, store: PlanStore) -> None:
+    """Versions by their ids."""
 
     @app.get("/plans/difference", responses={404: {"description": "No such plan"}})
     async def compare(
