@@ -13,14 +13,14 @@ RUN npm run build
 # Every library in the version and with the hash of requirements.lock, which serves as constraints; of the lock only what
 # the services need. The embedded servers are for tests and the demo of a checkout.
 FROM python:3.11-slim AS build
-ENV VIRTUAL_ENV=/opt/headworks UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
+ENV VIRTUAL_ENV=/opt/headworks UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_CACHE_DIR=/var/cache/uv
 RUN pip install --no-cache-dir uv==0.13.8 && uv venv "$VIRTUAL_ENV"
 WORKDIR /build
 COPY requirements.lock ./
 COPY libs libs
 COPY services services
 COPY --from=web /build/services/dashboard/src/headworks/dashboard/static services/dashboard/src/headworks/dashboard/static
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --constraints requirements.lock --build-constraints requirements.lock \
       ./libs/common ./libs/waterway ./services/ingest ./services/optimizer ./services/plans ./services/control-gateway \
       ./services/alerts ./services/dashboard \
@@ -28,7 +28,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 FROM build AS build-simulators
 COPY simulators simulators
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --constraints requirements.lock --build-constraints requirements.lock ./simulators
 
 FROM python:3.11-slim AS services

@@ -97,7 +97,7 @@ class Bench:
                 return
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"{len(missing)} actuators, {min(missing)} among them, have not {field} as planned")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)  # between two looks, until the deadline: the API is asked, it does not tell
 
     def _token(self) -> dict[str, str]:
         secret = Path(self.stack.environment["HEADWORKS_JWT_SECRET_FILE"]).read_text(encoding="utf-8").strip()
@@ -137,7 +137,9 @@ class Bench:
         while min(turns) < SETTLED_TURNS:
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"a PLC was read {min(turns)} times in {PATIENCE_S:g} s")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(
+                LOOK_EVERY_S
+            )  # between two looks, until the deadline: a PLC's counter tells nobody when it grows
             turns = [turn + len(plc.turns_s()) for turn, plc in zip(turns, healthy, strict=True)]
 
     def _verified(self) -> int:
@@ -150,7 +152,7 @@ class Bench:
         for name in chosen:
             target_mw = NEAR_MW + 0.05
             accepted[name] = self.submit({name: target_mw}), target_mw
-            time.sleep(random.uniform(*BETWEEN_PLANS_S))
+            time.sleep(random.uniform(*BETWEEN_PLANS_S))  # so that plans come at every phase of the gateway's second
         told = self._told_of(accepted)
         found = []
         for name, (at, value) in accepted.items():
@@ -171,7 +173,7 @@ class Bench:
                 return told
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"{len(missing)} plans, that of {missing[0]} among them, were not verified")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)  # between two looks, until the deadline: the journal is a file that is read
 
 
 def main(
