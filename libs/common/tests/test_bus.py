@@ -7,16 +7,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from headworks.common.bus import Bus, BusOvertaken, Deliver
 from headworks.common.dead_letters import DeadLetter, dead_letters
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.link import BusUnavailable
-from headworks.common.messages import ControlMode, ControlState, Lease, SolveJob
-from headworks.common.subjects import CONTROL_STATE, LEASE, SOLVE_JOB
+from headworks.common.messages import (
+    ControlMode,
+    ControlState,
+    GenericTargets,
+    Lease,
+    PlanInterval,
+    PlanSubmission,
+    ResourceType,
+    SolveJob,
+    TargetType,
+)
+from headworks.common.subjects import CONTROL_STATE, LEASE, PLAN_SUBMISSION, SOLVE_JOB
 from headworks.common.tasks import in_background
-from headworks.common.testing import eventually
+from headworks.common.testing import eventually, stored
 
 
 def job(run_id: str) -> SolveJob:
@@ -254,3 +265,94 @@ async def test_who_publishes_after_another_is_told_that_the_bus_is_away(bus: Bus
     message = Lease(site="abay", gateway="a", epoch=1, valid_s=3, orders=0)
     with pytest.raises(BusUnavailable):
         await bus.publish_after(LEASE, message, 0, timeout_s=0.5, site="abay")
+
+
+def plan(submission_id: str) -> PlanSubmission:
+    at = datetime(2026, 2, 17, 8, tzinfo=UTC)
+    interval = PlanInterval(
+        resource="OXPH",
+        resource_type=ResourceType.TURBINE,
+        interval_start=at,
+        interval_end=at.replace(hour=9),
+        targets=GenericTargets(target_type=TargetType.POWER, target_value=2.0),
+    )
+    return PlanSubmission(
+        submission_id=submission_id, publisher="acme", site="abay", created_at=at, intervals=(interval,)
+    )
+
+
+async def waiting(bus: Bus) -> list[str]:
+    return [each.submission_id for each in await stored(bus, PLAN_SUBMISSION)]
+
+
+async def submit(bus: Bus, submission_id: str) -> None:
+    await bus.publish(PLAN_SUBMISSION, plan(submission_id), publisher="acme", site="abay")
+
+
+async def test_a_submission_is_kept_before_anybody_heard_one_and_until_all_who_hear_it_are_done(bus: Bus) -> None:
+    handled: list[str] = []
+
+    async def handler(message: PlanSubmission, _delivery: Delivery) -> None:
+        handled.append(message.submission_id)
+
+    await submit(bus, "s1")
+    await bus.make_consumer(PLAN_SUBMISSION, durable="plans-acme", in_order=True, publisher="acme")
+    async with in_background(bus.consume(PLAN_SUBMISSION, handler, durable="plans")):
+        await eventually(lambda: handled == ["s1"])
+    assert await waiting(bus) == ["s1"], "the other consumer has not had it"
+    async with in_background(
+        bus.consume(PLAN_SUBMISSION, handler, durable="plans-acme", in_order=True, publisher="acme")
+    ):
+        await eventually(lambda: handled == ["s1", "s1"])
+
+    async def is_gone() -> bool:
+        return await waiting(bus) == []
+
+    await eventually(is_gone)
+
+
+async def test_a_stream_of_the_release_before_keeps_what_waits_and_lets_go_what_was_handled(
+    nats_server: NatsServer,
+) -> None:
+    async def handler(message: PlanSubmission, _delivery: Delivery) -> None:
+        if message.submission_id == "s2":
+            raise TryLater("the database is away")
+
+    async with await Bus.connect(nats_server.url, "test") as bus:
+        await bus._jetstream.add_stream(
+            name="PLAN_SUBMISSIONS", subjects=["plans.submit.*.*"], max_age=7 * 86_400, max_bytes=1 << 30
+        )
+        for submission_id in ("s1", "s2", "s3"):
+            await submit(bus, submission_id)
+
+        async def waits_at_the_second() -> bool:
+            told = await bus._jetstream.consumer_info("PLAN_SUBMISSIONS", "plans")
+            return told.ack_floor is not None and told.ack_floor.stream_seq == 1
+
+        async with in_background(bus.consume(PLAN_SUBMISSION, handler, durable="plans")):
+            await eventually(lambda: _holds(waits_at_the_second))
+        assert await waiting(bus) == ["s1", "s2", "s3"]
+        for _ in range(2):
+            await bus.declare_streams()
+            assert await waiting(bus) == ["s2", "s3"]
+
+
+async def _holds(condition: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await condition()
+    except NotFoundError:  # the consumer is not made yet
+        return False
+
+
+async def test_whose_backlog_is_full_is_told_and_nobody_s_message_goes_for_another(bus: Bus) -> None:
+    most = PLAN_SUBMISSION.stream.max_per_subject if PLAN_SUBMISSION.stream else 0
+    for number in range(most):
+        await submit(bus, f"s{number}")
+    with pytest.raises(BusUnavailable, match="maximum messages per subject exceeded"):
+        await submit(bus, "one-too-many")
+    with pytest.raises(BusUnavailable, match="message size exceeds maximum allowed"):
+        await bus.publish_raw("plans.submit.rival.abay", b"x" * ((2 << 20) + 1), {})
+    await bus.publish_raw("plans.submit.rival.abay", b"x" * (2 << 20), {})
+    told = await bus._jetstream.stream_info("PLAN_SUBMISSIONS", subjects_filter="plans.submit.>")
+    assert told.state.subjects == {"plans.submit.acme.abay": most, "plans.submit.rival.abay": 1}
+    assert told.config.discard == "new"

@@ -24,6 +24,15 @@ async def api(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
             found = await connection.execute(text(f"select cast(:content as {kind})"), {"content": content})
             return str(found.scalar_one())
 
+    @app.post("/bookings")
+    async def book(first: int, last: int, *, by_driver: bool) -> None:
+        statement = f"insert into bookings values (int4range({first:d}, {last:d}))"  # two numbers
+        if by_driver:
+            await database.fetch(statement)
+        else:
+            async with database.transaction() as connection:
+                await connection.execute(text(statement))
+
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -43,6 +52,21 @@ async def test_a_database_that_is_away_is_said_to_be(database_url: str) -> None:
     async with api(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none") as client:
         answer = await client.post("/notes", params={"content": "x"})
     assert (answer.status_code, answer.json()["title"]) == (503, "What this needs is away")
+
+
+@pytest.mark.parametrize("by_driver", [True, False])
+async def test_what_overlaps_what_is_there_is_a_conflict_that_says_with_what(
+    database_url: str, *, by_driver: bool
+) -> None:
+    database = Database(database_url)
+    await database.fetch("create table bookings (span int4range, exclude using gist (span with &&))")
+    await database.close()
+    async with api(database_url) as client:
+        assert (await client.post("/bookings", params={"first": 1, "last": 5, "by_driver": by_driver})).is_success
+        answer = await client.post("/bookings", params={"first": 4, "last": 6, "by_driver": by_driver})
+    assert (answer.status_code, answer.json()["title"]) == (409, "It overlaps what is there")
+    assert "[4,6)" in answer.json()["detail"]
+    assert "[1,5)" in answer.json()["detail"]
 
 
 async def test_a_wrong_statement_is_our_fault(database_url: str) -> None:

@@ -8,32 +8,24 @@ from pathlib import Path
 import pytest
 
 from headworks.common import plan_cache
-from headworks.common.messages import GenericTargets, Plan, PlanStatus, ResourceType, TargetType
+from headworks.common.messages import GenericTargets, Plan, ResourceType, TargetType
 from headworks.common.plan_cache import AT_ONCE, PlanCache
 from headworks.common.tasks import in_background
-from headworks.common.testing import eventually
+from headworks.common.testing import active_plan, eventually
 
 NOW = datetime(2026, 2, 17, tzinfo=UTC)
 
 
 def plan(plan_id: int) -> Plan:
-    return Plan(
-        plan_id=plan_id,
+    return active_plan(
+        GenericTargets(target_type=TargetType.POWER, target_value=2.0),
         station_id="abay",
         resource_id="OXPH",
         resource_type=ResourceType.TURBINE,
-        interval_start=NOW,
-        interval_end=NOW + timedelta(hours=1),
-        targets=GenericTargets(target_type=TargetType.POWER, target_value=2.0),
-        plan_version=1,
-        plan_priority=1,
-        plan_status=PlanStatus.ACTIVE,
-        publisher="optimizer",
-        submission_id=f"s{plan_id}",
-        optimization_run_id=None,
-        superseded_by=None,
-        plan_created_at=NOW,
-        plan_updated_at=NOW,
+        begins=NOW,
+        ends=NOW + timedelta(hours=1),
+        made=NOW,
+        plan_id=plan_id,
     )
 
 
@@ -74,9 +66,23 @@ async def test_a_hundred_changes_in_a_moment_are_stored_at_most_twice_and_the_la
     assert kept(tmp_path / "plans.json") == list(range(101))
 
 
+async def test_who_made_the_change_goes_on_before_it_is_told(
+    tmp_path: Path, stored: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_cache, "GATHER_S", 3600)
+    cache = PlanCache(tmp_path / "plans.json", lambda: [plan(1)])
+    async with in_background(cache.keep()):
+        cache.changed()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert stored == []
+    assert stored == [1], "nothing is lost where it is told to stop meanwhile"
+
+
 async def test_it_goes_on_storing_what_changes(
     tmp_path: Path, stored: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(plan_cache, "GATHER_S", 0)
     monkeypatch.setattr(plan_cache, "EVERY_S", 0.01)
     monkeypatch.setattr(plan_cache, "REST", 0)
     held: list[Plan] = []
@@ -91,6 +97,7 @@ async def test_it_goes_on_storing_what_changes(
 
 
 async def test_what_changes_while_it_is_told_is_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_cache, "GATHER_S", 0)
     monkeypatch.setattr(plan_cache, "EVERY_S", 0.01)
     held = [plan(k) for k in range(3 * AT_ONCE)]
     cache = PlanCache(tmp_path / "plans.json", lambda: held)
@@ -111,7 +118,8 @@ async def test_what_was_told_and_not_stored_is_stored_when_it_stops(
     yielded = asyncio.sleep
 
     async def between_pieces(seconds: float) -> None:
-        telling.set()
+        if seconds == 0:
+            telling.set()
         await yielded(seconds or 3600)
 
     monkeypatch.setattr(asyncio, "sleep", between_pieces)

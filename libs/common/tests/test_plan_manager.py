@@ -2,124 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import httpx
 import pytest
+from managed_plans import CLOCK, HOUR, NOW, Plans, current_id, managing, plan, silent, tell
 from pydantic import TypeAdapter
 
 from headworks.common.bus import Bus
-from headworks.common.clock import Clock
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.messages import (
-    GenericTargets,
     Plan,
-    PlanChange,
-    PlanEvent,
-    PlanStatus,
     PumpTargets,
     ResourceType,
-    TargetType,
 )
-from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
-from headworks.common.subjects import PLAN_EVENT
+from headworks.common.plan_manager import AT_ONCE, OptimizationPlanManager, PlanUpdate
 from headworks.common.tasks import end, in_background
 from headworks.common.testing import eventually
-
-NOW = datetime(2026, 2, 17, 8, 30, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-18)
-
-
-def plan(plan_id: int, version: int = 1, start_h: int = -1, hours: int = 2, **changes: object) -> Plan:
-    """A plan of OXPH around now."""
-    good: dict[str, object] = {
-        "plan_id": plan_id,
-        "station_id": "abay",
-        "resource_id": "OXPH",
-        "resource_type": ResourceType.TURBINE,
-        "interval_start": NOW + start_h * HOUR,
-        "interval_end": NOW + (start_h + hours) * HOUR,
-        "targets": GenericTargets(target_type=TargetType.POWER, target_value=float(version)),
-        "plan_version": version,
-        "plan_priority": 1,
-        "plan_status": PlanStatus.ACTIVE,
-        "publisher": "optimizer",
-        "submission_id": f"s{plan_id}",
-        "optimization_run_id": None,
-        "superseded_by": None,
-        "plan_created_at": NOW,
-        "plan_updated_at": NOW,
-    }
-    return Plan.model_validate(good | changes)
-
-
-class Plans:
-    """The neighbour that keeps the plans: what it answers, and when, is the test's choice."""
-
-    def __init__(self) -> None:
-        self.active: list[Plan] = []
-        self.status = 200
-        self.body: bytes | None = None
-        self.before_answer: Callable[[], None] = lambda: None
-        self.answered: list[int] = []
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        """All active plans, as they were when the question came."""
-        assert (request.url.path, request.url.params["station"]) == ("/plans/active", "abay")
-        content = self.body if self.body is not None else TypeAdapter(list[Plan]).dump_json(self.active)
-        self.before_answer()
-        tag = f'"{hash(content)}"'
-        same = self.status == 200 and request.headers.get("If-None-Match") == tag
-        self.answered.append(304 if same else self.status)
-        return httpx.Response(self.answered[-1], content=b"" if same else content, headers={"ETag": tag})
-
-
-@pytest.fixture
-def plans() -> Plans:
-    return Plans()
-
-
-@asynccontextmanager
-async def managing(
-    plans: Plans, bus: Bus, cache: Path | None = None, refresh_s: float = 0.05
-) -> AsyncIterator[OptimizationPlanManager]:
-    """A manager that has been refreshed once and goes on by itself."""
-    async with httpx.AsyncClient(transport=httpx.MockTransport(plans.answer), base_url="http://plans") as client:
-        manager = OptimizationPlanManager(
-            "abay", client, bus, CLOCK, cache_file=cache, optimization_refresh_seconds=refresh_s
-        )
-        async with in_background(manager.start_monitoring()):
-            yield manager
-
-
-def silent(plans: Plans, bus: Bus, cache: Path | None = None) -> OptimizationPlanManager:
-    """A manager that does only what it is asked."""
-    client = httpx.AsyncClient(transport=httpx.MockTransport(plans.answer), base_url="http://plans")
-    return OptimizationPlanManager("abay", client, bus, CLOCK, cache_file=cache)
-
-
-async def tell(bus: Bus, event_id: str, *new: Plan, ended: tuple[int, ...] = ()) -> None:
-    event = PlanEvent(
-        event_id=event_id,
-        site="abay",
-        resource="OXPH",
-        at=NOW,
-        change=PlanChange.SUBMITTED,
-        by="optimizer",
-        plans=new,
-        ended_plan_ids=ended,
-    )
-    await bus.publish(PLAN_EVENT, event, message_id=event_id, site="abay", resource="OXPH")
-
-
-def current_id(manager: OptimizationPlanManager) -> int | None:
-    found = manager.get_current_generic_plan("abay", "OXPH")
-    return found.plan_id if found else None
-
 
 # ---------------------------------------------------------------- which plan is in force
 
@@ -298,11 +197,45 @@ async def test_who_asked_for_nothing_new_and_has_nothing_takes_no_304(plans: Pla
     assert not await silent(plans, bus).refresh()
 
 
+async def test_an_answer_of_many_plans_is_read_in_pieces_while_others_go_on(plans: Plans, bus: Bus) -> None:
+    manager, turns = silent(plans, bus), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    for more in (range(1, 8 * AT_ONCE), range(8 * AT_ONCE, 8 * AT_ONCE + 3)):  # nothing is held yet, then nearly all
+        plans.active += [plan(k, start_h=k) for k in more]
+        content, begun = TypeAdapter(list[Plan]).dump_json(plans.active), turns
+        async with in_background(others()):
+            assert await manager._read(content) == plans.active
+            assert turns - begun >= 6
+        assert await manager.refresh()
+    assert manager.resources == {"OXPH"}
+    assert len(manager._by_id) == 8 * AT_ONCE + 2
+
+
 # ---------------------------------------------------------------- what is away
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(500, b""), (401, b"[]"), (200, b"<html>"), (200, b'[{"plan_id": 1}]'), (200, b"\xff")]
+    ("status", "body"),
+    [
+        (500, b""),
+        (401, b"[]"),
+        (200, b"<html>"),
+        (200, b'[{"plan_id": 1}]'),
+        (200, b"\xff"),
+        (200, b"{}"),
+        (200, b"null"),
+        (200, b"[1]"),
+        (200, b"[[]"),
+        (200, b"[] x"),
+        (200, b"[[] []]"),
+        (200, b"[[],]"),
+    ],
 )
 async def test_what_is_known_stays_while_the_service_does_not_answer_or_talks_nonsense(
     plans: Plans, bus: Bus, status: int, body: bytes
@@ -339,46 +272,3 @@ async def test_monitoring_that_is_turned_off_asks_nothing(plans: Plans, bus: Bus
         await asyncio.wait_for(manager.start_monitoring(), 0.1)
     assert manager.confirmed_at is None
     assert current_id(manager) is None
-
-
-# ---------------------------------------------------------------- the cache
-
-
-async def test_after_a_restart_with_all_else_down_it_goes_on_with_the_file_and_says_that_nobody_confirmed_it(
-    plans: Plans, bus: Bus, tmp_path: Path
-) -> None:
-    cache = tmp_path / "state" / "plans.json"
-    plans.active = [plan(1), plan(2, start_h=1), plan(3, start_h=-9)]
-    async with managing(plans, bus, cache) as manager:
-        await eventually(lambda: current_id(manager) == 1)
-    plans.status = 503
-    again = silent(plans, bus, cache)
-    assert not await again.refresh()
-    assert current_id(again) == 1
-    assert again.confirmed_at is None
-    assert again.current("abay", "OXPH", NOW + 2 * HOUR) is not None
-    assert "s3" not in cache.read_text()  # the past is not kept
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\x00\xff", b'[{"plan_id": 1}]'])
-async def test_a_corrupt_cache_is_passed_over_and_replaced(
-    plans: Plans, bus: Bus, tmp_path: Path, content: bytes
-) -> None:
-    cache = tmp_path / "plans.json"
-    cache.write_bytes(content)
-    manager = silent(plans, bus, cache)
-    assert current_id(manager) is None
-    plans.active = [plan(1)]
-    async with managing(plans, bus, cache) as manager:
-        await eventually(lambda: current_id(manager) == 1)
-    assert current_id(silent(plans, bus, cache)) == 1
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("plans")] == ["plans.json"]
-
-
-async def test_a_cache_that_cannot_be_written_stops_nothing(plans: Plans, bus: Bus, tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("a file where a folder should be")
-    plans.active = [plan(1)]
-    async with managing(plans, bus, blocked / "plans.json") as manager:
-        await eventually(lambda: current_id(manager) == 1)
-    assert current_id(manager) == 1

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from headworks.common import tasks
-from headworks.common.tasks import end, in_background, together, wait_at_most
+from headworks.common.tasks import end, end_if_cancelled, in_background, together, wait_at_most
 
 
 async def loses_one_cancellation() -> None:
@@ -23,6 +23,25 @@ async def test_a_lost_cancellation_is_followed_by_another(monkeypatch: pytest.Mo
     await asyncio.sleep(0)
     await end(task)
     assert task.cancelled()
+
+
+async def test_a_loop_that_asks_hears_of_a_cancellation_that_a_library_lost() -> None:
+    turns = []
+
+    async def job(answer: asyncio.Future[None]) -> None:
+        for _ in range(2):
+            end_if_cancelled()
+            await asyncio.wait_for(answer, timeout=60)
+            turns.append("whole")
+
+    answer = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(job(answer))
+    await asyncio.sleep(0)
+    answer.set_result(None)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+    assert len(turns) <= 1, "Python 3.11 loses it, 3.12 does not"
 
 
 async def test_what_a_job_raised_is_heard() -> None:

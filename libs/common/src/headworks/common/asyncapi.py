@@ -159,7 +159,10 @@ def _headers() -> Json:
     return {
         "type": "object",
         "properties": {
-            "Nats-Msg-Id": {"type": "string", "description": "the message's id; sent twice, it is stored once"},
+            "Nats-Msg-Id": {
+                "type": "string",
+                "description": "the message's id; sent twice, it is stored once. A vendor sets none",
+            },
             "traceparent": {"type": "string", "description": "W3C trace context"},
         },
     }
@@ -193,6 +196,9 @@ def _stream(stream: Stream, subjects: list[str]) -> Json:
         "retention": stream.retention.value,
         "max_age_s": stream.max_age.total_seconds(),
         "max_bytes": stream.max_bytes,
+        "max_message_bytes": stream.max_message_bytes if stream.max_message_bytes > 0 else None,
+        "max_per_subject": stream.max_per_subject if stream.max_per_subject > 0 else None,
+        "when_full": "refuses what comes" if stream.refuses_when_full else "lets the oldest go",
         "duplicate_window_s": stream.duplicate_window.total_seconds(),
         "holds": "dead letters" if stream is DEAD_LETTERS_STREAM else "messages of the channels that name it",
     }

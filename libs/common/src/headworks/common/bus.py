@@ -7,7 +7,7 @@ to the dead letters with the reason; nothing is dropped in silence.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -15,14 +15,23 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.client import JetStreamContext
 from pydantic import ValidationError
 
-from headworks.common.handling import RETRY_S, Delivery, Handler, Transient, delivery_of, handle, never
-from headworks.common.link import LINK_FAULTS, PUBLISH_S, BusUnavailable, Link
+from headworks.common.handling import RETRY_S, Delivery, Handler, Transient, Unreadable, delivery_of, handle, never
+from headworks.common.link import LINK_FAULTS, PUBLISH_S, BusUnavailable, Link, said
 from headworks.common.messages import Message
 from headworks.common.subjects import DEAD_LETTER_PREFIX, Stream, Subject, stream_subjects
+from headworks.common.tasks import end_if_cancelled
 from headworks.common.telemetry import outgoing_headers, span
 
 M = TypeVar("M", bound=Message)
@@ -54,10 +63,24 @@ class Bus(Link):
         await self.until_connected()
         for stream, subjects in stream_subjects().items():
             config = _stream_config(stream, subjects)
+            if stream.kept_for is not None:
+                await self._keep_for(stream.kept_for, config)
             try:
                 await self._jetstream.update_stream(config)
             except nats.js.errors.NotFoundError:
                 await self._jetstream.add_stream(config)
+
+    async def _keep_for(self, durable: str, config: StreamConfig) -> None:
+        """Make a stream's consumer before it is a stream by interest: not one message may come while it keeps none."""
+        assert config.name is not None
+        assert config.subjects is not None
+        [heard] = config.subjects
+        consumer = _consumer_config(durable, heard)
+        try:
+            await self._jetstream.add_consumer(config.name, consumer)
+        except nats.js.errors.NotFoundError:
+            await self._jetstream.add_stream(config.evolve(retention=RetentionPolicy.LIMITS))
+            await self._jetstream.add_consumer(config.name, consumer)
 
     async def publish(self, subject: Subject[M], message: M, *, message_id: str | None = None, **parts: str) -> None:
         """Publish and wait until the stream has it. Raises BusUnavailable.
@@ -91,7 +114,7 @@ class Bus(Link):
         except nats.js.errors.APIError as error:
             if error.err_code in WRONG_LAST_SEQUENCE:
                 raise BusOvertaken(f"{subject.at(**parts)}: {last} is not the newest") from error
-            raise BusUnavailable(f"{subject.at(**parts)}: {error!r}") from error
+            raise BusUnavailable(f"{subject.at(**parts)}: {said(error)}") from error
         except LINK_FAULTS as error:
             raise BusUnavailable(f"{subject.at(**parts)}: not confirmed ({error!r})") from error
         return stored.seq
@@ -107,6 +130,7 @@ class Bus(Link):
         ack_wait_s: float = 30,
         transient: Transient = never,
         in_order: bool = False,
+        unreadable: Unreadable | None = None,
         **parts: str,
     ) -> None:
         """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
@@ -115,28 +139,36 @@ class Bus(Link):
         OSError, TryLater), the message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
         Told to stop, a handler may come to its end within DRAIN_S; else its message goes to the next consumer at once.
         With `in_order` no message is handled before the one ahead of it is done with, even where that is tried again.
+        What is no message of the subject goes to `unreadable`, as others to the handler; without one to the dead letters.
         """
         if subject.stream is None:
             raise ValueError(f"{subject.pattern} is in no stream; use listen()")
-        config = ConsumerConfig(
-            durable_name=durable,
-            filter_subject=subject.filter(**parts),
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ack_wait_s,
-            max_deliver=-1,
-            max_ack_pending=1 if in_order else 100,
-            deliver_policy=DeliverPolicy(deliver.value),
-        )
+        config = _consumer_config(durable, subject.filter(**parts), deliver, ack_wait_s, in_order=in_order)
         await self.until_connected()
         while True:
             try:
                 pull = await self._jetstream.pull_subscribe(
                     config.filter_subject or "", durable=durable, stream=subject.stream.name, config=config
                 )
-                await self._work(pull, subject, handler, max_attempts, transient)
-            except LINK_FAULTS as error:
+                await self._work(pull, subject, handler, max_attempts, transient, unreadable)
+            except (
+                *LINK_FAULTS,
+                BusUnavailable,
+            ) as error:  # the latter where a message could not be buried: it comes again
                 log.warning("consumer starts again", durable=durable, error=repr(error))
                 await asyncio.sleep(RETRY_S)
+
+    async def make_consumer(self, subject: Subject[M], *, durable: str, in_order: bool = False, **parts: str) -> None:
+        """Make a durable consumer that `consume` then works for, if there is none: what comes from now on is kept for it.
+
+        Raises BusUnavailable.
+        """
+        assert subject.stream is not None
+        config = _consumer_config(durable, subject.filter(**parts), in_order=in_order)
+        try:
+            await self._jetstream.add_consumer(subject.stream.name, config)
+        except LINK_FAULTS as error:
+            raise BusUnavailable(f"consumer {durable} not made: {said(error)}") from error
 
     async def _work(
         self,
@@ -145,15 +177,17 @@ class Bus(Link):
         handler: Handler[M],
         max_attempts: int,
         transient: Transient,
+        unreadable: Unreadable | None,
     ) -> None:
         try:
             while True:
+                end_if_cancelled()
                 try:
                     fetched = await pull.fetch(1, timeout=FETCH_S)
                 except (TimeoutError, nats.errors.TimeoutError):
                     continue
                 for raw in fetched:
-                    await handle(raw, subject, handler, max_attempts, transient, self._bury)
+                    await handle(raw, subject, handler, max_attempts, transient, self._bury, unreadable)
         finally:
             with contextlib.suppress(*LINK_FAULTS):
                 await pull.unsubscribe()
@@ -171,9 +205,17 @@ class Bus(Link):
         await raw.term()
 
     async def follow(
-        self, subject: Subject[M], *, deliver: Deliver = Deliver.NEW, **parts: str
+        self,
+        subject: Subject[M],
+        *,
+        deliver: Deliver = Deliver.NEW,
+        passed_over: Callable[[Delivery], None] = lambda _delivery: None,
+        **parts: str,
     ) -> AsyncIterator[tuple[M, Delivery]]:
-        """Messages as they come, for watchers that keep no place; goes on after an outage from the last one seen."""
+        """Messages as they come, for watchers that keep no place; goes on after an outage from the last one seen.
+
+        What cannot be read is logged, told to `passed_over`, and left out.
+        """
         if subject.stream is None:
             raise ValueError(f"{subject.pattern} is in no stream; use listen()")
         last_sequence: int | None = None
@@ -187,6 +229,7 @@ class Bus(Link):
                         message = subject.message.model_validate_json(raw.data)
                     except ValidationError as error:
                         log.warning("message passed over", subject=raw.subject, error=str(error))
+                        passed_over(delivery)
                         continue
                     yield message, delivery
             except nats.js.errors.BadRequestError:
@@ -249,5 +292,23 @@ def _stream_config(stream: Stream, subjects: list[str]) -> StreamConfig:
         max_age=stream.max_age.total_seconds(),
         max_bytes=stream.max_bytes,
         max_msgs_per_subject=stream.max_per_subject,
+        max_msg_size=stream.max_message_bytes,
+        discard=DiscardPolicy.NEW if stream.refuses_when_full else DiscardPolicy.OLD,
+        discard_new_per_subject=stream.refuses_when_full and stream.max_per_subject > 0,
         duplicate_window=stream.duplicate_window.total_seconds(),
+    )
+
+
+def _consumer_config(
+    durable: str, heard: str, deliver: Deliver = Deliver.ALL, ack_wait_s: float = 30, *, in_order: bool = False
+) -> ConsumerConfig:
+    return ConsumerConfig(
+        name=durable,
+        durable_name=durable,
+        filter_subject=heard,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ack_wait_s,
+        max_deliver=-1,
+        max_ack_pending=1 if in_order else 100,
+        deliver_policy=DeliverPolicy(deliver.value),
     )

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -49,6 +50,9 @@ class Delivery:
 
 
 Handler = Callable[[M, Delivery], Awaitable[None]]
+Unreadable = Callable[[bytes, ValidationError, Delivery], Awaitable[None]]
+"""What is done about a message that is none of its subject's. Raises Unacceptable to have it among the dead letters."""
+Work = Callable[[Delivery], Awaitable[None]]
 Transient = Callable[[Exception], bool]
 """Whether time can mend a handler's error, such as `database.is_away`."""
 Bury = Callable[[Msg, str], Awaitable[None]]
@@ -67,20 +71,16 @@ async def handle(
     max_attempts: int,
     transient: Transient,
     bury: Bury,
+    unreadable: Unreadable | None = None,
 ) -> None:
     """Handle a message that came, and tell the server how it ended: done, again later, or buried with the reason."""
     delivery = delivery_of(raw)
     if delivery.attempt > max_attempts:
         await bury(raw, f"given up after {max_attempts} tries that ended without an answer")
         return
-    try:
-        message = subject.message.model_validate_json(raw.data)
-    except ValidationError as error:
-        await bury(raw, f"not a {subject.message.__name__}: {error}")
-        return
     keep_alive = asyncio.create_task(hold(raw))
     with span(f"handle {subject.pattern}", raw.headers):
-        work = asyncio.create_task(until_it_can(handler, message, delivery, transient))
+        work = asyncio.create_task(until_it_can(_work(raw, subject, handler, unreadable), delivery, transient))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -98,6 +98,27 @@ async def handle(
         await raw.ack()
     finally:
         keep_alive.cancel()
+
+
+def _work(raw: Msg, subject: Subject[M], handler: Handler[M], unreadable: Unreadable | None) -> Work:
+    """What is to be done about a message: its handler's work, or that of one that cannot be read."""
+    try:
+        message = subject.message.model_validate_json(raw.data)
+    except ValidationError as error:
+        return partial(unreadable or _give_up(subject), raw.data, error)
+    return partial(handler, message)
+
+
+def _give_up(subject: Subject[M]) -> Unreadable:
+    async def give_up(_data: bytes, error: ValidationError, _delivery: Delivery) -> None:
+        raise not_readable(subject, error)
+
+    return give_up
+
+
+def not_readable(subject: Subject[M], error: ValidationError) -> Unacceptable:
+    """Why a message is none of its subject's, for the dead letters."""
+    return Unacceptable(f"not a {subject.message.__name__}: {error}")
 
 
 async def drain(raw: Msg, work: asyncio.Task[None]) -> None:
@@ -122,12 +143,12 @@ def delivery_of(raw: Msg) -> Delivery:
     return Delivery(raw.subject, message_id, meta.sequence.stream, deliveries, meta.timestamp, deliveries)
 
 
-async def until_it_can(handler: Handler[M], message: M, delivery: Delivery, transient: Transient) -> None:
-    """Call a handler again while what it needs is away. The message is held, so that an outage uses up no delivery."""
+async def until_it_can(work: Work, delivery: Delivery, transient: Transient) -> None:
+    """Do the work again while what it needs is away. The message is held, so that an outage uses up no delivery."""
     tries = 0
     while True:
         try:
-            return await handler(message, replace(delivery, attempt=delivery.attempt + tries))
+            return await work(replace(delivery, attempt=delivery.attempt + tries))
         except Exception as error:  # what is not passing is raised again
             if not (isinstance(error, (TryLater, OSError)) or transient(error)):
                 raise

@@ -33,6 +33,12 @@ class BusRefused(BusUnavailable):
     """The server does not let this client publish there."""
 
 
+def said(error: Exception) -> str:
+    """What a fault of the bus tells; of a stream's refusal its own words, which its repr leaves out."""
+    told = getattr(error, "description", None)
+    return repr(error) if told is None else f"{type(error).__name__}: {told}"
+
+
 class Refusals:
     """The server refuses a publish in a message of its own; the publish itself would only run into its time-out."""
 
@@ -162,7 +168,7 @@ class Link:
             else:
                 await self._client.publish(name, body, headers=headers or None)
         except LINK_FAULTS as error:
-            raise BusUnavailable(f"{name}: not confirmed, the bus is away or refuses us ({error!r})") from error
+            raise BusUnavailable(f"{name}: not confirmed, the bus is away or refuses us ({said(error)})") from error
 
     async def answer(self, name: str, answering: Callable[[bytes], Awaitable[bytes | None]]) -> None:
         """Answer the raw requests on a subject for ever; run it as a task. Of several answerers of one name one gets each.

@@ -1,7 +1,8 @@
 """The transactional outbox: a database change and its message go together, or not at all.
 
 A service adds the message to its outbox table in the transaction of the change; the relay publishes what is unsent, in
-order, and marks it. A crash in between publishes twice with one message id, which the stream stores once.
+order, and marks it. A crash in between publishes twice with one message id, which the stream stores once. Where strangers
+publish to the stream too the message goes without one: an id of theirs could have the stream drop it.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from headworks.common.bus import Bus
 from headworks.common.database import Database, is_away
 from headworks.common.link import BusUnavailable
 from headworks.common.messages import Message
-from headworks.common.subjects import Subject
+from headworks.common.subjects import Subject, takes_ids
 from headworks.common.tasks import wait_at_most
 from headworks.common.telemetry import outgoing_headers
 
@@ -94,7 +95,8 @@ class Outbox:
         async with database.driver_transaction() as connection:
             try:
                 for row in await connection.fetch(UNSENT.format(self.table), BATCH):
-                    headers = {**json.loads(row["headers"]), "Nats-Msg-Id": row["message_id"]}
+                    own_id = {"Nats-Msg-Id": row["message_id"]} if takes_ids(row["subject"]) else {}
+                    headers = {**json.loads(row["headers"]), **own_id}
                     await bus.publish_raw(row["subject"], row["body"], headers, in_stream=row["in_stream"] == "y")
                     sent.append(row["outbox_id"])
             except BusUnavailable as error:

@@ -1,4 +1,4 @@
-"""Who may do what on the bus, from the registry: NKEYs, and nats-server's authorization; all else is refused by the server.
+"""Who may do what on the bus, from the registry: NKEYs, and nats-server's accounts and authorization; all else it refuses.
 
 The services stand in the server's configuration. Vendors come and go, so the server asks the plans service about every other key
 that knocks (its auth callout), and the plans service answers from its own registry of vendors, with the permissions below.
@@ -6,10 +6,16 @@ that knocks (its auth callout), and the plans service answers from its own regis
 A vendor may publish on the submit subjects of its sites and hear its own replies, live, as plain subscriptions: it has no access
 to JetStream, and asks again with the same submission id for an answer it missed. A service may send and hear what the registry
 says. The server compares subjects by whole tokens: a service can create no consumer on a subject that is not its own, but one
-that hears a subject of a stream could pull on another service's consumer there if it knew its name. For services that is
-accepted; it is why vendors get no such access.
+that hears a subject of a stream could pull on another service's consumer there if it knew its name. Nor does the server ask
+whether a client may publish where it wants an answer to: a stream's confirmation goes wherever the reply subject says, in the
+server's own name. For services that is accepted.
+
+So vendors are in an account of their own, where no subject of the services is. Two ways lead through its wall: submissions go
+out, and the server puts a reply subject of its own in the place of the vendor's; replies come in. A confirmation can reach
+vendors alone, and never where they hear replies.
 """
 
+import itertools
 import json
 import re
 import secrets
@@ -39,6 +45,10 @@ DOORKEEPER, VENDOR_ISSUER = "doorkeeper", "vendor_issuer"
 """Two more keys of the plans service: it sees who is connected and shows vendors out; it signs what a vendor may do."""
 KEYHOLDERS = {"plans": ("plans", DOORKEEPER, VENDOR_ISSUER)}
 """The services that hold more keys than their own."""
+SERVICES_ACCOUNT, VENDORS_ACCOUNT = "HEADWORKS", "VENDORS"
+"""The server's accounts. That of the services has a name, for the one without can open no way to another."""
+HEAR_ONLY = "hear-only"
+"""Where a vendor's publish on what it may only hear ends: nobody may publish or hear there, and the server's refusal says it."""
 API = "$JS.API"
 DOOR = "$SYS.REQ.USER.AUTH"
 """Where the server asks about a key that it does not know."""
@@ -84,9 +94,16 @@ def permissions_of_vendor(vendor: str, sites: Iterable[str]) -> Permissions:
 
 
 def permissions_of_migrate() -> Permissions:
-    """Declaring the streams, and nothing else."""
-    streams = [stream.name for stream in stream_subjects()]
-    return _permissions([f"{API}.STREAM.{act}.{s}" for s in streams for act in ("CREATE", "UPDATE")], [_inbox(MIGRATE)])
+    """Declaring the streams, with the consumers that some are kept for, and nothing else."""
+    streams = stream_subjects()
+    publish = [f"{API}.STREAM.{act}.{stream.name}" for stream in streams for act in ("CREATE", "UPDATE")]
+    publish += [
+        f"{API}.CONSUMER.CREATE.{stream.name}.{stream.kept_for}.{heard}"
+        for stream, subjects in streams.items()
+        if stream.kept_for is not None
+        for heard in subjects
+    ]
+    return _permissions(publish, [_inbox(MIGRATE)])
 
 
 def permissions_of_operations() -> Permissions:
@@ -121,12 +138,17 @@ def authorization(public_keys: Mapping[str, str]) -> str:
     users = [_user(name, public_keys[name], allowed) for name, allowed in all_permissions().items()]
     keeper = _user(DOORKEEPER, public_keys[DOORKEEPER], permissions_of_doorkeeper())
     known = ", ".join(public_keys[name] for name in (*all_permissions(), DOORKEEPER))
+    exports, vendors = _ways_of_vendors()
     return "\n".join(
         [
-            *("accounts {", "  $SYS: { users: [", keeper, "  ] }", "}"),
-            *("authorization {", "  timeout: 2", "  users: [", *users, "  ]"),
+            *("accounts {", "  $SYS: { users: [", keeper, "  ] }"),
+            *(f"  {SERVICES_ACCOUNT}: {{", "  jetstream: enabled", f"  exports: {exports}"),
+            *("  users: [", *users, "  ] }"),
+            *(f"  {VENDORS_ACCOUNT}: {{", *vendors, "  }", "}"),
+            *("authorization {", "  timeout: 2"),
             "  # Any other key is a vendor's, or nobody's: the plans service knows.",
-            f"  auth_callout: {{ issuer: {public_keys[VENDOR_ISSUER]}, auth_users: [{known}] }}",
+            f"  auth_callout: {{ issuer: {public_keys[VENDOR_ISSUER]}, account: {SERVICES_ACCOUNT},",
+            f"    auth_users: [{known}] }}",
             *("}", ""),
         ]
     )
@@ -173,6 +195,29 @@ def _consuming(stream: str, heard: str) -> list[str]:
         f"{API}.CONSUMER.MSG.NEXT.{stream}.*",
         f"$JS.ACK.{stream}.*.>",
     ]
+
+
+def _ways_of_vendors() -> tuple[str, list[str]]:
+    """What the services' account lets out to vendors, and what stands in the vendors'.
+
+    Submissions are a service, so that the server makes up each one's reply subject. A confirmation on a reply's subject would
+    begin within the vendors' account, and what begins there a mapping leads away; what comes in from the services is not mapped.
+    """
+    ways = [("service", s.wildcard) for s in SUBJECTS if VENDOR in s.publishers]
+    heard = [s.wildcard for s in SUBJECTS if VENDOR in s.hearers]
+    ways += [("stream", subject) for subject in heard]
+    exports = ", ".join(f'{{ {kind}: "{subject}", accounts: [{VENDORS_ACCOUNT}] }}' for kind, subject in ways)
+    imports = ", ".join(
+        f'{{ {kind}: {{ account: {SERVICES_ACCOUNT}, subject: "{subject}" }} }}' for kind, subject in ways
+    )
+    mappings = ", ".join(f'"{subject}": "{_hear_only(subject)}"' for subject in heard)
+    return f"[{exports}]", [f"  imports: [{imports}]", f"  mappings: {{ {mappings} }}"]
+
+
+def _hear_only(wildcard: str) -> str:
+    """The mapping's other side, which keeps each token: $1 is the first wildcard's."""
+    kept = itertools.count(1)
+    return f"{HEAR_ONLY}.{re.sub('[*]', lambda _: f'${next(kept)}', wildcard)}"
 
 
 def _inbox(client: str) -> str:

@@ -14,6 +14,8 @@ from headworks.common.messages import Plan
 
 log = structlog.get_logger(__name__)
 _plans = TypeAdapter(list[Plan])
+GATHER_S = 0.5
+"""So long what changed waits to be told: the turn of control that it begins comes first, and its record's way to the disk."""
 EVERY_S = 1.0
 REST = 50
 """So many times as long as the telling took nothing is told again: it may take a fiftieth of the time."""
@@ -49,6 +51,7 @@ class PlanCache:
         try:
             while True:
                 await self._changed.wait()
+                await asyncio.sleep(GATHER_S)
                 self._changed.clear()
                 began_s = time.monotonic()
                 number, content = await self._tell()

@@ -5,14 +5,16 @@ knowledge is. What it knows is kept in a file, so that a restart with everything
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from json import JSONDecoder
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
-from pydantic import TypeAdapter, ValidationError
 
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
@@ -22,7 +24,9 @@ from headworks.common.subjects import PLAN_EVENT
 from headworks.common.tasks import together
 
 log = structlog.get_logger(__name__)
-_plans = TypeAdapter(list[Plan])
+_json, _space = JSONDecoder(), re.compile(r"[ \t\n\r]*")
+AT_ONCE = 50
+"""Plans that are read without a pause; a thousand actuators with a day of quarter hours have a hundred thousand."""
 ENDED_KEPT = 10_000
 """Ids of ended plans that are remembered: such a plan never comes back, however late it is heard of."""
 
@@ -61,6 +65,10 @@ class OptimizationPlanManager:
         self._cache = None if cache_file is None else PlanCache(cache_file, self._by_id.values)
         self._by_id.update((p.plan_id, p) for p in (self._cache.read() if self._cache else ()))
         self._by_resource = _by_actuator(self._by_id.values())
+        self._begun_at = clock.now()
+        self._made_at: dict[tuple[str, str, str], datetime] = {}
+        """When each publisher last made a plan for an actuator."""
+        self._note_made(self._by_id.values())
         self._ended: set[int] = set()
         self._answer: list[Plan] = []
         self._answer_tag: str | None = None
@@ -96,10 +104,11 @@ class OptimizationPlanManager:
         return max(holding, key=lambda p: (p.plan_priority, p.plan_created_at, p.plan_id), default=None)
 
     def newest_at(self, plan: Plan) -> datetime:
-        """When the plan's publisher made its newest one for the actuator, of those that are not over."""
-        of_resource = self._by_resource.get(_actuator(plan), [])
-        same = (p.plan_created_at for p in of_resource if p.publisher == plan.publisher)
-        return max(same, default=plan.plan_created_at)
+        """When the plan's publisher itself last made one for the actuator; what a person changed in its name does not count.
+
+        Where nothing but such changes was ever heard here, when this began.
+        """
+        return self._made_at.get((*_actuator(plan), plan.publisher), self._begun_at)
 
     @property
     def resources(self) -> frozenset[str]:
@@ -111,7 +120,7 @@ class OptimizationPlanManager:
         held = set(self._by_id)
         try:
             plans = await self._ask()
-        except (httpx.HTTPError, ValidationError) as error:
+        except (httpx.HTTPError, ValueError) as error:
             log.warning("plans not refreshed", site=self._site, error=repr(error))
             return False
         gone = held - {p.plan_id for p in plans}
@@ -122,16 +131,36 @@ class OptimizationPlanManager:
 
     async def _ask(self) -> list[Plan]:
         """The active plans as the service has them. Where it has the same as before, it says only that: reading a thousand
-        actuators' plans again takes long. Raises httpx.HTTPError or ValidationError.
+        actuators' plans again takes long. Raises httpx.HTTPError or ValueError.
         """
         tag = self._answer_tag
         headers = {} if tag is None else {"If-None-Match": tag}
         response = await self._client.get("/plans/active", params={"station": self._site}, headers=headers)
         if tag is None or response.status_code != httpx.codes.NOT_MODIFIED:
             response.raise_for_status()
-            self._answer = _plans.validate_json(response.content)
+            self._answer = await self._read(response.content)
             self._answer_tag = response.headers.get("ETag")
         return self._answer
+
+    async def _read(self, content: bytes) -> list[Plan]:
+        """The plans of an answer, while others go on between its pieces. Raises ValueError.
+
+        A plan's content never changes under its id: what is held is not read again.
+        """
+        plans: list[Plan] = []
+        for row in _elements(content.decode()):
+            plans.append(self._held(row) or Plan.model_validate(row))
+            if len(plans) % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return plans
+
+    def _held(self, row: object) -> Plan | None:
+        """The plan that is held already, if an answer's row is of one, and active."""
+        if not isinstance(row, dict) or not isinstance(row.get("plan_id"), int):
+            return None
+        held = self._by_id.get(row["plan_id"])
+        same = held is not None and (row.get("plan_version"), row.get("plan_status")) == (held.plan_version, "ACTIVE")
+        return held if same else None
 
     async def _refresh_steadily(self) -> None:
         while True:
@@ -158,12 +187,20 @@ class OptimizationPlanManager:
             return
         before = {_actuator(p): self._by_resource.get(_actuator(p), []) for p in (*arrived, *left)}
         self._by_id.update((p.plan_id, p) for p in arrived)
+        self._note_made(arrived)
         for actuator, newer in _by_actuator(arrived, before).items():
             self._by_resource[actuator] = self._not_over([*before[actuator], *newer])
         if self._cache:
             self._cache.changed()
         for plan in arrived:
             self._tell(plan, before[_actuator(plan)])
+
+    def _note_made(self, plans: Iterable[Plan]) -> None:
+        """Remember when their publishers made plans: a change by a person takes the place of the plan that it changes."""
+        for plan in plans:
+            if not plan.is_edit:
+                key = (*_actuator(plan), plan.publisher)
+                self._made_at[key] = max(plan.plan_created_at, self._made_at.get(key, plan.plan_created_at))
 
     def _not_over(self, plans: list[Plan]) -> list[Plan]:
         """Those that are held, without the past, which is dropped."""
@@ -187,6 +224,33 @@ class OptimizationPlanManager:
             update = PlanUpdate.PUMP_PLAN_UPDATE if pump else PlanUpdate.GENERIC_PLAN_UPDATE
         for callback in self._callbacks:
             callback(update, old_version, plan.plan_version, plan)
+
+
+def _elements(text: str) -> Iterator[Any]:
+    """The elements of a JSON array, each read when it is asked for. Raises ValueError where it is none."""
+    at = _skip(text, _past(text, _skip(text, 0), "["))
+    if text[at : at + 1] != "]":
+        while True:
+            element, at = _json.raw_decode(text, at)
+            yield element
+            at = _skip(text, at)
+            if text[at : at + 1] == "]":
+                break
+            at = _skip(text, _past(text, at, ","))
+    if _skip(text, at + 1) != len(text):
+        raise ValueError(f"the array ends at {at}, the text at {len(text)}")
+
+
+def _past(text: str, at: int, expected: str) -> int:
+    if text[at : at + 1] != expected:
+        raise ValueError(f"{expected!r} expected at {at}, got {text[at : at + 20]!r}")
+    return at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    """Past what stands between two parts of JSON."""
+    found = _space.match(text, at)
+    return at if found is None else found.end()
 
 
 def _actuator(plan: Plan) -> tuple[str, str]:

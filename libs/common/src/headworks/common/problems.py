@@ -2,6 +2,7 @@
 
 import math
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +16,7 @@ from headworks.common.database import DATABASE_AWAY, is_away
 log = structlog.get_logger(__name__)
 DATA_EXCEPTION = "22"
 """The class of SQLSTATE for data that cannot be what the statement wants."""
+OVERLAP = asyncpg.ExclusionViolationError.sqlstate
 
 
 class FieldProblem(BaseModel):
@@ -81,13 +83,18 @@ async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_database_fault(_request: Request, error: Exception) -> JSONResponse:
-    """A database that is away may come back (503); what it calls bad data, such as a NUL in a text, came from the caller."""
+    """A database that is away may come back (503); what it calls bad data, such as a NUL in a text, came from the caller; and
+    what may stand there once stands there already (409).
+    """
     if is_away(error):
         log.warning("a request met a database that is away", error=repr(error))
         return _response(ProblemDetails(title="What this needs is away", status=503, detail="Try again later"))
-    cause = getattr(error, "orig", None)
-    if str(getattr(cause, "sqlstate", "")).startswith(DATA_EXCEPTION):
-        details = f"a value cannot be stored: {getattr(cause, '__cause__', None) or cause}"
+    cause = getattr(error, "orig", error)
+    state, said = str(getattr(cause, "sqlstate", "")), getattr(cause, "__cause__", None) or cause
+    if state == OVERLAP:
+        return _response(ProblemDetails(title="It overlaps what is there", status=409, detail=str(said)))
+    if state.startswith(DATA_EXCEPTION):
+        details = f"a value cannot be stored: {said}"
         return _response(ProblemDetails(title="The request is not valid", status=422, detail=details))
     raise error
 
@@ -106,6 +113,6 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    faults: tuple[type[Exception], ...] = (DBAPIError, *DATABASE_AWAY)
+    faults: tuple[type[Exception], ...] = (DBAPIError, asyncpg.ExclusionViolationError, *DATABASE_AWAY)
     for fault in faults:
         app.add_exception_handler(fault, _on_database_fault)

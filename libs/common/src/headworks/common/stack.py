@@ -95,9 +95,9 @@ class Stack:
             yield name.replace("_", " ")
 
     def stop(self) -> None:
-        """End everything, in reverse, and remove the servers' data."""
-        for name in [*reversed(self.options.services), "world"]:
-            self.end(name)
+        """End the services, then what they rest on, and remove the servers' data."""
+        self.end(*self.options.services)
+        self.end("world")
         self.postgres.stop()
         self.nats.stop()
         shutil.rmtree(self._server_folder, ignore_errors=True)
@@ -131,11 +131,10 @@ class Stack:
         process.kill()
         process.wait(10)
 
-    def end(self, name: str) -> None:
-        """Ask a process to end."""
-        process = self._processes.pop(name, None)
-        if process is not None:
-            stop(process)
+    def end(self, *names: str) -> None:
+        """Ask processes to end, and wait until they have."""
+        running = [self._processes.pop(name, None) for name in names]
+        stop(*(process for process in running if process is not None))
 
     def dead(self) -> list[str]:
         """The processes that ended by themselves, with the end of their logs."""

@@ -15,16 +15,22 @@ from headworks.common.messages import Message
 M = TypeVar("M", bound=Message)
 
 
+SHORTEST_WINDOW = timedelta(milliseconds=100)
+"""The shortest in which the server drops a message whose id the stream had; it takes no shorter one."""
+
+
 class Retention(StrEnum):
     """How a stream lets go of messages."""
 
     LIMITS = "limits"
     WORK_QUEUE = "workqueue"
+    INTEREST = "interest"
+    """A message goes once every consumer that hears its subject is done with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A JetStream stream: its name, retention, greatest age and duplicate window."""
+    """A JetStream stream: its name, retention, greatest age and duplicate window. Full, it lets the oldest go, unless said."""
 
     name: str
     retention: Retention
@@ -34,6 +40,11 @@ class Stream:
     max_bytes: int = 1 << 30
     max_per_subject: int = -1
     """How many messages of each subject are kept; all without it."""
+    max_message_bytes: int = -1
+    refuses_when_full: bool = False
+    """What there is no room for is refused at its publisher, and nothing that is kept goes for it."""
+    kept_for: str | None = None
+    """The durable consumer that is made with the stream: by interest nothing is kept while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,19 @@ MARKET_STREAM = Stream("MARKET", Retention.LIMITS, timedelta(days=30), "market r
 JOBS_STREAM = Stream("JOBS", Retention.WORK_QUEUE, timedelta(days=1), "solves that wait for a worker")
 RUNS_STREAM = Stream("RUNS", Retention.LIMITS, timedelta(days=7), "progress and ends of solves")
 PLAN_SUBMISSIONS_STREAM = Stream(
-    "PLAN_SUBMISSIONS", Retention.LIMITS, timedelta(days=7), "plans as publishers sent them"
+    "PLAN_SUBMISSIONS",
+    Retention.INTEREST,
+    timedelta(days=7),
+    "plans as publishers sent them, until they are answered",
+    max_bytes=2 << 30,
+    # While plans is down: 21 hours of the usual quota of 12 an hour; 512 MiB of the longest messages, a quarter of the stream.
+    max_per_subject=256,
+    max_message_bytes=2 << 20,  # 4,000 intervals of 500 bytes
+    refuses_when_full=True,
+    kept_for="plans",
+    # The server compares ids of the whole stream, whoever sent them: one publisher's would drop another's. Who answers a
+    # submission knows it by its own id.
+    duplicate_window=SHORTEST_WINDOW,
 )
 PLAN_EVENTS_STREAM = Stream("PLAN_EVENTS", Retention.LIMITS, timedelta(days=30), "committed changes of plans")
 CONTROL_STREAM = Stream("CONTROL", Retention.LIMITS, timedelta(days=30), "setpoints and the gateway's state")
@@ -90,6 +113,7 @@ LEASES_STREAM = Stream(
     Retention.LIMITS,
     timedelta(days=366),
     "who leads, and the orders that a gateway takes over: the newest of each alone",
+    max_bytes=64 << 20,
     max_per_subject=1,
 )
 ALARMS_STREAM = Stream("ALARMS", Retention.LIMITS, timedelta(days=90), "alarm transitions")
@@ -164,8 +188,17 @@ SUBJECTS: tuple[Subject[Message], ...] = (  # type: ignore[assignment]  # each e
     SETPOINT, CONTROL_STATE, LEASE, GATEWAY_ORDERS, ALARM,
 )  # fmt: skip
 
+_WITHOUT_IDS = tuple(
+    subject for subject in SUBJECTS if subject.stream and subject.stream.duplicate_window <= SHORTEST_WINDOW
+)
+
 DEAD_LETTER_PREFIX = "dead"
 MAX_DELIVERIES_ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
+
+
+def takes_ids(name: str) -> bool:
+    """Whether a message on this subject goes with its id, for the stream to store it once."""
+    return not any(subject.matches(name) for subject in _WITHOUT_IDS)
 
 
 def stream_subjects() -> dict[Stream, list[str]]:

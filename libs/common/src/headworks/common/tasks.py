@@ -1,7 +1,8 @@
 """Tasks: jobs that run beside others, a wait that loses no cancellation, and an end that is one.
 
 Python 3.11's `asyncio.wait_for` can lose a cancellation that comes together with its outcome, and libraries use it. A task
-group cancels its tasks once only, so what runs for ever runs `together` instead.
+group cancels its tasks once only, so what runs for ever runs `together` instead. Where a loop waits on such a library, it asks
+`end_if_cancelled` after each turn: else it goes on until it is cancelled again.
 """
 
 import asyncio
@@ -35,6 +36,13 @@ async def together(*jobs: Coroutine[Any, Any, None]) -> None:
     finally:
         await end(*tasks)
     _raise_first(tasks)
+
+
+def end_if_cancelled() -> None:
+    """Raise the cancellation of this task that a library lost."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from hypothesis import settings
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
-from headworks.common.messages import Message
+from headworks.common.messages import GenericTargets, Message, Plan, PlanStatus, PumpTargets, ResourceType
 from headworks.common.subjects import Subject
 
 M = TypeVar("M", bound=Message)
@@ -105,6 +106,38 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"did not hold within {timeout_s} s")
         await asyncio.sleep(every_s)
+
+
+def active_plan(
+    targets: GenericTargets | PumpTargets,
+    *,
+    station_id: str,
+    resource_id: str,
+    resource_type: ResourceType,
+    begins: datetime,
+    ends: datetime,
+    made: datetime,
+    plan_id: int = 1,
+) -> Plan:
+    """A plan in force, the first version of the optimizer's."""
+    return Plan(
+        plan_id=plan_id,
+        station_id=station_id,
+        resource_id=resource_id,
+        resource_type=resource_type,
+        interval_start=begins,
+        interval_end=ends,
+        targets=targets,
+        plan_version=1,
+        plan_priority=1,
+        plan_status=PlanStatus.ACTIVE,
+        publisher="optimizer",
+        submission_id=f"s{plan_id}",
+        optimization_run_id=None,
+        superseded_by=None,
+        plan_created_at=made,
+        plan_updated_at=made,
+    )
 
 
 async def stored(bus: Bus, subject: Subject[M]) -> list[M]:

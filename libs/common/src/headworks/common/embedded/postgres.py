@@ -132,13 +132,13 @@ class PostgresServer:
     def stop(self) -> None:
         """End the server: fast shutdown, connections are cut."""
         if self._process is not None:
-            stop(self._process, signal.SIGINT)
+            stop(self._process, first=signal.SIGINT)
             self._process = None
 
     def crash(self) -> None:
         """End the server at once, as PostgreSQL itself does after a fault: nothing is put in order, `start` recovers."""
         if self._process is not None:
-            stop(self._process, signal.SIGQUIT)
+            stop(self._process, first=signal.SIGQUIT)
             self._process = None
 
     def restart(self) -> None:

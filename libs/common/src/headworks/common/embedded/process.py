@@ -77,13 +77,16 @@ def spawn(
         )
 
 
-def stop(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM, patience_s: float = 10) -> None:
-    """Ask a child to end, then make it."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(first)
+def stop(*processes: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM, patience_s: float = 10) -> None:
+    """Ask children to end, all at once, then make them."""
+    for process in processes:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(first)
+    deadline = time.monotonic() + patience_s
+    for process in processes:
         try:
-            process.wait(patience_s)
+            process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(patience_s)

@@ -45,6 +45,7 @@ from headworks.common.messages.plans import (
     ResourceTypeName,
     Targets,
     TargetType,
+    id_of_edit,
 )
 from headworks.common.messages.runs import Override, RunFinished, RunProgress, RunStage, RunStatus, SolveJob
 
@@ -99,5 +100,6 @@ __all__ = [
     "Targets",
     "TrippedInterlock",
     "aware_utc",
+    "id_of_edit",
     "iso_day",
 ]

@@ -65,6 +65,9 @@ class SetpointOverride(Message):
     reason: str
     given_at: Instant
     until: Instant
+    after: Instant | None = Field(
+        default=None, description="the newest override that was known where it was given: this one comes after it"
+    )
 
 
 class ResourceState(Message):
@@ -148,6 +151,9 @@ class KeptMode(Message):
     mode: ControlMode
     by: str
     at: Instant
+    after: Instant | None = Field(
+        default=None, description="the newest order that was known where it was given, by its `at`"
+    )
 
 
 class GatewayOrders(Message):

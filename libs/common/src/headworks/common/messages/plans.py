@@ -1,5 +1,7 @@
 """Plans: submitted, answered, stored, changed."""
 
+import re
+import uuid
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -88,6 +90,11 @@ class PlanStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+def id_of_edit(change: "PlanChange") -> str:
+    """A new submission id of a person's change of one plan: it says what kind of change it was."""
+    return f"{change.value}-{uuid.uuid4().hex}"
+
+
 class Plan(Message):
     """One stored plan version of one resource for one interval."""
 
@@ -108,6 +115,11 @@ class Plan(Message):
     plan_created_at: Instant
     plan_updated_at: Instant
     reason: str = ""
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether somebody changed one plan or rolled it back, in its publisher's name: no sign of the publisher's life."""
+        return _EDIT.fullmatch(self.submission_id) is not None
 
 
 class Refusal(Message):
@@ -144,6 +156,9 @@ class PlanChange(StrEnum):
     UPDATED = "updated"
     CANCELLED = "cancelled"
     ROLLED_BACK = "rolled_back"
+
+
+_EDIT = re.compile(f"({PlanChange.UPDATED}|{PlanChange.ROLLED_BACK})-[0-9a-f]{{32}}")
 
 
 class PlanEvent(Message):
