@@ -1,48 +1,30 @@
 """The plans service's app over a real PostgreSQL, with a clock that the tests set."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from vendor_rig import no_vendors
+from plans_rig import NOW, HandClock, migrated, parts_of
 
 from headworks.common.auth import ApiKey, Authenticator, Issuer, Role
-from headworks.common.clock import Clock
 from headworks.common.database import Database
-from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.settings import ServiceSettings
 from headworks.common.sites import read_sites
 from headworks.plans.actuators import Actuator, actuators_of
-from headworks.plans.api import create_api
 from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.approvals import ApprovalRule
 from headworks.plans.desk import SubmissionDesk
+from headworks.plans.parts import Plant
 from headworks.plans.store import PlanStore
-from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 API_KEY = "a-key-of-these-tests"
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
-
-
-@dataclass(frozen=True)
-class HandClock(Clock):
-    """A clock that stands until a test moves it."""
-
-    held: list[datetime] = field(default_factory=lambda: [NOW])
-
-    def now(self) -> datetime:
-        return self.held[0]
-
-    def forward(self, span: timedelta) -> None:
-        self.held[0] += span
 
 
 @dataclass
@@ -122,10 +104,8 @@ def known_actuators(sites_folder: Path) -> dict[tuple[str, str], Actuator]:
 
 @pytest.fixture
 async def plans_database(database_url: str) -> AsyncIterator[Database]:
-    await asyncio.to_thread(upgrade, database_url, "plans", dict(migration_folders())["plans"])
-    opened = Database(database_url)
-    yield opened
-    await opened.close()
+    async with migrated(database_url) as database:
+        yield database
 
 
 @pytest.fixture
@@ -153,12 +133,10 @@ async def api(
     key = ApiKey(name="machine", sha256=hashlib.sha256(API_KEY.encode()).hexdigest(), role=Role.ENGINEER)
     (tmp_path / "keys").write_text(f"[{key.model_dump_json()}]")
     clock = HandClock()
-    vendors, waiting = no_vendors(plan_store, clock), WaitingRoom(plans_database, plan_store.outbox, rules)
-    desk = SubmissionDesk(plan_store, known_actuators, clock, vendors, waiting)
-    approvals = ApprovalDesk(desk, plan_store, waiting, clock)
     writes = replace(Writes.over(plans_database, clock), real_now=clock.now)
-    app = create_api(plans_database, plan_store, desk, approvals, vendors, known_actuators, clock, writes)
-    settings = ServiceSettings(jwt_secret_file=tmp_path / "secret", api_keys_file=tmp_path / "keys")
-    app.state.authenticator = Authenticator(settings)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plans") as client:
-        yield Api(client, clock, approvals, desk)
+    parts = parts_of(plans_database, Plant(actuators=known_actuators, rules=rules), clock, writes=writes)
+    parts.api.state.authenticator = Authenticator(
+        ServiceSettings(jwt_secret_file=tmp_path / "secret", api_keys_file=tmp_path / "keys")
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(parts.api), base_url="http://plans") as client:
+        yield Api(client, clock, parts.approvals, parts.desk)

@@ -120,7 +120,8 @@ async def change(store: PlanStore, plan_id: int, what: PlanChange, number: int) 
         interval_end=plan.interval_end,
         targets=targets(number, generic=generic) if what is PlanChange.UPDATED else plan.targets,
     )
-    await store.revise(plan, interval, what, "operator", "a test", NOW)
+    event = await store.revise(plan, interval, what, "operator", "a test", NOW)
+    assert event is None or any(made.is_edit for made in event.plans), "it says that it is no publisher's own"
 
 
 async def write(

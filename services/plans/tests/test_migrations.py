@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import alembic.command
+import pytest
 from alembic.config import Config
 from sqlalchemy import Connection, inspect, text
 
@@ -20,6 +21,15 @@ insert into plans.optimization_plans (station_id, resource_id, resource_type, in
     optimization_targets, publisher, submission_id, content_hash, plan_status) values
 ('abay', 'OXPH', 'TURBINE', '2026-02-17 08:00Z', '2026-02-17 09:00Z', '{"target_type": "POWER", "target_value": 2}',
     'optimizer', 's3', 'h3', 'CANCELLED')
+"""
+
+OVERLAPPING = """
+insert into plans.actuators (station_id, resource_id, resource_type) values ('works', 'P1', 'PUMP');
+insert into plans.pump_plans (station_id, pump_id, interval_start, interval_end, suggested_speed_hz, publisher, submission_id,
+    content_hash) values ('works', 'P1', '2026-02-17 08:00Z', '2026-02-17 10:00Z', 40, 'acme', 's1', 'h1');
+insert into plans.optimization_plans (station_id, resource_id, resource_type, interval_start, interval_end,
+    optimization_targets, publisher, submission_id, content_hash) values ('works', 'P1', 'PUMP', '2026-02-17 09:00Z',
+    '2026-02-17 11:00Z', '{"target_type": "SPEED", "target_value": 40}', 'acme', 's2', 'h2')
 """
 
 
@@ -54,15 +64,21 @@ async def test_the_schema_comes_from_nothing_goes_and_comes_again(database_url: 
     await database.close()
 
 
+async def filled(database_url: str, version: str, statements: str) -> Database:
+    """A database of an older version, with rows in it."""
+    await asyncio.to_thread(upgrade, database_url, "plans", dict(migration_folders())["plans"], version)
+    database = Database(database_url)
+    async with database.transaction() as connection:
+        for statement in statements.split(";"):
+            await connection.execute(text(statement))
+    return database
+
+
 async def test_plans_of_the_first_version_are_there_at_the_head_and_their_actuators_are_known(
     database_url: str,
 ) -> None:
     folder = dict(migration_folders())["plans"]
-    await asyncio.to_thread(upgrade, database_url, "plans", folder, "0001")
-    database = Database(database_url)
-    async with database.transaction() as connection:
-        for statement in PLANS.split(";"):
-            await connection.execute(text(statement))
+    database = await filled(database_url, "0001", PLANS)
     await asyncio.to_thread(upgrade, database_url, "plans", folder)
     async with database.transaction() as connection:
         pumps = await connection.execute(
@@ -79,4 +95,25 @@ async def test_plans_of_the_first_version_are_there_at_the_head_and_their_actuat
             ("blominmaki", "P1_1", "PUMP", False),
         ]
         assert (await connection.execute(text("select nextval('plans.plan_id_seq')"))).scalar_one() == 4
+    await database.close()
+
+
+async def test_plans_of_two_tables_that_overlap_stop_the_migration_by_name_until_one_is_cancelled(
+    database_url: str,
+) -> None:
+    folder = dict(migration_folders())["plans"]
+    database = await filled(database_url, "0013", OVERLAPPING)
+    named = (
+        r"nothing was changed: 1 pairs .*: 1 of pump_plans and 2 of optimization_plans "
+        r"\(acme, works/P1, 2026-02-17T09:00:00Z to 2026-02-17T10:00:00Z\)\. Cancel one of each"
+    )
+    with pytest.raises(ValueError, match=named):
+        await asyncio.to_thread(upgrade, database_url, "plans", folder)
+    rows = "select plan_id from plans.pump_plans union all select plan_id from plans.optimization_plans order by 1"
+    assert [row["plan_id"] for row in await database.fetch(rows)] == [1, 2]
+    [version] = await database.fetch("select version_num from plans.alembic_version")
+    assert version["version_num"] == "0013"
+    await database.fetch("update plans.pump_plans set plan_status = 'CANCELLED', active_until = now()")
+    await asyncio.to_thread(upgrade, database_url, "plans", folder)
+    assert [row["plan_id"] for row in await database.fetch(rows)] == [1, 2]
     await database.close()

@@ -122,7 +122,7 @@ async def test_every_write_is_listed_with_who_when_from_where_what_and_how_it_en
     await api("POST", f"/plans/{plan_id}/cancel", role=Role.OPERATOR, name="bob")
     await api("GET", "/plans/active?station=blominmaki")
     await api("POST", "/plans", role=None, json={})
-    refused, forbidden, changed, submitted = (await api("GET", "/audit", role=Role.VIEWER)).json()
+    unknown, refused, forbidden, changed, submitted = (await api("GET", "/audit", role=Role.VIEWER)).json()
     asked, answered = changed["asked"], changed["answered"]
     assert (asked["actor"], asked["event_type"], asked["subject"]) == ("ann", "update", f"plan {plan_id}")
     assert (asked["source"], asked["at"]) == ("plans, asked from 127.0.0.1", "2026-02-17T08:01:00Z")
@@ -131,11 +131,12 @@ async def test_every_write_is_listed_with_who_when_from_where_what_and_how_it_en
     assert (answered["result"], answered["details"]["status"]) == ("success", 200)
     assert (forbidden["asked"]["actor"], forbidden["answered"]["category"]) == ("eve", "access_control")
     assert (refused["asked"]["actor"], refused["answered"]["result"]) == ("bob", "refused")
+    assert (unknown["asked"]["actor"], unknown["asked"]["details"]["status"]) == ("unknown", 401)
     assert submitted["asked"]["subject"] == "blominmaki"
     for query, who in ((f"plan_id={plan_id}", ["bob", "eve", "ann"]), ("actor=ann", ["ann"]), ("station=abay", [])):
         assert [w["asked"]["actor"] for w in (await api("GET", f"/audit?{query}")).json()] == who
     later = (await api("GET", "/audit?since=2026-02-17T08:01:00Z")).json()
-    assert len(later) == 3
+    assert len(later) == 4
 
 
 async def test_the_audit_is_paged_while_it_grows(api: Any) -> None:

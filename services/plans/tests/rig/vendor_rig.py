@@ -1,26 +1,30 @@
 """A running plans service with its door, and a vendor's own client."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import nats
+import unit_plans
 from nats.aio.client import Client
+from plans_rig import NOW
+from unit_plans import HOUR
 
 from headworks.common.auth import Issuer, Role
 from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.ingest import IngestClient
-from headworks.common.messages import GenericTargets, PlanInterval, PlanSubmission, ResourceType, TargetType
+from headworks.common.messages import PlanSubmission
 from headworks.common.permissions import new_seed, public_key
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.lanes import Lanes
+from headworks.plans.parts import Parts
 from headworks.plans.settings import PlansSettings
 from headworks.plans.store import PlanStore
 from headworks.plans.vendor_desk import VendorDesk, vendor_desk
@@ -28,34 +32,15 @@ from headworks.plans.vendor_store import Change
 from headworks.plans.vendors import Terms, Vendor
 from headworks.waterway.afterbay_site import AfterbaySite
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
+__all__ = ["ADMIN", "FT", "HOUR", "NOW", "SECRET", "Plans", "Visitor", "balanced_m3s", "no_vendors", "unit_plan"]
 SECRET = "a secret that only the tests know, long enough"
 ADMIN = Change("ann", NOW)
-HOUR, FT = timedelta(hours=1), 0.3048
+FT = 0.3048
 
 
-def unit_plan(
-    submission_id: str, *megawatts: float, publisher: str = "acme", begins: datetime = NOW, priority: int = 1
-) -> PlanSubmission:
-    """A plan of the afterbay's unit, hour by hour."""
-    intervals = tuple(
-        PlanInterval(
-            resource="OXPH",
-            resource_type=ResourceType.TURBINE,
-            interval_start=begins + i * HOUR,
-            interval_end=begins + (i + 1) * HOUR,
-            targets=GenericTargets(target_type=TargetType.POWER, target_value=mw),
-        )
-        for i, mw in enumerate(megawatts)
-    )
-    return PlanSubmission(
-        submission_id=submission_id,
-        publisher=publisher,
-        site="abay",
-        created_at=min(begins, NOW),
-        priority=priority,
-        intervals=intervals,
-    )
+def unit_plan(submission_id: str, *megawatts: float, begins: datetime = NOW, **more: Any) -> PlanSubmission:
+    """A plan of the afterbay's unit, from NOW on unless said; it was not made later than that."""
+    return unit_plans.unit_plan(submission_id, *megawatts, begins=begins, created_at=min(begins, NOW), **more)
 
 
 def balanced_m3s(site: AfterbaySite, megawatts: float) -> float:
@@ -75,13 +60,36 @@ class Plans:
     server: NatsServer
     keys: Path
     settings: PlansSettings
-    database: Database
-    desk: SubmissionDesk
-    vendors: VendorDesk
-    store: PlanStore
+    parts: Parts
     lanes: Lanes
     url: str
+    hear: Callable[[], AbstractAsyncContextManager[None]]
+    """Hears submissions while it is entered; `silent` ends the one that runs."""
+    hearing: AsyncExitStack
     seeds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Database:
+        return self.parts.database
+
+    @property
+    def desk(self) -> SubmissionDesk:
+        return self.parts.desk
+
+    @property
+    def vendors(self) -> VendorDesk:
+        return self.parts.vendors
+
+    @property
+    def store(self) -> PlanStore:
+        return self.parts.store
+
+    @asynccontextmanager
+    async def silent(self) -> AsyncIterator[None]:
+        """Nobody takes a submission meanwhile, as while the service is down; who is connected stays so."""
+        await self.hearing.aclose()
+        yield
+        await self.hearing.enter_async_context(self.hear())
 
     async def add(self, name: str, *, sites: tuple[str, ...] = ("abay",), **terms: Any) -> Vendor:
         """A vendor of the registry; its seed is kept for `connected`."""

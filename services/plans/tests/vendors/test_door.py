@@ -1,21 +1,21 @@
 """A vendor on the bus with nothing but its key: what it can do, what it cannot, and how its access ends."""
 
 import asyncio
-import base64
 import json
 from datetime import timedelta
 from typing import Any
 
-import nkeys
+from door_rig import ELSEWHERE, REFUSED, REPLY, SUBMIT, handshake
 from vendor_rig import ADMIN, NOW, Plans, Visitor
 
 from headworks.common.auth import Role
-from headworks.common.permissions import new_seed, public_key
+from headworks.common.bus import Bus
+from headworks.common.dead_letters import dead_letters
+from headworks.common.permissions import HEAR_ONLY, OPERATIONS, new_seed, public_key
+from headworks.common.subjects import PLAN_REPLY
 from headworks.common.testing import eventually
 from headworks.plans.vendors import Terms, Vendor
 
-SUBMIT, REPLY = "plans.submit.acme.abay", "plans.reply.acme.abay"
-REFUSED = b"-ERR 'Authorization Violation'"
 ADMIN_BUT_ONE = Role.ENGINEER
 
 
@@ -46,19 +46,6 @@ async def answer(visitor: Visitor, submitted: dict[str, Any]) -> dict[str, Any]:
         if reply["submission_id"] == submitted["submission_id"]:
             await replies.unsubscribe()
             return reply
-
-
-async def handshake(plans: Plans, seed: str, *, sign_with: str | None = None, nonce: str | None = None) -> bytes:
-    """The server's answer to a client that names a seed's key and signs, with another seed or another nonce perhaps."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", plans.server.port)
-    given = json.loads((await reader.readline()).removeprefix(b"INFO "))["nonce"]
-    signature = nkeys.from_seed((sign_with or seed).encode()).sign((nonce or given).encode())
-    proof = {"nkey": public_key(seed), "sig": base64.urlsafe_b64encode(signature).rstrip(b"=").decode()}
-    writer.write(b"CONNECT %s\r\nPING\r\n" % json.dumps({"verbose": False, **proof}).encode())
-    answered = await asyncio.wait_for(reader.readline(), 10)
-    writer.close()
-    await writer.wait_closed()
-    return answered.strip()
 
 
 async def test_a_vendor_submits_and_hears_what_was_stored(plans: Plans) -> None:
@@ -95,14 +82,6 @@ async def test_nobody_comes_in_with_anything_else(plans: Plans) -> None:
         await writer.wait_closed()
 
 
-ELSEWHERE = (
-    "plans.submit.rival.abay", "plans.submit.optimizer.abay", "plans.submit.acme.blominmaki", "plans.submit.acme",
-    "plans.event.abay.OXPH", REPLY, "control.setpoint.abay.OXPH", "telemetry.abay.pi", "dead.plans.submit.acme.abay",
-    "_INBOX_plans.x", "$JS.API.STREAM.LIST", "$JS.API.STREAM.DELETE.PLAN_EVENTS", "$JS.API.STREAM.MSG.GET.PLAN_EVENTS",
-    "$JS.API.DIRECT.GET.PLAN_EVENTS", "$JS.API.CONSUMER.CREATE.PLAN_EVENTS.x.plans.reply.acme.*",
-    "$JS.API.CONSUMER.MSG.NEXT.PLAN_SUBMISSIONS.plans", "$JS.ACK.PLAN_SUBMISSIONS.plans.1.1.1.1.0",
-    "$SYS.REQ.USER.AUTH", "$SYS.REQ.SERVER.PING.CONNZ",
-)  # fmt: skip
 UNHEARD = (
     ">", "plans.>", "plans.reply.>", "plans.reply.*.abay", "plans.reply.rival.abay", "plans.reply.acme.*",
     "plans.reply.acme.blominmaki", SUBMIT, "plans.event.*.*", "telemetry.*.*", "_INBOX_plans.>", "_INBOX.>",
@@ -118,7 +97,8 @@ async def test_a_vendor_publishes_nowhere_else_and_hears_nothing_else(plans: Pla
         for subject in UNHEARD:
             await visitor.client.subscribe(subject)
         await visitor.client.flush()
-        refused = {f'permissions violation for publish to "{subject.lower()}"' for subject in ELSEWHERE}
+        named = [f"{HEAR_ONLY}.{subject}" if PLAN_REPLY.matches(subject) else subject for subject in ELSEWHERE]
+        refused = {f'permissions violation for publish to "{subject.lower()}"' for subject in named}
         refused |= {f'permissions violation for subscription to "{subject.lower()}"' for subject in UNHEARD}
         await eventually(lambda: {e.removeprefix("nats: ").lower() for e in visitor.errors} >= refused)
         await plans.add("rival")
@@ -207,24 +187,91 @@ async def test_what_a_vendor_may_not_is_refused_with_every_reason(plans: Plans) 
         assert "intervals.1.targets.target_value" in fields
 
 
-GARBAGE = (b"", b"\x00\xff", b"[]", b"{}", b'{"submission_id": 1e999}', b"[" * 10_000, b'"' + b"x" * 900_000 + b'"')
+GARBAGE = (
+    b"",
+    b'{"submission_id": "\\ud800", "priority": 1%s}' % (b"0" * 400),
+    b"\x00\xff",
+    b"[]",
+    b"{}",
+    b'{"submission_id": 1e999}',
+    b"[" * 10_000,
+    b'"' + b"x" * 900_000 + b'"',
+)
 
 
-async def test_after_garbage_the_next_submission_is_answered(plans: Plans) -> None:
+WRONG = {
+    "priority": (body("s1", priority=0.5), "s1", "integer"),
+    "hurry": (body("s2", hurry=True), "s2", "not permitted"),
+    "intervals": (body("s3", intervals=body("s3")["intervals"] * 4001), "s3", "at most 4000"),
+    "submission_id": (body("no id: spaces"), None, "match pattern"),
+    "publisher": (body("s5", publisher="optimizer"), "s5", "acme, as in the subject plans.submit.acme.abay"),
+    "site": (body("s6", site="blominmaki"), "s6", "abay, as in the subject"),
+}
+
+
+async def told(visitor: Visitor, *messages: bytes) -> list[tuple[int, dict[str, Any]]]:
+    """Of each message its place, as the publish's confirmation tells it, and the answer."""
+    replies = await visitor.client.subscribe(REPLY)
+    places = [(await visitor.client.jetstream().publish(SUBMIT, each)).seq for each in messages]
+    answers = [json.loads((await replies.next_msg(timeout=20)).data) for _ in messages]
+    await replies.unsubscribe()
+    return [*zip(places, answers, strict=True)]
+
+
+async def test_garbage_is_answered_by_its_place_and_the_next_submission_as_ever(plans: Plans) -> None:
     await plans.add("acme")
     async with plans.connected("acme") as visitor:
-        for garbage in GARBAGE:
-            await visitor.client.jetstream().publish(SUBMIT, garbage)
+        for place, reply in await told(visitor, *GARBAGE):
+            assert (reply["submission_id"], reply["accepted"]) == (f"message-{place}", False)
+            assert reply["refusals"] != []
+            assert len(json.dumps(reply)) < 20_000
         assert (await answer(visitor, body("s1")))["accepted"]
 
 
-async def test_a_submission_in_another_s_name_is_not_answered_and_stores_nothing(plans: Plans) -> None:
+async def test_what_is_no_submission_of_its_subject_is_answered_under_its_own_id_and_stores_nothing(
+    plans: Plans,
+) -> None:
     await plans.add("acme")
     async with plans.connected("acme") as visitor:
-        for wrong in (body("s1", publisher="optimizer"), body("s2", site="blominmaki")):
-            await visitor.client.jetstream().publish(SUBMIT, json.dumps(wrong).encode())
-        reply = await answer(visitor, body("s3"))
+        answers = await told(visitor, *(json.dumps(message).encode() for message, _, _ in WRONG.values()))
+        for (place, reply), (field, (_, own_id, expected)) in zip(answers, WRONG.items(), strict=True):
+            assert reply["submission_id"] == (own_id or f"message-{place}")
+            [refusal] = reply["refusals"]
+            assert (refusal["field"], expected in refusal["expected"]) == (field, True), refusal
+        reply = await answer(visitor, body("s1"))
+        assert reply["accepted"], "an id that was turned back is as good as new"
         assert [p.plan_id for p in await plans.store.active("abay", NOW)] == reply["plan_ids"]
+
+
+async def test_whatever_is_sent_counts_and_past_the_quota_garbage_fills_no_dead_letters(plans: Plans) -> None:
+    await plans.add("acme", quota={"submissions_per_hour": 4})
+    refused = body("s2", intervals=[body("s2")["intervals"][0] | {"resource": "NOBODY"}])
+    sent = [b"[1]", json.dumps(refused).encode(), json.dumps(body("s3", site="other")).encode(), b"[2]"]
+    async with plans.connected("acme") as visitor:
+        for _, reply in await told(visitor, *sent):
+            assert "an hour" not in json.dumps(reply["refusals"]), "within the quota"
+        over = [b"[3]", json.dumps(body("s4", site="other")).encode(), json.dumps(body("s5")).encode(), b"\xff" * 5]
+        for _, reply in await told(visitor, *over):
+            first = reply["refusals"][0]
+            assert first["field"] == "submission_id"
+            assert first["expected"].startswith(
+                "at most 4 submissions an hour; a new one is taken from 2026-02-17T09:00"
+            )
+    async with await Bus.connect(plans.server.url, OPERATIONS, plans.keys / f"{OPERATIONS}.nk") as bus:
+        letters = [letter.body async for letter in dead_letters(bus._jetstream)]
+    assert letters == [sent[0], sent[2], sent[3]]
+
+
+async def test_garbage_of_whoever_is_no_vendor_is_kept_and_nobody_is_told(plans: Plans) -> None:
+    async with await Bus.connect(plans.server.url, "optimizer", plans.keys / "optimizer.nk") as bus:
+        await bus.publish_raw("plans.submit.optimizer.abay", b"[1]", {})
+
+    async def is_kept() -> bool:
+        async with await Bus.connect(plans.server.url, OPERATIONS, plans.keys / f"{OPERATIONS}.nk") as bus:
+            return [letter.body async for letter in dead_letters(bus._jetstream)] == [b"[1]"]
+
+    await eventually(is_kept, 20, 0.1)
+    assert await plans.database.fetch("select * from plans.outbox") == []
 
 
 async def test_a_vendor_comes_back_when_the_server_does(plans: Plans) -> None:

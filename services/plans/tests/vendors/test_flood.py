@@ -3,11 +3,13 @@
 import json
 
 from nats.aio.msg import Msg
-from vendor_rig import NOW, Plans, unit_plan
+from nats.js.errors import ServiceUnavailableError
+from vendor_rig import HOUR, NOW, Plans, unit_plan
 
 from headworks.common.bus import Bus
 from headworks.common.dead_letters import dead_letters
 from headworks.common.permissions import OPERATIONS
+from headworks.common.subjects import PLAN_SUBMISSIONS_STREAM
 from headworks.common.testing import eventually
 
 FLOOD, QUOTA = 120, 3
@@ -83,3 +85,44 @@ async def test_what_cannot_be_read_is_among_the_dead_letters_once_though_two_lan
     async with await Bus.connect(plans.server.url, OPERATIONS, plans.keys / f"{OPERATIONS}.nk") as bus:
         letters = [letter async for letter in dead_letters(bus._jetstream)]
     assert len(letters) == 2
+
+
+async def test_a_flood_while_nobody_answers_pushes_out_nobody_s_submission_and_the_flooder_is_told(
+    plans: Plans,
+) -> None:
+    most = PLAN_SUBMISSIONS_STREAM.max_per_subject
+    await plans.add("acme", quota={"submissions_per_hour": QUOTA})
+    await plans.add("beta", max_priority=9)
+    answered: dict[str, list[dict[str, object]]] = {"acme": [], "beta": []}
+
+    async def heard(message: Msg) -> None:
+        answered[message.subject.split(".")[2]].append(json.loads(message.data))
+
+    async with plans.connected("acme") as acme, plans.connected("beta") as beta:
+        await eventually(lambda: plans.lanes.publishers >= {"acme", "beta"}, 20)
+        for name, visitor in (("acme", acme), ("beta", beta)):
+            await visitor.client.subscribe(f"plans.reply.{name}.abay", cb=heard)
+            await visitor.client.flush()
+        stream = acme.client.jetstream()
+        async with plans.silent():
+            plan = unit_plan("b1", 3.0, publisher="beta", priority=9)
+            await beta.client.jetstream().publish("plans.submit.beta.abay", plan.model_dump_json().encode())
+            told = []
+            for i in range(most + 50):
+                try:
+                    await stream.publish("plans.submit.acme.abay", unit_plan(f"a{i}", 2.0).model_dump_json().encode())
+                except ServiceUnavailableError as refused:
+                    told.append((i, refused.description))
+            assert told == [(most + i, "maximum messages per subject exceeded") for i in range(50)]
+            late = unit_plan("b2", 4.0, publisher="beta", priority=9, begins=NOW + HOUR)
+            await beta.client.jetstream().publish("plans.submit.beta.abay", late.model_dump_json().encode())
+        await eventually(lambda: len(answered["beta"]) == 2, 60)
+        assert [(reply["submission_id"], reply["accepted"]) for reply in answered["beta"]] == [
+            ("b1", True),
+            ("b2", True),
+        ]
+        await eventually(lambda: len(answered["acme"]) == most, 240)
+        await stream.publish("plans.submit.acme.abay", unit_plan("again", 2.0).model_dump_json().encode())
+        await eventually(lambda: answered["acme"][-1]["submission_id"] == "again", 20)
+    assert [reply["submission_id"] for reply in answered["acme"][:most]] == [f"a{i}" for i in range(most)]
+    assert sum(bool(reply["accepted"]) for reply in answered["acme"]) == QUOTA

@@ -119,6 +119,16 @@ class AuditStore:
             return await _verified(lines.partitions())
 
 
+async def verify_in(url: str) -> Whole | Broken | None:
+    """Whether the chain in a database is as it was written; None where the plans have no table there."""
+    database = Database(url)
+    try:
+        [found] = await database.fetch("select to_regclass('plans.audit') is not null as is_there")
+        return await AuditStore(database).verify() if found["is_there"] else None
+    finally:
+        await database.close()
+
+
 async def _verified(batches: AsyncIterator[Any]) -> Whole | Broken:
     head = Head(CHAIN)
     async for batch in batches:

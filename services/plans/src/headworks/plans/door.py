@@ -14,12 +14,14 @@ from pathlib import Path
 
 import structlog
 
+from headworks.common.audit import Result
 from headworks.common.bus import Bus
 from headworks.common.database import is_away
 from headworks.common.link import BusUnavailable
 from headworks.common.permissions import CONNECTIONS, DOOR, DOORKEEPER, KICK, permissions_of_vendor
 from headworks.common.service import Task
 from headworks.common.tasks import wait_at_most
+from headworks.plans.access_record import AccessRecord
 from headworks.plans.door_tokens import read_knock, turned_away, welcome
 from headworks.plans.settings import PlansSettings
 from headworks.plans.vendor_desk import VendorDesk
@@ -54,8 +56,8 @@ def to_show_out(connections: Iterable[Connection], passes: frozenset[str]) -> li
 class Door:
     """`answer` and `watch` run as tasks; `look_now` after a change of the registry."""
 
-    def __init__(self, registry: VendorStore, issuer_seed_file: Path) -> None:
-        self._registry = registry
+    def __init__(self, registry: VendorStore, issuer_seed_file: Path, record: AccessRecord) -> None:
+        self._registry, self._record = registry, record
         self._issuer_seed = issuer_seed_file.read_text().strip()
         self._wake = asyncio.Event()
 
@@ -70,8 +72,20 @@ class Door:
         if vendor is None or vendor.revoked_at is not None:
             why = "no vendor has this key" if knock.proved else "the client does not prove to hold its key"
             log.warning("a client is turned away", public_key=knock.public_key[:60], why=why)
+            key = knock.public_key[:60]
+            await self._record.at_the_door(
+                "turned_away", "unknown", Result.REFUSED, public_key=key, why=why, address=knock.address
+            )
             return turned_away(self._issuer_seed, knock, why, now)
         log.info("a vendor comes in", vendor=vendor.name, sites=vendor.sites)
+        await self._record.at_the_door(
+            "let_in",
+            vendor.name,
+            Result.SUCCESS,
+            public_key=vendor.public_key,
+            sites=vendor.sites,
+            address=knock.address,
+        )
         allowed = permissions_of_vendor(vendor.name, vendor.sites)
         return welcome(self._issuer_seed, knock, pass_of(vendor), allowed, now)
 
@@ -103,6 +117,8 @@ class Door:
                 order = json.dumps({"cid": gone.connection_id}).encode()
                 async for _done in keeper.ask(KICK.format(server=gone.server_id), order, within_s=ANSWERS_S):
                     break
+                name = gone.name.split("/")[0]
+                await self._record.at_the_door("shown_out", name, Result.SUCCESS, connection=gone.name)
 
 
 def _connections(answer: bytes) -> list[Connection]:
@@ -113,7 +129,7 @@ def _connections(answer: bytes) -> list[Connection]:
     ]
 
 
-def door_tasks(settings: PlansSettings, bus: Bus, desk: VendorDesk) -> dict[str, Task]:
+def door_tasks(settings: PlansSettings, bus: Bus, desk: VendorDesk, record: AccessRecord) -> dict[str, Task]:
     """What keeps the door, by name; nothing where the keys are not given: then no vendor can connect."""
     issuer, keeper_seed = settings.vendor_issuer_seed_file, settings.doorkeeper_seed_file
     if issuer is None or keeper_seed is None:
@@ -121,7 +137,7 @@ def door_tasks(settings: PlansSettings, bus: Bus, desk: VendorDesk) -> dict[str,
             "no vendor can connect: HEADWORKS_VENDOR_ISSUER_SEED_FILE and _DOORKEEPER_SEED_FILE are not both set"
         )
         return {}
-    door = Door(desk.registry, issuer)
+    door = Door(desk.registry, issuer, record)
     desk.changed = door.look_now
 
     async def watch() -> None:

@@ -16,7 +16,7 @@ import nkeys
 from nacl.exceptions import CryptoError
 from nacl.signing import VerifyKey
 
-from headworks.common.permissions import Permissions
+from headworks.common.permissions import VENDORS_ACCOUNT, Permissions
 
 MAX_PAYLOAD = 4_000_000
 """More than the largest submission that is taken."""
@@ -34,6 +34,7 @@ class Knock:
     nonce: str
     user_nkey: str
     server_id: str
+    address: str = "unknown"
 
     @property
     def proved(self) -> bool:
@@ -58,11 +59,12 @@ def read_knock(request: bytes) -> Knock:
         nonce=str(client.get("nonce", "")),
         user_nkey=asked["user_nkey"],
         server_id=asked["server_id"]["id"],
+        address=str(client.get("host", "unknown"))[:60],
     )
 
 
 def welcome(issuer_seed: str, knock: Knock, name: str, allowed: Permissions, now: datetime) -> bytes:
-    """The answer that lets a client in, under a name that the server then tells it by."""
+    """The answer that lets a client in among the vendors, under a name that the server then tells it by."""
     user = {
         "pub": {"allow": list(allowed.publish)},
         "sub": {"allow": list(allowed.subscribe)},
@@ -72,7 +74,8 @@ def welcome(issuer_seed: str, knock: Knock, name: str, allowed: Permissions, now
         "type": "user",
         "version": 2,
     }
-    token = _signed(issuer_seed, {"sub": knock.user_nkey, "aud": "$G", "name": name, "nats": user}, now)
+    claims = {"sub": knock.user_nkey, "aud": VENDORS_ACCOUNT, "name": name, "nats": user}
+    token = _signed(issuer_seed, claims, now)
     return _answer(issuer_seed, knock, {"jwt": token}, now)
 
 

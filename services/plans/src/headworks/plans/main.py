@@ -15,18 +15,11 @@ from headworks.common.ingest import IngestClient
 from headworks.common.service import prepare, run
 from headworks.common.sites import read_sites
 from headworks.plans.actuators import actuators_of
-from headworks.plans.api import create_api
-from headworks.plans.approval_desk import ApprovalDesk
 from headworks.plans.approvals import approval_rules
-from headworks.plans.bus_record import RecordedDesk
-from headworks.plans.desk import SubmissionDesk
 from headworks.plans.door import door_tasks
-from headworks.plans.lanes import Lanes
+from headworks.plans.parts import Parts, Plant
 from headworks.plans.retention import keep_tidy
 from headworks.plans.settings import PlansSettings
-from headworks.plans.store import PlanStore
-from headworks.plans.vendor_desk import vendor_desk
-from headworks.plans.waiting_room import WaitingRoom
 from headworks.plans.write_route import Writes
 
 
@@ -35,39 +28,31 @@ async def main() -> None:
     settings = PlansSettings()
     prepare("plans", settings)
     clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
-    actuators = actuators_of(sites)
+    plant = Plant(sites, actuators_of(sites), approval_rules(sites))
     database = Database(settings.database_url)
     async with (
         await Bus.connect(settings.nats_url, "plans", settings.nats_seed_file) as bus,
         service_client(settings, "plans", settings.ingest_url) as http,
     ):
-        store = PlanStore(database)
+        parts = Parts(plant, database, clock, IngestClient(http), settings, Writes.over(database, clock))
         async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
             with attempt:
-                await store.register(actuators.values(), clock.now())
-        vendors = vendor_desk(database, store, sites, IngestClient(http), clock, settings)
-        waiting = WaitingRoom(database, store.outbox, approval_rules(sites))
-        desk = SubmissionDesk(store, actuators, clock, vendors, waiting)
-        approvals = ApprovalDesk(desk, store, waiting, clock)
-
-        writes = Writes.over(database, clock)
-        recorded = RecordedDesk(desk, writes.audit, clock)
+                await parts.store.register(plant.actuators.values(), clock.now())
 
         async def bus_ready() -> bool:
             return bus.is_connected
 
-        doorkeeping = door_tasks(settings, bus, vendors)
         await run(
             "plans",
             settings,
-            create_api(database, store, desk, approvals, vendors, actuators, clock, writes),
+            parts.api,
             tasks={
-                "submissions": Lanes(bus, vendors.registry, recorded.on_submission).keep,
-                "approvals": approvals.watch,
-                "outbox": lambda: store.outbox.relay(database, bus),
+                "submissions": parts.lanes(bus).keep,
+                "approvals": parts.approvals.watch,
+                "outbox": lambda: parts.store.outbox.relay(database, bus),
                 "retention": lambda: keep_tidy(database, clock, settings),
-                "challengers": vendors.challengers.work,
-                **doorkeeping,
+                "challengers": parts.vendors.challengers.work,
+                **door_tasks(settings, bus, parts.vendors, parts.writes.access),
             },
             ready={"database": database.is_ready, "bus": bus_ready},
         )
@@ -77,13 +62,8 @@ async def main() -> None:
 def documented_api() -> FastAPI:
     """The API for its document: nothing is connected."""
     settings, clock = PlansSettings(), Clock()
-    database = Database(settings.database_url)
-    store = PlanStore(database)
-    vendors = vendor_desk(database, store, {}, IngestClient(httpx.AsyncClient()), clock, settings)
-    waiting = WaitingRoom(database, store.outbox, {})
-    desk = SubmissionDesk(store, {}, clock, vendors, waiting)
-    approvals = ApprovalDesk(desk, store, waiting, clock)
-    return create_api(database, store, desk, approvals, vendors, {}, clock, Writes.over(database, clock))
+    database, ingest = Database(settings.database_url), IngestClient(httpx.AsyncClient())
+    return Parts(Plant(), database, clock, ingest, settings, Writes.over(database, clock)).api
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Keeps plans by Strategy B: a change inserts new versions and marks the old ones, in one transaction with its event.
 
 Writers of one actuator wait for each other at an advisory lock; the database itself makes overlapping active plans of one
-publisher impossible.
+publisher impossible, within a table and across the two.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import ARRAY, Integer, func, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,7 @@ from headworks.common.messages import (
     PlanStatus,
     PlanSubmission,
     Refusal,
+    id_of_edit,
 )
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_EVENT, PLAN_REPLY
@@ -32,11 +33,11 @@ from headworks.plans.effective import EffectiveSpan, effective_spans
 from headworks.plans.queries import CURRENT, CURRENT_OF_ALL, KNOWN
 from headworks.plans.resource_types import SCHEMAS
 from headworks.plans.rows import KINDS, kind_of, plan_of
+from headworks.plans.standing import hold, or_overtaken
 from headworks.plans.tables import outbox, submissions
 from headworks.plans.together import Asked, Together
 from headworks.plans.typed_targets import Schema
-from headworks.plans.versions import Origin, end_plans, find, lock, replace
-from headworks.plans.withdrawal import withdraw
+from headworks.plans.versions import Origin, end_plans, find, lock, replace, replace_all
 
 
 class PlanStore:
@@ -76,8 +77,13 @@ class PlanStore:
         self.outbox.wake()
         return reply
 
-    async def accept(self, submission: PlanSubmission, now: datetime, notes: Sequence[str] = ()) -> PlanReply:
-        """Store a checked submission's versions with their events, and answer it; one sent again has its answer again."""
+    async def accept(
+        self, submission: PlanSubmission, now: datetime, notes: Sequence[str] = (), *, of_vendor: bool = False
+    ) -> PlanReply:
+        """Store a checked submission's versions with their events, and answer it; one sent again has its answer again.
+
+        Raises Overtaken for a vendor that may not any more.
+        """
         origin = Origin(
             site=submission.site,
             publisher=submission.publisher,
@@ -95,7 +101,8 @@ class PlanStore:
             "answer": reply_to(submission, now, notes=tuple(notes)).model_dump(mode="json", exclude={"plan_ids"}),
             "reply_subject": PLAN_REPLY.at(publisher=submission.publisher, site=submission.site),
         }
-        done = await self._together.accept(Asked(origin, submission.intervals, row))
+        with or_overtaken():
+            done = await self._together.accept(Asked(origin, submission.intervals, row, of_vendor))
         self.outbox.wake()
         return _known(PlanReply.model_validate_json(done.reply), done.known or digest, digest)
 
@@ -116,10 +123,9 @@ class PlanStore:
             connection, PLAN_REPLY, reply, message_id, publisher=submission.publisher, site=submission.site
         )
 
-    async def answer_again(self, reply: PlanReply, sequence: int) -> None:
-        """Publish an answer once more, for a submission that came again at this place in its stream."""
+    async def tell(self, reply: PlanReply, message_id: str) -> None:
+        """Publish an answer that is not kept: once more, for a submission that came again, or to what is none."""
         async with self._database.transaction() as connection:
-            message_id = f"reply-again:{sequence}"
             await self.outbox.add(connection, PLAN_REPLY, reply, message_id, publisher=reply.publisher, site=reply.site)
         self.outbox.wake()
 
@@ -131,11 +137,14 @@ class PlanStore:
     async def revise(
         self, plan: Plan, interval: PlanInterval, change: PlanChange, by: str, reason: str, now: datetime
     ) -> PlanEvent | None:
-        """A new version of one plan: changed content, or an old version's content again. None when it is not as given."""
+        """A new version of one plan: changed content, or an old version's content again. None when it is not as given.
+
+        Raises Overtaken for a plan of a vendor that may not any more.
+        """
         origin = Origin(
             site=plan.station_id,
             publisher=plan.publisher,
-            submission_id=f"{change.value}-{uuid.uuid4().hex}",
+            submission_id=id_of_edit(change),
             run_id=plan.optimization_run_id,
             priority=plan.plan_priority,
             reason=reason,
@@ -143,13 +152,54 @@ class PlanStore:
             change=change,
             by=by,
         )
+        with or_overtaken():
+            event = await self._revised(plan, interval, origin)
+        self.outbox.wake()
+        return event
+
+    async def _revised(self, plan: Plan, interval: PlanInterval, origin: Origin) -> PlanEvent | None:
         async with self._database.transaction() as connection:
+            await hold(connection, plan.publisher, plan.station_id, plan.plan_priority)
             await lock(connection, [(plan.station_id, plan.resource_id)])
             if await find(connection, plan.plan_id) != plan:
                 return None
-            event = await replace(connection, interval, origin)
+            return await replace(connection, interval, origin)
+
+    async def of_submission(self, publisher: str, submission_id: str) -> list[Plan]:
+        """The versions that an accepted submission made, as it sent them, by their end; what is left of them in copies aside."""
+        rows = await self._database.fetch(KNOWN, publisher, submission_id)
+        reply = PlanReply.model_validate_json(rows[0]["reply"]) if rows else None
+        if reply is None or reply.shadow:
+            return []
+        plans: list[Plan] = []
+        async with self._database.transaction() as connection:
+            for kind in KINDS:
+                t = kind.table
+                mine = (t.c.publisher == publisher) & (t.c.submission_id == submission_id)
+                query = select(t).where(t.c.plan_id == func.any(literal(list(reply.plan_ids), ARRAY(Integer))), mine)
+                plans += [plan_of(kind, row) for row in (await connection.execute(query)).mappings()]
+        return sorted(plans, key=lambda plan: (plan.interval_end, plan.resource_id))
+
+    async def restore(self, wanted: PlanSubmission, by: str, now: datetime) -> list[PlanEvent]:
+        """New versions of many plans at once, in their publisher's name, as a person asks for them. Raises Overtaken."""
+        origin = Origin(
+            site=wanted.site,
+            publisher=wanted.publisher,
+            submission_id=wanted.submission_id,
+            run_id=wanted.run_id,
+            priority=wanted.priority,
+            reason=wanted.reason,
+            at=now,
+            change=PlanChange.ROLLED_BACK,
+            by=by,
+        )
+        with or_overtaken():
+            async with self._database.transaction() as connection:
+                await hold(connection, wanted.publisher, wanted.site, wanted.priority)
+                await lock(connection, {(wanted.site, interval.resource) for interval in wanted.intervals})
+                events = await replace_all(connection, wanted.intervals, origin)
         self.outbox.wake()
-        return event
+        return events
 
     async def cancel(
         self, plan_id: int, by: str, now: datetime, unless_changed: Plan | None = None
@@ -179,10 +229,6 @@ class PlanStore:
             )
         self.outbox.wake()
         return event
-
-    async def withdraw(self, publisher: str, by: str, now: datetime) -> int:
-        """Cancel every plan of a publisher that has not ended; how many there were."""
-        return await withdraw(self._database, self.outbox, publisher, by, now)
 
     async def active(self, site: str, now: datetime, resource: str | None = None) -> list[Plan]:
         """The active plans that have not ended, of all publishers, by resource and time."""

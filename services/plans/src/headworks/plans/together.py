@@ -23,6 +23,7 @@ AT_ONCE = 2
 MOST_INTERVALS = 2000
 """A call takes no more, but for a single submission that has more."""
 ACCEPT = "select change, reply, known from plans.accept($1::json, $2::json)"
+ACCEPT_OF_VENDORS = "select change, reply, known from plans.accept_of_vendors($1::json, $2::json)"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Asked:
     origin: Origin
     intervals: Sequence[PlanInterval]
     row: Mapping[str, object]
+    of_vendor: bool = False
+    """Whether the registry is asked once more: own publishers pay nothing for it."""
 
     @property
     def own_id(self) -> tuple[str, str]:
@@ -138,7 +141,8 @@ class Together:
             for number, asked in enumerate(together)
             for horizon in horizons(asked.intervals)
         ]
-        rows = await self._database.fetch(ACCEPT, json.dumps(changes), json.dumps(wanted))
+        accept = ACCEPT_OF_VENDORS if any(asked.of_vendor for asked in together) else ACCEPT
+        rows = await self._database.fetch(accept, json.dumps(changes), json.dumps(wanted))
         found = {row["change"]: Done(row["reply"], row["known"]) for row in rows}
         return [found[number] for number in range(len(together))]
 

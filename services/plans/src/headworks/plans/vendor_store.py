@@ -1,6 +1,6 @@
 """Keeps the registry of vendors. Every change is written down with who made it, in one transaction; nothing is deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.database import Database
 from headworks.common.messages import Refusal
+from headworks.plans.tables import submissions
 from headworks.plans.vendor_tables import vendor_changes, vendor_intake, vendor_keys, vendors
 from headworks.plans.vendors import DAY, Quota, Taken, Terms, Vendor, quota_refusals
+from headworks.plans.waiting_room import approvals
+
+Withdraw = Callable[[AsyncConnection], Awaitable[int]]
+"""Takes a vendor's plans out of force in the registry's own transaction; how many there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class InUse:
 
     field: str
     value: str
+    expected: str = "one that the registry has never had"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,9 @@ class VendorStore:
             added = await connection.execute(upsert(vendors).values(row).on_conflict_do_nothing())
             if not added.rowcount:
                 return InUse("name", name)
+            if await _has_planned(connection, name):
+                await connection.rollback()
+                return InUse("name", name, "one that nobody has planned under: this one is a person's or a service's")
             if not await _add_key(connection, name, public_key, change):
                 await connection.rollback()
                 return InUse("public_key", public_key)
@@ -66,14 +75,16 @@ class VendorStore:
             row = (await connection.execute(_query().where(vendor_keys.c.public_key == public_key))).mappings().first()
         return _vendor(row) if row is not None else None
 
-    async def change(self, name: str, terms: Terms, change: Change) -> Vendor | None:
-        """Other terms; None for one without access."""
+    async def change(self, name: str, terms: Terms, change: Change, withdraw: Withdraw | None = None) -> Vendor | None:
+        """Other terms; None for one without access. Into shadow: its plans are withdrawn, in the same transaction."""
         t = vendors
         async with self._database.transaction() as connection:
             changed = update(t).where(t.c.name == name, t.c.revoked_at.is_(None)).values(_columns(terms))
             if not (await connection.execute(changed)).rowcount:
                 return None
             await _note(connection, name, "changed", change, terms.model_dump(mode="json"))
+            if terms.shadow and withdraw is not None:
+                await withdraw(connection)
             return await _existing(connection, name)
 
     async def rotate(self, name: str, public_key: str, change: Change) -> Vendor | InUse | None:
@@ -89,8 +100,10 @@ class VendorStore:
             await _note(connection, name, "rotated", change, {"public_key": public_key})
             return await _existing(connection, name)
 
-    async def revoke(self, name: str, reason: str, change: Change) -> Vendor | None:
-        """End a vendor's access; None when it has none."""
+    async def revoke(
+        self, name: str, reason: str, change: Change, withdraw: Withdraw | None = None
+    ) -> tuple[Vendor, int] | None:
+        """End a vendor's access and withdraw its plans, all at once; None when it has none. Says how many plans there were."""
         t = vendors
         async with self._database.transaction() as connection:
             ended = update(t).where(t.c.name == name, t.c.revoked_at.is_(None)).values(revoked_at=change.at)
@@ -98,7 +111,8 @@ class VendorStore:
                 return None
             await _end_key(connection, name, change)
             await _note(connection, name, "revoked", change, {"reason": reason})
-            return await _existing(connection, name)
+            withdrawn = 0 if withdraw is None else await withdraw(connection)
+            return await _existing(connection, name), withdrawn
 
     async def take(self, vendor: Vendor, submission_id: str, intervals: int, now: datetime) -> tuple[Refusal, ...]:
         """Count a submission within the vendor's quota, or say why it is too much; two at once cannot both be the last one.
@@ -152,6 +166,13 @@ async def _existing(connection: AsyncConnection, name: str) -> Vendor:
     vendor = await _find(connection, name)
     assert vendor is not None
     return vendor
+
+
+async def _has_planned(connection: AsyncConnection, name: str) -> bool:
+    """Whether plans of that publisher were accepted, or wait for an approval: they would be the vendor's from then on."""
+    planned = select(submissions.c.publisher).where(submissions.c.publisher == name, submissions.c.accepted)
+    waits = select(approvals.c.publisher).where(approvals.c.publisher == name)
+    return bool((await connection.execute(select(planned.exists() | waits.exists()))).scalar_one())
 
 
 async def _add_key(connection: AsyncConnection, name: str, public_key: str, change: Change) -> bool:

@@ -77,9 +77,17 @@ def _content(interval: PlanInterval) -> dict[str, Any]:
 
 async def replace(connection: AsyncConnection, interval: PlanInterval, origin: Origin) -> PlanEvent:
     """A new version over one interval; what an old version covers outside it goes on in a copy. The caller holds the lock."""
-    wanted = [{"change": 0, "horizon": 0, **horizon} for horizon in horizons([interval])]
+    [event] = await replace_all(connection, [interval], origin)
+    return event
+
+
+async def replace_all(
+    connection: AsyncConnection, intervals: Sequence[PlanInterval], origin: Origin
+) -> list[PlanEvent]:
+    """The same over whole horizons, each without a hole: one event an actuator. The caller holds the locks of all."""
+    wanted = [{"change": 0, "horizon": number, **horizon} for number, horizon in enumerate(horizons(intervals))]
     asked = await connection.exec_driver_sql(_REPLACE, (json.dumps([origin.row(0)]), json.dumps(wanted)))
-    return PlanEvent.model_validate(asked.scalar_one())
+    return [PlanEvent.model_validate(event) for event in asked.scalars()]
 
 
 async def lock(connection: AsyncConnection, actuators: Iterable[tuple[str, str]]) -> None:

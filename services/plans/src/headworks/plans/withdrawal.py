@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from headworks.common.database import Database
 from headworks.common.messages import PlanChange, PlanEvent, PlanStatus
 from headworks.common.outbox import Outbox
 from headworks.common.subjects import PLAN_EVENT
@@ -15,27 +14,28 @@ from headworks.plans.rows import KINDS, Kind
 from headworks.plans.versions import end_plans, lock
 
 
-async def withdraw(database: Database, outbox: Outbox, publisher: str, by: str, now: datetime) -> int:
-    """Cancel the plans of a publisher that have not ended, with one event a resource; how many there were."""
+async def withdraw(connection: AsyncConnection, outbox: Outbox, publisher: str, by: str, now: datetime) -> int:
+    """Cancel the plans of a publisher that have not ended, with one event a resource; how many there were.
+
+    In the transaction of the change that takes them out of force, so that none comes into force in between.
+    """
     count = 0
-    async with database.transaction() as connection:
-        await lock(connection, await _places(connection, publisher, now))
-        for kind in KINDS:
-            for (site, resource), plan_ids in (await _active(connection, kind, publisher, now)).items():
-                event = PlanEvent(
-                    event_id=uuid.uuid4().hex,
-                    site=site,
-                    resource=resource,
-                    at=now,
-                    change=PlanChange.CANCELLED,
-                    by=by,
-                    plans=(),
-                    ended_plan_ids=tuple(plan_ids),
-                )
-                await end_plans(connection, kind, plan_ids, PlanStatus.CANCELLED, now)
-                await outbox.add(connection, PLAN_EVENT, event, event.event_id, site=site, resource=resource)
-                count += len(plan_ids)
-    outbox.wake()
+    await lock(connection, await _places(connection, publisher, now))
+    for kind in KINDS:
+        for (site, resource), plan_ids in (await _active(connection, kind, publisher, now)).items():
+            event = PlanEvent(
+                event_id=uuid.uuid4().hex,
+                site=site,
+                resource=resource,
+                at=now,
+                change=PlanChange.CANCELLED,
+                by=by,
+                plans=(),
+                ended_plan_ids=tuple(plan_ids),
+            )
+            await end_plans(connection, kind, plan_ids, PlanStatus.CANCELLED, now)
+            await outbox.add(connection, PLAN_EVENT, event, event.event_id, site=site, resource=resource)
+            count += len(plan_ids)
     return count
 
 

@@ -1,4 +1,7 @@
-"""What is around every write by API: it stands in the audit before and after, and is done once for its Idempotency-Key."""
+"""What is around every write by API: it stands in the audit before and after, and is done once for its Idempotency-Key.
+
+Whoever has no access is in the audit too, with reads and writes alike.
+"""
 
 import hashlib
 import re
@@ -18,6 +21,8 @@ from headworks.common.auth import Caller, caller_of
 from headworks.common.clock import Clock
 from headworks.common.database import Database, is_away
 from headworks.common.problems import FieldProblem, Problem
+from headworks.common.refused_requests import WITHOUT_ACCESS, RefusedRequests
+from headworks.plans.access_record import AccessRecord
 from headworks.plans.audit_store import About, AuditStore
 from headworks.plans.idempotency import Answered, IdempotencyKeys, Mine, OtherContent, UnderWay
 
@@ -49,16 +54,19 @@ class Writes:
     audit: AuditStore
     keys: IdempotencyKeys
     clock: Clock
+    access: AccessRecord
     real_now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def over(cls, database: Database, clock: Clock) -> "Writes":
         """Both in the plans' schema."""
-        return cls(AuditStore(database), IdempotencyKeys(database), clock)
+        audit = AuditStore(database)
+        return cls(audit, IdempotencyKeys(database), clock, AccessRecord(audit, clock))
 
     def install(self, app: FastAPI) -> None:
         """Let every route that is added from now on go through here."""
         app.state.writes = self
+        app.middleware("http")(RefusedRequests(self.access.refused_request, WITHOUT_ACCESS))
         app.router.route_class = WriteRoute
 
     async def answer(self, request: Request, what: str, handler: Handler) -> Response:
@@ -99,6 +107,7 @@ class Writes:
         """The answer, with what was asked and how it ended in the audit."""
         asked, about = await self._asked(request, what, caller)
         await self.audit.append(asked, about, answers=False)
+        request.state.in_audit = True
         response = await _answered(request, handler)
         async with _not_undone_by_an_outage():
             await self.audit.append(self._ended(asked, response), about, answers=True)

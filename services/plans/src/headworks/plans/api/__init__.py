@@ -15,6 +15,7 @@ from headworks.plans.api.changes import add_change_routes
 from headworks.plans.api.export import add_export_routes
 from headworks.plans.api.plans import add_plan_routes
 from headworks.plans.api.resources import add_resource_routes
+from headworks.plans.api.restoring import add_restoring_route
 from headworks.plans.api.submissions import add_submission_routes
 from headworks.plans.api.vendors import add_vendor_routes
 from headworks.plans.approval_desk import ApprovalDesk
@@ -41,9 +42,10 @@ def create_api(
     add_submission_routes(app, desk, clock)
     add_export_routes(app, database)
     add_plan_routes(app, store, database, clock)
-    add_change_routes(app, store, desk, actuators, clock)
+    add_change_routes(app, store, desk, clock)
+    add_restoring_route(app, store, desk, clock)
     add_approval_routes(app, approvals)
     add_audit_routes(app, writes.audit)
     add_challenger_routes(app, vendors.challengers, vendors.registry, vendors.sites, clock)
-    add_vendor_routes(app, vendors, lambda publisher, by: store.withdraw(publisher, by, clock.now()))
+    add_vendor_routes(app, vendors)
     return app

@@ -1,7 +1,5 @@
 """Changing one plan: a new version with other content, an old version's content again, or an end without a successor."""
 
-import uuid
-from collections.abc import Mapping
 from datetime import datetime
 
 from fastapi import FastAPI, Response
@@ -9,18 +7,26 @@ from pydantic import Field, JsonValue, model_validator
 
 from headworks.common.auth import Engineer, Operator
 from headworks.common.clock import Clock
-from headworks.common.messages import Plan, PlanChange, PlanInterval, PlanReply, PlanSubmission, Refusal, Targets
+from headworks.common.messages import (
+    Plan,
+    PlanChange,
+    PlanInterval,
+    PlanReply,
+    PlanSubmission,
+    Refusal,
+    Targets,
+    id_of_edit,
+)
 from headworks.common.problems import FieldProblem, Problem
-from headworks.plans.actuators import Actuator
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.etags import STALE, IfMatch, body_of, changed_meanwhile, check_match
-from headworks.plans.lifecycle import refusals
 from headworks.plans.merging import merged
 from headworks.plans.parameters import PlanId, Reason, Responses
+from headworks.plans.standing import Overtaken
 from headworks.plans.store import PlanStore
 
 WAITS: Responses = {202: {"model": PlanReply, "description": "The change waits for a person's approval"}}
-OVER: Responses = {409: {"description": "The plan is over"}}
+OVER: Responses = {409: {"description": "The plan is over, or the change is refused"}}
 NOT_ACTIVE: Responses = {409: {"description": "The plan is not active, or the change is refused"}}
 
 
@@ -39,19 +45,23 @@ class PlanUpdate(Reason):
         return self
 
 
-def add_change_routes(
-    app: FastAPI, store: PlanStore, desk: SubmissionDesk, actuators: Mapping[tuple[str, str], Actuator], clock: Clock
-) -> None:
+def add_change_routes(app: FastAPI, store: PlanStore, desk: SubmissionDesk, clock: Clock) -> None:
     """Update, roll back, cancel."""
 
     async def revise(
         plan: Plan, targets: Targets, change: PlanChange, by: str, reason: str, if_match: str | None
     ) -> Response:
-        wanted = _checked(plan, targets, change, reason, actuators, clock.now())
+        wanted = _wanted(plan, targets, change, reason, clock.now())
+        if reasons := await desk.examine_change(wanted):
+            raise refused(reasons)
         if (waiting := await desk.take_change(wanted, by)) is not None:
             return Response(body_of(waiting), 202, media_type="application/json")
         [interval] = wanted.intervals
-        event = await store.revise(plan, interval, change, by, reason, clock.now())
+        try:
+            event = await store.revise(plan, interval, change, by, reason, clock.now())
+        except Overtaken:
+            detail = f"what vendor {plan.publisher} may was changed at this moment; ask again, and that is judged by"
+            raise Problem(409, "The plan is refused", detail) from None
         if event is None:
             raise changed_meanwhile(await existing(store, plan.plan_id), if_match)
         return Response(body_of(event.plans), media_type="application/json")
@@ -65,7 +75,7 @@ def add_change_routes(
             raise Problem(409, "The plan is not active", f"plan_id={plan_id} is {plan.plan_status}")
         targets = merged(plan.targets, body.changes or {}) if body.targets is None else body.targets
         if isinstance(targets, tuple):
-            raise _refused(targets)
+            raise refused(targets)
         return await revise(plan, targets, PlanChange.UPDATED, caller.name, body.reason, if_match)
 
     @app.post("/plans/{plan_id}/rollback", response_model=list[Plan], responses={**WAITS, **OVER, **STALE})
@@ -75,6 +85,10 @@ def add_change_routes(
         check_match(if_match, plan)
         return await revise(plan, plan.targets, PlanChange.ROLLED_BACK, caller.name, body.reason, if_match)
 
+    _add_cancel(app, store, clock)
+
+
+def _add_cancel(app: FastAPI, store: PlanStore, clock: Clock) -> None:
     @app.post("/plans/{plan_id}/cancel", responses={**NOT_ACTIVE, **STALE})
     async def cancel(plan_id: PlanId, caller: Operator, body: Reason | None = None, if_match: IfMatch = None) -> Plan:
         """End an active plan without a successor; the gateway then takes the next one or its fail-safe."""
@@ -96,19 +110,13 @@ async def existing(store: PlanStore, plan_id: int) -> Plan:
     return plan
 
 
-def _refused(reasons: tuple[Refusal, ...]) -> Problem:
+def refused(reasons: tuple[Refusal, ...]) -> Problem:
+    """The answer to a change that may not be, with every reason."""
     return Problem(409, "The plan is refused", errors=[FieldProblem(**reason.model_dump()) for reason in reasons])
 
 
-def _checked(
-    plan: Plan,
-    targets: Targets,
-    change: PlanChange,
-    reason: str,
-    actuators: Mapping[tuple[str, str], Actuator],
-    now: datetime,
-) -> PlanSubmission:
-    """The plan with new targets, by the rules that submissions must keep. Answers 409 with every reason."""
+def _wanted(plan: Plan, targets: Targets, change: PlanChange, reason: str, now: datetime) -> PlanSubmission:
+    """The plan with new targets, as a submission: it must keep the same rules."""
     interval = PlanInterval(
         resource=plan.resource_id,
         resource_type=plan.resource_type,
@@ -116,8 +124,8 @@ def _checked(
         interval_end=plan.interval_end,
         targets=targets,
     )
-    submission = PlanSubmission(
-        submission_id=f"{change.value}-{uuid.uuid4().hex}",
+    return PlanSubmission(
+        submission_id=id_of_edit(change),
         publisher=plan.publisher,
         site=plan.station_id,
         created_at=now,
@@ -126,6 +134,3 @@ def _checked(
         reason=reason,
         intervals=(interval,),
     )
-    if reasons := refusals(submission, actuators, now):
-        raise _refused(reasons)
-    return submission

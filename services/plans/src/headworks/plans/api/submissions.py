@@ -5,9 +5,10 @@ import uuid
 from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from headworks.common.auth import Engineer
+from headworks.common.auth import Caller, Engineer, Role
 from headworks.common.clock import Clock
 from headworks.common.messages import Id, Name, PlanInterval, PlanReply, PlanSubmission
+from headworks.common.permissions import RESERVED
 from headworks.common.problems import FieldProblem, Problem
 from headworks.plans.desk import SubmissionDesk
 from headworks.plans.parameters import Responses
@@ -38,11 +39,13 @@ def add_submission_routes(app: FastAPI, desk: SubmissionDesk, clock: Clock) -> N
         if submission.publisher != caller.name:
             wrong = FieldProblem(field="publisher", value=submission.publisher, expected=f"the caller, {caller.name}")
             raise Problem(403, "Not your publisher", errors=[wrong])
+        _check_name(caller)
         return await _answer(desk, submission, response)
 
     @app.post("/plans", status_code=201, responses=ANSWERS)
     async def submit_one(body: OneInterval, caller: Engineer, response: Response) -> PlanReply:
         """Submit one interval, in the caller's name."""
+        _check_name(caller)
         submission = PlanSubmission(
             submission_id=body.submission_id or f"one-{uuid.uuid4().hex}",
             publisher=caller.name,
@@ -53,6 +56,13 @@ def add_submission_routes(app: FastAPI, desk: SubmissionDesk, clock: Clock) -> N
             intervals=(body.interval,),
         )
         return await _answer(desk, submission, response)
+
+
+def _check_name(caller: Caller) -> None:
+    """A service's name plans for that service alone: its plans are asked no registry and no preflight. Answers 403."""
+    if caller.name in RESERVED and caller.role is not Role.SERVICE:
+        wrong = FieldProblem(field="publisher", value=caller.name, expected="a name that no service of this system has")
+        raise Problem(403, "The name is a service's", errors=[wrong])
 
 
 async def _answer(desk: SubmissionDesk, submission: PlanSubmission, response: Response) -> PlanReply:

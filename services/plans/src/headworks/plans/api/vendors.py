@@ -1,6 +1,5 @@
 """The registry of vendors by API: who they are and what they may do. An admin changes it; the key's seed never comes here."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -47,11 +46,7 @@ class Revoked(BaseModel):
     cancelled_plans: int
 
 
-Withdraw = Callable[[str, str], Awaitable[int]]
-"""Cancels the plans of a publisher, in somebody's name; how many there were."""
-
-
-def add_vendor_routes(app: FastAPI, desk: VendorDesk, withdraw: Withdraw) -> None:
+def add_vendor_routes(app: FastAPI, desk: VendorDesk) -> None:
     """The registry's routes."""
 
     @app.get("/vendors")
@@ -78,11 +73,7 @@ def add_vendor_routes(app: FastAPI, desk: VendorDesk, withdraw: Withdraw) -> Non
         One that goes into shadow has its plans cancelled: from then on none of its plans is in force.
         """
         _check_sites(body.sites, desk)
-        changed = _known(await desk.registry.change(name, body, desk.change_by(caller.name)), name)
-        desk.changed()
-        if changed.shadow:
-            await withdraw(name, caller.name)
-        return changed
+        return _known(await desk.change_terms(name, body, caller.name), name)
 
     @app.post("/vendors/{name}/rotate", responses=UNKNOWN | IN_USE)
     async def rotate_key(name: Name, body: NewKey, caller: Admin) -> Vendor:
@@ -95,9 +86,8 @@ def add_vendor_routes(app: FastAPI, desk: VendorDesk, withdraw: Withdraw) -> Non
     @app.post("/vendors/{name}/revoke", responses=UNKNOWN)
     async def revoke(name: Name, body: Revocation, caller: Admin) -> Revoked:
         """End a vendor's access at once: nothing of it is accepted any more, and its connections are ended."""
-        vendor = _known(await desk.registry.revoke(name, body.reason, desk.change_by(caller.name)), name)
-        desk.changed()
-        cancelled = 0 if body.keep_plans else await withdraw(name, caller.name)
+        ended = await desk.revoke(name, body.reason, caller.name, keep_plans=body.keep_plans)
+        vendor, cancelled = _known(ended, name)
         return Revoked(vendor=vendor, cancelled_plans=cancelled)
 
 
@@ -118,8 +108,6 @@ def _known(vendor: T | None, name: str) -> T:
 
 def _unless_in_use(outcome: T | InUse) -> T:
     if isinstance(outcome, InUse):
-        wrong = FieldProblem(
-            field=f"body.{outcome.field}", value=outcome.value, expected="one that the registry has never had"
-        )
+        wrong = FieldProblem(field=f"body.{outcome.field}", value=outcome.value, expected=outcome.expected)
         raise Problem(409, f"The {outcome.field.replace('_', ' ')} is in use", errors=[wrong])
     return outcome

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from headworks.common.database import Database
 from headworks.common.messages import PlanInterval, PlanReply, PlanSubmission
 from headworks.plans.challengers.tables import challenger_plans
+from headworks.plans.standing import hold, or_overtaken
 from headworks.plans.store import PlanStore, reply_to
 from headworks.plans.versions import lock
 
@@ -17,8 +18,21 @@ from headworks.plans.versions import lock
 async def accept_in_shadow(
     database: Database, store: PlanStore, submission: PlanSubmission, now: datetime, notes: Sequence[str]
 ) -> PlanReply:
-    """Store a checked submission's intervals as the challenger's next versions, and answer it. No event tells of them."""
+    """Store a checked submission's intervals as the challenger's next versions, and answer it. No event tells of them.
+
+    Raises Overtaken for a vendor that is in shadow no more, or may not plan so.
+    """
+    with or_overtaken():
+        reply = await _accept(database, store, submission, now, notes)
+    store.outbox.wake()
+    return reply
+
+
+async def _accept(
+    database: Database, store: PlanStore, submission: PlanSubmission, now: datetime, notes: Sequence[str]
+) -> PlanReply:
     async with database.transaction() as connection:
+        await hold(connection, submission.publisher, submission.site, submission.priority, shadow=True)
         await lock(connection, [(f"challenger/{submission.publisher}", submission.site)])
         versions = await _versions(connection, submission)
         rows = [
@@ -28,8 +42,7 @@ async def accept_in_shadow(
         plan_ids = tuple(sorted(row.plan_id for row in inserted))
         reply = reply_to(submission, now, plan_ids=plan_ids, notes=tuple(notes), shadow=True)
         await store.record(connection, submission, reply)
-    store.outbox.wake()
-    return reply
+        return reply
 
 
 async def _versions(connection: AsyncConnection, submission: PlanSubmission) -> dict[str, int]:
