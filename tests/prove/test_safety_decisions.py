@@ -77,11 +77,10 @@ def mutmut(folder: Path, *arguments: str) -> str:
 
 
 def copied(repository: Path, folder: Path, module: str) -> Path:
-    """A project of its own with the gateway's package, the tests of one decision, and what they share."""
+    """A project of its own with the gateway's package, the tests of one decision, and what tests share."""
     shutil.copytree(repository / GATEWAY / "src", folder / "src")
-    (folder / "tests").mkdir()
-    shared = repository / GATEWAY / "tests" / "rig" / f"{module}_rig.py"
-    for file in (*tests_of(repository, module), *([shared] if shared.exists() else [])):
+    shutil.copytree(repository / GATEWAY / "tests" / "rig", folder / "tests")
+    for file in tests_of(repository, module):
         shutil.copy(file, folder / "tests")
     (folder / "pyproject.toml").write_text(CONFIG.replace("{module}", module))
     return folder

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from api_rig import Caller, api_over
-from gateway_rig import NOW, HandClock, PlcServer
+from gateway_rig import HandClock, PlcServer
 from loop_rig import Gateway
 from pump_rig import PumpGateway, PumpPlcServer
+from sites_rig import Raw, Running
+from time_rig import NOW
 
 from headworks.common.bus import Bus
 from headworks.common.messages import Outcome, Setpoint
 from headworks.common.sites import afterbays, read_sites
+from headworks.common.tasks import in_background
+from headworks.common.testing import eventually
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.pump_limits import PumpLimits, pump_limits_of
 from headworks.control_gateway.section import ControlSection, control_section
@@ -125,3 +130,28 @@ async def pump_gateway(
         made.run("P1_1", "P1_4")
         yield made
         made.close()
+
+
+@pytest.fixture
+def raw(sites_folder: Path) -> Raw:
+    """The afterbay's file as it is written."""
+    read: Raw = yaml.safe_load((sites_folder / "abay.yaml").read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.fixture
+async def ready(tmp_path: Path, raw: Raw, plc_server: PlcServer, clock: HandClock) -> AsyncIterator[Running]:
+    """It is not run yet."""
+    sites, state = tmp_path / "sites", tmp_path / "state"
+    for folder in (sites, state):
+        folder.mkdir()
+    (sites / "abay.yaml").write_text(yaml.safe_dump(raw))
+    async with Bus.connect_in_background("nats://127.0.0.1:1", "test") as bus, httpx.AsyncClient() as client:
+        yield Running(sites, state, plc_server, clock, bus, client)
+
+
+@pytest.fixture
+async def running(ready: Running) -> AsyncIterator[Running]:
+    async with in_background(ready.controlled.run()):
+        await eventually(lambda: ready.is_up("abay"))
+        yield ready

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from gateway_rig import NOW, plan_of
+from gateway_rig import plan_of
 from pump_rig import pump_plan
+from time_rig import NOW
 
 from headworks.common.messages import TargetType
 from headworks.control_gateway.calculators import LevelControl

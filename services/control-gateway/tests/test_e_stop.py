@@ -1,16 +1,16 @@
 """Emergency stops: in force is what somebody pressed and two people did not end, whatever came in which order from where."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from time_rig import NOW
 
 from headworks.control_gateway.e_stop import CLOCKS_APART, CONFIRM_WITHIN, KEPT_AT_MOST, EStops, Press, Scope
 from headworks.control_gateway.e_stop_board import UNREADABLE, EStopBoard
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 SYSTEM, SITE, UNIT = Scope(), Scope(site="abay"), Scope(site="abay", resource="OXPH")
 
 

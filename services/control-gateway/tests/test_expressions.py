@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from time_rig import NOW
 
 from headworks.control_gateway.expressions import (
     And,
@@ -24,7 +25,6 @@ from headworks.control_gateway.expressions import (
     points_of,
 )
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 UNITS = {
     "level": "m",
     "pumps-1.level": "m",

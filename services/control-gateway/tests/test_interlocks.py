@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interlocks_rig import LIMITS
+from time_rig import NOW, TICK, ago
 
 from headworks.control_gateway.interlocks import (
-    InterlockLimits,
     LevelReading,
     Order,
     PumpSeen,
@@ -21,22 +21,6 @@ from headworks.control_gateway.interlocks import (
     tripped,
 )
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-TICK = timedelta(microseconds=1)
-LIMITS = InterlockLimits(
-    lowest=10,
-    highest=14100,
-    low_low=200,
-    low_low_released=400,
-    high_high=7400,
-    high_high_released=7000,
-    high_high_pumps=2,
-    minimum_pumps_on=1,
-    seen_within_s=600,
-    start_takes_s=60,
-    order=("B", "A", "C"),
-)
 STANDS = PumpSeen("A", running=False, commanded=False, seen_at=NOW, reachable=True, rested=True)
 RUNS = replace(STANDS, running=True, commanded=True, rested=False)
 NORMAL, LOW, HIGH = Tripped(), Tripped(low_low=True), Tripped(high_high=True)
@@ -45,10 +29,6 @@ NORMAL, LOW, HIGH = Tripped(), Tripped(low_low=True), Tripped(high_high=True)
 def pumps(**seen: PumpSeen) -> list[PumpSeen]:
     """The three pumps; those not given stand."""
     return [replace(seen.get(name, STANDS), resource=name) for name in ("A", "B", "C")]
-
-
-def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)
 
 
 # ---------------------------------------------------------------- limits

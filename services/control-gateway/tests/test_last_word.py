@@ -1,10 +1,11 @@
 """What stands against a write in the moment before it: each order alone, at its edge, and for whom it does not count."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from time_rig import NOW
 
 from headworks.common.clock import Clock
 from headworks.common.messages import ControlMode, SetpointOverride
@@ -27,7 +28,6 @@ from headworks.control_gateway.trip_board import TripBoard
 from headworks.control_gateway.trips import Interlock
 from headworks.control_gateway.watchdog import WatchLimits
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 STOOD = Stood(None, None, 100.0)
 OVERRIDE = SetpointOverride(value=3.0, by="ann", reason="test", given_at=NOW, until=NOW + timedelta(hours=1))
 FULL = Interlock("full", parse("level > 2 m", {"level": "m"}), "level > 2 m", None, "hold", frozenset({"A"}))

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from gateway_rig import EPOCH, NOW, PlcServer, changed, plan_of
+from gateway_rig import EPOCH, PlcServer, changed, plan_of
 from loop_rig import Gateway
 from pump_rig import EPOCH as EPOCH_OF_PUMPS
 from pump_rig import PumpGateway
+from time_rig import NOW
 
 from headworks.common.messages import ControlMode, Outcome, Quantity, SetpointOverride
 from headworks.control_gateway.fencing import EPOCH_POINT, Fence, Term
@@ -259,7 +260,7 @@ def of_p2_2(loop: ControlLoop) -> None:
 def runs_dry(loop: ControlLoop) -> None:
     assert loop.station is not None
     for plc in loop.plcs:
-        loop.station.saw_level(plc, 100, loop.clock.now())
+        loop.station.saw_level(plc, 10, loop.clock.now())
 
 
 @pytest.mark.parametrize(("happens", "why"), [(press, E_STOP), (of_p2_2, MAINTENANCE), (runs_dry, LOW_LOW)])

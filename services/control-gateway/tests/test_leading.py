@@ -1,16 +1,16 @@
 """Who leads an actuator: each above the next, and what is due from each."""
 
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from time_rig import NOW
 
 from headworks.control_gateway.expressions import Comparison
 from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading
 from headworks.control_gateway.safety import DuePlan, Hold, Refused
 from headworks.control_gateway.trips import Action, Interlock
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 PLAN = DuePlan(300, NOW, NOW, NOW + timedelta(hours=1))
 BY_HAND, SAFE = at_once(400, NOW), at_once(100, NOW)
 LOW = Interlock(

@@ -4,11 +4,12 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from gateway_rig import NOW, PlcServer, changed, plan_of
+from gateway_rig import PlcServer, changed, good, plan_of
 from loop_rig import Gateway
+from time_rig import NOW
 
 from headworks.common.messages import ControlMode, Outcome, SetpointOverride
-from headworks.control_gateway.watchdog import WatchLimits
+from headworks.control_gateway.watchdog import Measured, WatchLimits
 from headworks.waterway.site import Site
 
 LOW = {
@@ -220,12 +221,13 @@ async def test_a_new_plan_of_a_publisher_that_does_not_lead_is_no_sign_of_life_o
 
 
 async def test_when_measurements_are_silent_the_fail_safe_is_taken(gateway: Gateway) -> None:
-    gateway.watch = WatchLimits(1e6, 600)
+    gateway.watch = WatchLimits(1e6, 600, (Measured("pi", "elevation_m"),))
     gateway.begin()
     gateway.follow(plan_of(2.1))
     assert (await gateway.tick(after_s=300, times=2)).leader == "plan"
-    assert (await gateway.tick()).reason == "no measurement for 600 s"
-    gateway.loop.leads.measured_at = gateway.clock.now()
+    assert (await gateway.tick()).reason == "no measurement of elevation_m by pi for 600 s"
+    leads, now = gateway.loop.leads, gateway.clock.now()
+    leads.hear(good("pi", "elevation_m", now), now)
     assert (await gateway.tick()).leader == "plan"
 
 

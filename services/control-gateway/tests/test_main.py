@@ -1,5 +1,6 @@
 """The gateway as a process with bus, database and plans down: it controls on its last plan, and its e-stop works."""
 
+import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,9 @@ from headworks.common.embedded.process import spawn
 from headworks.common.messages import ControlState
 from headworks.common.subjects import CONTROL_STATE
 from headworks.common.testing import eventually
-from headworks.control_gateway.journal import Journal
+from headworks.control_gateway.clock_mark import ClockMark, boot_id
+from headworks.control_gateway.journal import CLOCK_STEPPED, Journal
+from headworks.control_gateway.lease import seconds
 from headworks.control_gateway.main import outlasting_faults
 from headworks.control_gateway.settings import GatewaySettings
 
@@ -116,6 +119,22 @@ async def _last_state(server: NatsServer) -> ControlState:
     raise AssertionError("the bus ended")
 
 
+@pytest.mark.timeout(300)
+async def test_a_wall_clock_that_was_set_while_it_was_down_is_told(gateway: Process) -> None:
+    ahead = ClockMark(at=datetime.now(UTC) + timedelta(hours=2), at_s=seconds(), boot=boot_id())
+    (gateway.own / "clock-abay.json").write_text(ahead.model_dump_json())
+    async with gateway.ready() as client:
+
+        async def is_told() -> bool:
+            findings = (await client.get("/sites/abay/state")).json()["findings"]
+            return any(finding.startswith("the wall clock was stepped by -") for finding in findings)
+
+        await eventually(is_told, timeout_s=30)
+    links = Journal(gateway.own).unshipped_links(1000)[0]
+    assert [link.body["subject"] for link in links if link.body.get("event_type") == CLOCK_STEPPED] == ["abay"]
+
+
+@pytest.mark.timeout(300)
 async def test_a_second_gateway_of_the_same_folder_ends_at_once(gateway: Process) -> None:
     async with gateway.ready():
         second = spawn(
@@ -123,10 +142,11 @@ async def test_a_second_gateway_of_the_same_folder_ends_at_once(gateway: Process
             gateway.folder / "second-log",
             environment=gateway.environment,
         )
-        assert second.wait(30) != 0
+        assert second.wait(120) != 0
         assert "is in use by another gateway" in (gateway.folder / "second-log").read_text()
 
 
+@pytest.mark.timeout(300)
 async def test_a_site_file_that_is_wrong_ends_it_before_anything_is_written(
     gateway: Process, plc_server: PlcServer, sites_folder: Path, tmp_path: Path
 ) -> None:
@@ -135,7 +155,7 @@ async def test_a_site_file_that_is_wrong_ends_it_before_anything_is_written(
     (tmp_path / "sites" / "abay.yaml").write_text(wrong)
     gateway.environment["HEADWORKS_SITES"] = str(tmp_path / "sites")
     with gateway.running() as process:
-        assert process.wait(30) != 0
+        assert process.wait(120) != 0
     assert "control.actuators.OXPH: rate_per_s=0 must be above zero" in (gateway.folder / "log").read_text()
     assert plc_server.writes == []
 
@@ -177,17 +197,22 @@ async def test_what_fails_around_control_begins_again(monkeypatch: pytest.Monkey
     assert len(begun) == 4
 
 
+@pytest.mark.timeout(300)
 async def test_a_site_file_that_comes_later_is_controlled_without_a_restart(
     tmp_path: Path, sites_folder: Path, plc_server: PlcServer, nats_away: NatsServer
 ) -> None:
     sites, abay = tmp_path / "sites", (sites_folder / "abay.yaml").read_text()
     sites.mkdir()
     (sites / "abay.yaml").write_text(abay)
-    gateway = Process(tmp_path / "state", sites, plc_server.port, nats_away.url)
+    gateway, of_later = Process(tmp_path / "state", sites, plc_server.port, nats_away.url), PlcServer()
+    await of_later.start()
+    addresses = json.loads(gateway.environment["HEADWORKS_PLC_ADDRESSES"])
+    gateway.environment["HEADWORKS_PLC_ADDRESSES"] = json.dumps(addresses | {"later-plc": f"127.0.0.1:{of_later.port}"})
     gateway.environment["HEADWORKS_AUTO_DISCOVERY_REFRESH_MINUTES"] = "0.01"
     async with gateway.ready() as client:
         assert (await client.get("/sites/later/state")).status_code == 404
-        (sites / "later.yaml").write_text(abay.replace("site: abay", "site: later", 1))
+        later = abay.replace("site: abay", "site: later", 1).replace("oxph-plc", "later-plc")
+        (sites / "later.yaml").write_text(later)
 
         async def is_controlled() -> bool:
             response = await client.get("/sites/later/state")
@@ -202,6 +227,7 @@ async def test_a_site_file_that_comes_later_is_controlled_without_a_restart(
 
         await eventually(is_told, timeout_s=30)
         assert await is_controlled()
+    await of_later.stop()
 
 
 def test_only_the_writer_writes_and_only_the_port_reaches_modbus() -> None:

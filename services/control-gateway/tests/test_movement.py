@@ -2,16 +2,16 @@
 
 import re
 from dataclasses import FrozenInstanceError
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf, nan
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from time_rig import NOW
 
 from headworks.control_gateway.movement import Held, MaxChange, reach, with_seen, with_unseen
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 LIMIT = MaxChange(counts=50, within_s=600)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from gateway_rig import NOW
+from time_rig import NOW
 
 from headworks.common.messages import ControlMode, SetpointOverride
 from headworks.control_gateway.orders import OrderBook, strictest

@@ -80,8 +80,7 @@ async def test_a_killed_leader_is_replaced_in_time(start: Start, ha: str, record
         took_s = pair.setpoints(other)[0].at_s - killed_s
         record_property("replaced_s", took_s)
         print(f"replaced after {took_s:.2f} s")  # noqa: T201 - a measurement
-        assert took_s <= REPLACED_WITHIN_S
-        assert not pair.setpoints(leader, after_s=killed_s + 0.5)
+        assert took_s <= REPLACED_WITHIN_S + pair.late_s(killed_s)
         never_both(pair)
         no_jump(pair)
 
@@ -94,25 +93,27 @@ async def test_a_frozen_leader_is_replaced_in_time_and_writes_nothing_on_waking(
         await eventually(lambda: bool(pair.setpoints(new)), timeout_s=20)
         took_s = pair.setpoints(new)[0].at_s - frozen_s
         print(f"replaced after {took_s:.2f} s")  # noqa: T201 - a measurement
-        assert took_s <= REPLACED_WITHIN_S
+        assert took_s <= REPLACED_WITHIN_S + pair.late_s(frozen_s)
+        before_it_woke = len(pair.sent)
         pair.signal(old, signal.SIGCONT)
         await eventually(lambda: pair.knows_leader(old), timeout_s=20)
         written = len(pair.setpoints(new))
         await eventually(lambda: len(pair.setpoints(new)) > written + 5, timeout_s=20)
-        assert not [sent for sent in pair.sent if sent.gateway == old and sent.at_s > frozen_s + 0.1]
+        assert not [sent for sent in pair.sent[before_it_woke:] if sent.gateway == old]
         never_both(pair)
         no_jump(pair)
         killed_s = pair.signal(new, signal.SIGKILL)
         await eventually(lambda: bool(pair.setpoints(old, after_s=killed_s)), timeout_s=20)
-        assert pair.setpoints(old, after_s=killed_s)[0].at_s - killed_s <= REPLACED_WITHIN_S
+        took_s = pair.setpoints(old, after_s=killed_s)[0].at_s - killed_s
+        assert took_s <= REPLACED_WITHIN_S + pair.late_s(killed_s)
 
 
 async def test_a_leader_that_ends_in_order_is_replaced_at_once(start: Start) -> None:
-    async with start("{standby: true, lease: 10 s}") as pair:
+    async with start("{standby: true, lease: 30 s}") as pair:
         leader, other = pair.leader, pair.other
         ended_s = pair.signal(leader, signal.SIGTERM)
-        await eventually(lambda: bool(pair.setpoints(other)), timeout_s=20)
-        assert pair.setpoints(other)[0].at_s - ended_s < 5
+        await eventually(lambda: bool(pair.setpoints(other)), timeout_s=40)
+        assert pair.setpoints(other)[0].at_s - ended_s < 15, "long before the lease would have been over"
         never_both(pair)
 
 
@@ -180,13 +181,13 @@ async def test_an_e_stop_at_either_holds_at_both_and_outlasts_the_leader(start: 
         async def stopped() -> bool:
             return bool((await pair.state(leader))["e_stop"])
 
-        await eventually(stopped, timeout_s=10)
+        await eventually(stopped, timeout_s=30)
         await pair.ask(leader, "POST", "/sites/abay/mode", {"mode": "manual", "reason": "look"})
 
         async def heard() -> bool:
             return (await pair.state(other))["mode"] == "manual"
 
-        await eventually(heard, timeout_s=10)
+        await eventually(heard, timeout_s=30)
         killed_s = pair.signal(leader, signal.SIGKILL)
 
         async def leads() -> bool:
@@ -207,7 +208,7 @@ async def test_an_e_stop_at_either_holds_at_both_and_outlasts_the_leader(start: 
             state = await pair.state(leader)
             return (state["e_stop"], state["mode"]) == (False, "auto")
 
-        await eventually(cleared, timeout_s=10)
+        await eventually(cleared, timeout_s=30)
 
 
 def grown(text: str) -> str:

@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import inf, nan
 
 import pytest
+from time_rig import NOW
 
 from headworks.control_gateway.plausibility import PlausibleLimits, Watched, does_not_follow, jumped, watched
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 LIMITS = PlausibleLimits(fastest_per_s=2, doubted_for_s=30, still=4, frozen_after_s=60, apart=20, apart_for_s=120)
 SEEN = Watched(actual=200, at=NOW, held_at_change=200)
 

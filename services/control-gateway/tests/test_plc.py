@@ -10,14 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from gateway_rig import PlcServer, plc_at, points_of
+from gateway_rig import TIMEOUT_S, PlcServer, plc_at, points_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks.control_gateway.plc import LinkFault, Plc
 from headworks.control_gateway.points import WritablePoint
 
-TIMEOUT_S = 0.2
 POINTS = points_of("abay", "oxph-plc")
 SETPOINT = POINTS.writable["OXPH.setpoint"]
 Answer = Callable[[bytes], bytes | None]
@@ -25,7 +24,7 @@ Answer = Callable[[bytes], bytes | None]
 
 @pytest.fixture
 async def plc(plc_server: PlcServer) -> AsyncIterator[Plc]:
-    client = plc_at(plc_server.port, timeout_s=TIMEOUT_S)
+    client = plc_at(plc_server.port)
     yield client
     client.close()
 
@@ -45,7 +44,7 @@ async def answering(answer: Answer) -> AsyncIterator[Plc]:
             await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    client = plc_at(server.sockets[0].getsockname()[1], timeout_s=TIMEOUT_S)
+    client = plc_at(server.sockets[0].getsockname()[1])
     try:
         yield client
     finally:
@@ -91,14 +90,14 @@ async def test_a_write_goes_only_over_a_connection_that_reads_go_over(plc: Plc, 
 
 async def test_a_plc_that_is_not_there_is_a_fault_and_is_found_when_it_comes() -> None:
     server = PlcServer()
-    plc = plc_at(server.port, timeout_s=TIMEOUT_S)
-    fault = await within(read(plc), 1)
+    plc = plc_at(server.port)
+    fault = await within(read(plc), 4 * TIMEOUT_S)
     assert isinstance(fault, LinkFault)
     assert "cannot connect" in fault.reason
     await server.start()
     assert await read(plc) == 200
     await server.stop()
-    assert isinstance(await within(read(plc), 1), LinkFault)
+    assert isinstance(await within(read(plc), 4 * TIMEOUT_S), LinkFault)
     await server.start()
     assert await read(plc) == 200
     plc.close()
@@ -180,7 +179,7 @@ async def test_a_connection_lost_in_mid_write_is_a_fault() -> None:
 async def test_garbage_is_never_more_than_a_fault(garbage: bytes, framed: bool) -> None:
     async with answering(lambda request: reply(request, garbage) if framed else garbage) as plc:
         plc.points = replace(plc.points, timeout_s=0.01)
-        answer = await within(read(plc), 1)
+        answer = await within(read(plc), 4 * TIMEOUT_S)
         assert isinstance(answer, LinkFault) or (framed and garbage[:2] == bytes((3, 2)))
 
 
@@ -280,7 +279,7 @@ async def test_a_connection_that_is_reset_as_soon_as_it_stands_is_a_fault_told()
     with socket.create_server(("127.0.0.1", 0)) as server:
         resetting = asyncio.create_task(asyncio.to_thread(_reset_each, server, 30))
         busy = asyncio.create_task(_hold_the_loop())
-        client = plc_at(server.getsockname()[1], timeout_s=TIMEOUT_S)
+        client = plc_at(server.getsockname()[1], timeout_s=0.2)
         while not resetting.done():
             snapshot = await client.read(POINTS.blocks("OXPH.readback"))
             assert isinstance(snapshot.counts(POINTS.points["OXPH.readback"]), LinkFault)

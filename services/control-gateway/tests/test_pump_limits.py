@@ -53,7 +53,7 @@ def test_the_interlocks_are_read_in_millimetres(pump_limits: PumpLimits) -> None
     assert pump_limits.interlocks == InterlockLimits(
         lowest=0,
         highest=14100,
-        low_low=200,
+        low_low=50,
         low_low_released=1000,
         high_high=7400,
         high_high_released=7000,
@@ -94,7 +94,7 @@ def test_a_level_may_begin_below_zero(station_site: Site) -> None:
     for plc in ("pumps-1", "pumps-2"):
         station_site = changed(station_site, f"plcs.{plc}.shared_points.level.offset", "-1 m")
     limits = read(changed(station_site, "pumps.level.minimum", "-0.5 m"))
-    assert (limits.interlocks.lowest, limits.interlocks.low_low) == (500, 1200)
+    assert (limits.interlocks.lowest, limits.interlocks.low_low) == (500, 1050)
     assert limits.level.metres(984) == -0.016
 
 

@@ -1,78 +1,25 @@
-"""Starts and stops: who stands above the plan, each time at its edge; whatever comes, no run or rest is too short unasked."""
+"""Starts and stops: who stands above the plan, and each time at its edge."""
 
 import re
-from dataclasses import FrozenInstanceError, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import FrozenInstanceError, replace
+from datetime import timedelta
 from math import inf, nan
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from pump_safety_rig import FREE, LIMITS, OFF, ON, RUNS, STANDS, WAITS, decided, situation
+from time_rig import NOW, SECOND, TICK
 
 from headworks.control_gateway.interlocks import (
-    InterlockLimits,
-    LevelReading,
     Order,
-    PumpSeen,
-    Tripped,
-    called,
-    is_needed,
-    level_of,
-    tripped,
 )
 from headworks.control_gateway.pump_safety import (
     Duty,
     Keep,
-    RunDecision,
-    RunFeedback,
     RunLimits,
-    RunSituation,
     Start,
     Stop,
-    decide_run,
 )
-from headworks.control_gateway.safety import DuePlan, Limits, Mode, Refused
-
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-TICK = timedelta(microseconds=1)
-LIMITS = RunLimits(
-    minimum_run_s=7200, minimum_rest_s=3600, start_every_s=60, start_takes_s=30, feedback_stale_after_s=600
-)
-SPEEDS = Limits(
-    minimum=4780,
-    maximum=5000,
-    rate_per_s=10,
-    rate_window_s=10,
-    deadband=2,
-    plan_stale_after_s=7200,
-    feedback_stale_after_s=600,
-)
-ON = DuePlan(4900, NOW - 60 * SECOND, NOW - 60 * SECOND, NOW + 60 * SECOND)
-OFF = replace(ON, requested=0)
-STANDS = RunFeedback(running=False, since=NOW - timedelta(days=1), commanded=False, at=NOW)
-RUNS = replace(STANDS, running=True, commanded=True)
-FREE = Duty()
-WAITS = Keep("it waits for its turn: another pump has just been started")
-
-
-def situation(
-    feedback: RunFeedback | None = STANDS,
-    plan: DuePlan | None = ON,
-    duty: Duty = FREE,
-    *,
-    mode: Mode = "auto",
-    e_stop: bool = False,
-    recordable: bool = True,
-    ordered: Order | None = None,
-    started_at: datetime | None = None,
-) -> RunSituation:
-    return RunSituation(mode, e_stop, recordable, plan, feedback, duty, ordered, started_at)
-
-
-def decided(made: RunSituation, now: datetime = NOW) -> RunDecision:
-    return decide_run(LIMITS, SPEEDS, made, now)
-
+from headworks.control_gateway.safety import DuePlan, Mode, Refused
 
 # ---------------------------------------------------------------- limits
 
@@ -184,6 +131,39 @@ def test_at_high_high_the_plan_may_still_start_what_is_not_called() -> None:
     assert decided(situation(STANDS, OFF, duty)) == Keep("it stands as planned")
 
 
+CALLED, LOW = Duty(called=True, high_high=True), Duty(low_low=True)
+
+
+def test_where_the_plcs_own_control_leads_nothing_is_commanded_but_by_e_stop() -> None:
+    local = replace(situation(RUNS, duty=LOW), local="the plant leads", stops="hot", barred=Keep("no"))
+    assert decided(local) == Keep("the plant leads")
+    assert decided(replace(local, duty=CALLED, feedback=STANDS)) == Keep("the plant leads")
+    assert decided(replace(local, e_stop=True)) == Stop("e-stop is active", forced=True)
+    assert decided(replace(local, mode="maintenance")) == Keep("mode is maintenance")
+
+
+def test_an_interlock_that_stops_stands_over_high_high_and_under_low_low() -> None:
+    hot = replace(situation(RUNS, duty=CALLED, recordable=False), stops="interlock hot")
+    assert decided(hot) == Stop("interlock hot", forced=True)
+    assert decided(replace(hot, feedback=STANDS)) == Keep("interlock hot")
+    assert decided(replace(hot, duty=LOW)) == Stop("the level is low-low: no pump may run", forced=True)
+
+
+@pytest.mark.parametrize("barred", [Keep("interlock wet: x"), Refused(("interlock wet: x",))])
+def test_an_interlock_that_holds_or_refuses_bars_wishes_but_nothing_that_protects(barred: Keep | Refused) -> None:
+    wish = replace(situation(STANDS, ON), barred=barred)
+    assert decided(wish) == barred
+    assert decided(replace(wish, feedback=RUNS, plan=OFF)) == barred
+    assert decided(replace(wish, duty=CALLED)) == Start("the level is high-high", forced=True)
+    assert decided(replace(wish, duty=LOW, feedback=RUNS)) == Stop("the level is low-low: no pump may run", forced=True)
+    assert decided(replace(wish, recordable=False)) == Refused(("the journal cannot be written",))
+
+
+def test_why_there_is_no_plan_is_told() -> None:
+    silent = replace(situation(RUNS, None), lacking="no plan update for 1200 s")
+    assert decided(silent) == Keep("no plan update for 1200 s: what runs is held")
+
+
 # ---------------------------------------------------------------- the plan
 
 
@@ -275,189 +255,3 @@ def test_what_runs_without_its_command_gets_the_plan_s() -> None:
     assert decided(situation(alone, ON, started_at=NOW)) == Start("it runs without its command")
     assert decided(situation(alone, OFF)) == Keep("it has not run for 7200 s yet")
     assert decided(situation(replace(alone, since=NOW - 7200 * SECOND), OFF)) == Stop("the plan")
-
-
-# ---------------------------------------------------------------- whatever comes
-
-NAMES = ("A", "B", "C")
-INTERLOCKS = InterlockLimits(
-    lowest=0,
-    highest=14100,
-    low_low=200,
-    low_low_released=400,
-    high_high=7400,
-    high_high_released=7000,
-    high_high_pumps=2,
-    minimum_pumps_on=1,
-    seen_within_s=600,
-    start_takes_s=30,
-    order=NAMES,
-)
-STEP_S = 60.0
-
-
-@dataclass
-class Machine:
-    """A pump that does what it is told within a step, or, broken, never runs."""
-
-    running: bool = False
-    commanded: bool = False
-    since: datetime = NOW
-    ordered: Order | None = None
-    broken: bool = False
-
-    def settle(self, now: datetime) -> None:
-        runs = self.commanded and not self.broken
-        if runs != self.running:
-            self.running, self.since = runs, now
-        if self.ordered is not None and self.ordered.on == self.running:
-            self.ordered = None
-
-
-@dataclass
-class StationModel:
-    """Three pumps under the decisions of the gateway. `forced` says whether a pump's last change was forced."""
-
-    now: datetime = NOW
-    machines: dict[str, Machine] = field(default_factory=lambda: {name: Machine() for name in NAMES})
-    interlock: Tripped = field(default_factory=Tripped)
-    started_at: datetime | None = None
-    log: list[tuple[str, RunDecision, float]] = field(default_factory=list)
-
-    def step(self, level: int | None, plans: dict[str, float | None], *, e_stop: bool) -> None:
-        self.now += timedelta(seconds=STEP_S)
-        for machine in self.machines.values():
-            machine.settle(self.now)
-        readings = [] if level is None else [LevelReading(level, self.now)]
-        known = level_of(INTERLOCKS, readings, self.now)
-        self.interlock = tripped(INTERLOCKS, self.interlock, known)
-        for name in NAMES:
-            self._decide(name, plans[name], known, e_stop=e_stop)
-
-    def _decide(self, name: str, requested: float | None, level: int | None, *, e_stop: bool) -> None:
-        machine, now = self.machines[name], self.now
-        pumps = [self._seen(other) for other in NAMES]
-        duty = Duty(
-            low_low=self.interlock.low_low,
-            high_high=self.interlock.high_high,
-            called=called(INTERLOCKS, self.interlock, pumps, now) == name,
-            needed=is_needed(INTERLOCKS, name, pumps, now),
-            level_known=level is not None,
-        )
-        plan = None if requested is None else DuePlan(requested, now, now, now + SECOND)
-        feedback = RunFeedback(machine.running, machine.since, machine.commanded, now)
-        made = situation(feedback, plan, duty, e_stop=e_stop, ordered=machine.ordered, started_at=self.started_at)
-        decision = decide_run(LIMITS, SPEEDS, made, now)
-        self.log.append((name, decision, (now - machine.since).total_seconds()))
-        if isinstance(decision, Start | Stop):
-            machine.commanded = isinstance(decision, Start)
-            machine.ordered = Order(machine.commanded, now)
-            self.started_at = now if machine.commanded else self.started_at
-
-    def _seen(self, name: str) -> PumpSeen:
-        machine = self.machines[name]
-        rested = not machine.running and (self.now - machine.since).total_seconds() >= LIMITS.minimum_rest_s
-        return PumpSeen(name, machine.running, machine.commanded, self.now, True, rested, machine.ordered)
-
-
-levels = st.none() | st.integers(0, 14100)
-requests = st.fixed_dictionaries({name: st.sampled_from([None, 0, 4900, 5000, 3000, -1]) for name in NAMES})
-stretches = st.lists(
-    st.tuples(st.integers(1, 40), levels, requests, st.sampled_from([False] * 9 + [True])), min_size=1, max_size=12
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(stretches)
-def test_no_run_or_rest_is_too_short_unless_it_is_forced(
-    made: list[tuple[int, int | None, dict[str, float | None], bool]],
-) -> None:
-    station = StationModel()
-    for steps, level, plans, e_stop in made:
-        for _ in range(steps):
-            station.step(level, plans, e_stop=e_stop)
-    for _name, decision, lasted_s in station.log:
-        if isinstance(decision, Stop) and not decision.forced:
-            assert lasted_s >= LIMITS.minimum_run_s
-        if isinstance(decision, Start) and not decision.forced:
-            assert lasted_s >= LIMITS.minimum_rest_s
-
-
-@settings(max_examples=150, deadline=None)
-@given(stretches, st.integers(0, 199))
-def test_low_low_always_stops_and_e_stop_too(
-    made: list[tuple[int, int | None, dict[str, float | None], bool]], low: int
-) -> None:
-    station = StationModel()
-    for steps, level, plans, e_stop in made:
-        for _ in range(steps):
-            station.step(level, plans, e_stop=e_stop)
-        for level_then, e_stop_then in ((low, False), (7500, True)):
-            for _ in range(2):
-                station.step(level_then, plans, e_stop=e_stop_then)
-            assert not any(machine.running or machine.commanded for machine in station.machines.values())
-
-
-@settings(max_examples=150, deadline=None)
-@given(stretches, st.integers(7401, 14100), st.sampled_from([None, *NAMES]))
-def test_high_high_always_brings_the_pumps_it_asks_for_even_when_one_fails(
-    made: list[tuple[int, int | None, dict[str, float | None], bool]], high: int, broken: str | None
-) -> None:
-    station = StationModel()
-    if broken:
-        station.machines[broken].broken = True
-    for steps, level, plans, e_stop in made:
-        for _ in range(steps):
-            station.step(level, plans, e_stop=e_stop)
-    for _ in range(12):
-        station.step(high, made[-1][2], e_stop=False)
-    assert sum(machine.running for machine in station.machines.values()) >= INTERLOCKS.high_high_pumps
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 40), st.none() | st.integers(401, 14100), requests), min_size=1, max_size=12))
-def test_at_a_level_that_lets_pumps_run_the_station_is_never_without_one(
-    made: list[tuple[int, int | None, dict[str, float | None]]],
-) -> None:
-    station = StationModel()
-    station.step(2000, made[0][2], e_stop=False)
-    station.step(2000, made[0][2], e_stop=False)
-    for steps, level, plans in made:
-        for _ in range(steps):
-            station.step(level, plans, e_stop=False)
-            assert any(machine.running for machine in station.machines.values())
-
-
-# ---------------------------------------------------------------- who stands above the plan besides
-
-CALLED, LOW = Duty(called=True, high_high=True), Duty(low_low=True)
-
-
-def test_where_the_plcs_own_control_leads_nothing_is_commanded_but_by_e_stop() -> None:
-    local = replace(situation(RUNS, duty=LOW), local="the plant leads", stops="hot", barred=Keep("no"))
-    assert decided(local) == Keep("the plant leads")
-    assert decided(replace(local, duty=CALLED, feedback=STANDS)) == Keep("the plant leads")
-    assert decided(replace(local, e_stop=True)) == Stop("e-stop is active", forced=True)
-    assert decided(replace(local, mode="maintenance")) == Keep("mode is maintenance")
-
-
-def test_an_interlock_that_stops_stands_over_high_high_and_under_low_low() -> None:
-    hot = replace(situation(RUNS, duty=CALLED, recordable=False), stops="interlock hot")
-    assert decided(hot) == Stop("interlock hot", forced=True)
-    assert decided(replace(hot, feedback=STANDS)) == Keep("interlock hot")
-    assert decided(replace(hot, duty=LOW)) == Stop("the level is low-low: no pump may run", forced=True)
-
-
-@pytest.mark.parametrize("barred", [Keep("interlock wet: x"), Refused(("interlock wet: x",))])
-def test_an_interlock_that_holds_or_refuses_bars_wishes_but_nothing_that_protects(barred: Keep | Refused) -> None:
-    wish = replace(situation(STANDS, ON), barred=barred)
-    assert decided(wish) == barred
-    assert decided(replace(wish, feedback=RUNS, plan=OFF)) == barred
-    assert decided(replace(wish, duty=CALLED)) == Start("the level is high-high", forced=True)
-    assert decided(replace(wish, duty=LOW, feedback=RUNS)) == Stop("the level is low-low: no pump may run", forced=True)
-    assert decided(replace(wish, recordable=False)) == Refused(("the journal cannot be written",))
-
-
-def test_why_there_is_no_plan_is_told() -> None:
-    silent = replace(situation(RUNS, None), lacking="no plan update for 1200 s")
-    assert decided(silent) == Keep("no plan update for 1200 s: what runs is held")

@@ -3,11 +3,12 @@
 from itertools import pairwise
 
 import pytest
-from gateway_rig import NOW
+from gateway_rig import good
 from pump_rig import PumpGateway, pump_plan
+from time_rig import NOW
 
 from headworks.common.messages import ControlMode
-from headworks.control_gateway.watchdog import WatchLimits
+from headworks.control_gateway.watchdog import Measured, WatchLimits
 
 RATE_COUNTS_PER_S = 10
 
@@ -74,6 +75,12 @@ async def test_without_a_plan_the_level_may_lead_what_runs(gateway: PumpGateway)
 
 
 SILENT_S = 1200
+LEVEL = Measured("pi", "tunnel_level_m")
+
+
+def measure(gateway: PumpGateway) -> None:
+    """The level is measured now, by its source."""
+    gateway.loop.leads.hear(good(*LEVEL, gateway.clock.now()), gateway.clock.now())
 
 
 async def fallen_silent(gateway: PumpGateway, watch: WatchLimits) -> None:
@@ -81,7 +88,7 @@ async def fallen_silent(gateway: PumpGateway, watch: WatchLimits) -> None:
     gateway.watch = watch
     gateway.begin_with(fail_safe="level")
     await gateway.settle()
-    gateway.loop.leads.measured_at = gateway.clock.now()
+    measure(gateway)
     gateway.plan("P1_1", "P1_4")
     states = await gateway.tick(times=3)
     assert (states["P1_1"].leader, gateway.written()) == ("plan", [])
@@ -94,7 +101,7 @@ async def fallen_silent(gateway: PumpGateway, watch: WatchLimits) -> None:
     ("watch", "why"),
     [
         (WatchLimits(SILENT_S), "no plan update for 1200 s"),
-        (WatchLimits(1e6, SILENT_S), "no measurement for 1200 s"),
+        (WatchLimits(1e6, SILENT_S, (LEVEL,)), "no measurement of tunnel_level_m by pi for 1200 s"),
     ],
 )
 async def test_in_silence_the_level_leads_what_runs_and_the_return_is_at_the_rate(
@@ -111,7 +118,7 @@ async def test_in_silence_the_level_leads_what_runs_and_the_return_is_at_the_rat
     states = await gateway.tick(after_s=1, times=60)
     assert states["P1_1"].actual == 47.8, "no lower than the station's minimum"
     assert (gateway.running(), {what for _, what, _ in gateway.written()}) == ({"P1_1", "P1_4"}, {"speed"})
-    gateway.loop.leads.measured_at = gateway.clock.now()
+    measure(gateway)
     gateway.plan("P1_1", "P1_4", speed_hz=49.5)
     states = await gateway.tick(after_s=1, times=30)
     assert (states["P1_1"].leader, states["P1_1"].fail_safe, states["P1_1"].actual) == ("plan", False, 49.5)

@@ -6,7 +6,8 @@ from datetime import timedelta
 from math import inf, nan
 
 import pytest
-from safety_rig import FEEDBACK, LIMITS, NOW, PLAN, SECOND, SITUATION, TICK, asked, violation
+from safety_rig import FEEDBACK, LIMITS, PLAN, SITUATION, asked, violation
+from time_rig import NOW, SECOND, TICK
 
 from headworks.control_gateway.safety import (
     DuePlan,

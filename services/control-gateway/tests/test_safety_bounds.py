@@ -5,7 +5,8 @@ from dataclasses import replace
 from math import nan
 
 import pytest
-from safety_rig import LAYERS, LIMITS, NOW, PLAN, SECOND, SITUATION, asked, violation
+from safety_rig import LAYERS, LIMITS, PLAN, SITUATION, asked, violation
+from time_rig import NOW, SECOND
 
 from headworks.control_gateway.movement import Held, MaxChange
 from headworks.control_gateway.plausibility import PlausibleLimits, Watched

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safety_rig import FEEDBACK, LAYERS, LIMITS, NOW, PLAN, SECOND, asked
+from safety_rig import FEEDBACK, LAYERS, LIMITS, PLAN, asked
+from time_rig import NOW, SECOND
 
 from headworks.control_gateway.movement import Held, MaxChange, with_seen
 from headworks.control_gateway.safety import (

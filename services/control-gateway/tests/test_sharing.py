@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gateway_rig import NOW, HandClock, PlcServer, lead_board, plc_at
+from gateway_rig import HandClock, PlcServer, lead_board, plc_at
+from time_rig import NOW
 
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer

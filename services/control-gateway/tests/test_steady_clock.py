@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gateway_rig import NOW, HandClock
+from gateway_rig import HandClock
+from time_rig import NOW
 
 from headworks.common.clock import Clock
 from headworks.control_gateway.steady_clock import SLEW, STEP_S, SteadyClock

@@ -1,14 +1,12 @@
 """Mode and e-stop: they hold over a restart, an unreadable file stops, and a full disk stops no e-stop."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from time_rig import NOW
 
 from headworks.common.messages import ControlMode
 from headworks.control_gateway.switches import SwitchBoard
-
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 
 
 def test_a_new_installation_follows_its_plans(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """Interlocks by condition: when each trips and is released, and which acts."""
 
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from time_rig import NOW
 
 from headworks.control_gateway.expressions import Since, parse
 from headworks.control_gateway.trips import Action, Interlock, TripState, acting, next_state
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 WHEN = "level < 0.3 m"
 LOW = Interlock(
     name="low_suction",

@@ -4,7 +4,7 @@ import asyncio
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,22 @@ from typing import Any
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from time_rig import NOW
 
 from headworks.common.clock import Clock
 from headworks.common.embedded.process import free_port
-from headworks.common.messages import GenericTargets, Plan, PlanStatus, PumpTargets, ResourceType, TargetType
+from headworks.common.messages import (
+    GenericTargets,
+    Measurements,
+    Plan,
+    PumpTargets,
+    Quality,
+    ResourceType,
+    Sample,
+    TargetType,
+)
 from headworks.common.sites import read_sites
+from headworks.common.testing import active_plan
 from headworks.control_gateway.lead_board import LeadBoard
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.orders import OrderBook
@@ -28,8 +39,9 @@ from headworks.control_gateway.trip_board import TripBoard
 from headworks.control_gateway.watchdog import WatchLimits
 from headworks.waterway.site import Site
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 LOCAL, HEARTBEAT, EPOCH, SECOND = 102, 110, 111, 120
+TIMEOUT_S = 1.0
+"""Of a PLC: on a busy machine one that answers at once may take a fifth of this; each that hangs costs a test as much."""
 
 
 def lead_board(
@@ -45,7 +57,7 @@ def lead_board(
         TripBoard(folder, site, made or SiteInterlocks(), now),
         OrderBook(folder, site, [actuator.resource for actuator in actuators]),
         watch or WatchLimits(timedelta(days=365).total_seconds()),
-        measured_at=now,
+        begun_at=now,
     )
 
 
@@ -56,7 +68,7 @@ def points_of(site: str, plc: str) -> PlcPoints:
     return plc_points(site, control_section(read_sites(folder)[site]))[plc]
 
 
-def plc_at(port: int, points: PlcPoints | None = None, timeout_s: float = 0.2) -> Plc:
+def plc_at(port: int, points: PlcPoints | None = None, timeout_s: float = TIMEOUT_S) -> Plc:
     """A port to a PLC on this machine; the afterbay's where no other is named."""
     points = points_of("abay", "oxph-plc") if points is None else points
     return Plc(replace(points, timeout_s=timeout_s), "127.0.0.1", port)
@@ -183,6 +195,12 @@ class PlcServer:
         }.get(address, 0)
 
 
+def good(source: str, series: str, at: datetime) -> Measurements:
+    """One good value of a series, measured and told at an instant."""
+    sample = Sample(series=series, valid_at=at, value=2.0, quality=Quality.GOOD)
+    return Measurements(site="abay", source=source, known_at=at, samples=(sample,))
+
+
 def plan_of(
     value: float,
     *,
@@ -194,21 +212,13 @@ def plan_of(
 ) -> Plan:
     """A plan of the unit; without a target type one in a pump's columns."""
     generic = target_type and GenericTargets(target_type=target_type, target_value=value)
-    return Plan(
-        plan_id=plan_id,
+    return active_plan(
+        generic or PumpTargets(suggested_speed_hz=value),
         station_id="abay",
         resource_id="OXPH",
         resource_type=ResourceType.TURBINE,
-        interval_start=begins,
-        interval_end=ends,
-        targets=generic or PumpTargets(suggested_speed_hz=value),
-        plan_version=1,
-        plan_priority=1,
-        plan_status=PlanStatus.ACTIVE,
-        publisher="optimizer",
-        submission_id=f"s{plan_id}",
-        optimization_run_id=None,
-        superseded_by=None,
-        plan_created_at=made,
-        plan_updated_at=made,
+        begins=begins,
+        ends=ends,
+        made=made,
+        plan_id=plan_id,
     )

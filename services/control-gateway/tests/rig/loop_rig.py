@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
-from gateway_rig import HandClock, lead_board, plc_at
+from gateway_rig import TIMEOUT_S, HandClock, lead_board, plc_at
 
 from headworks.common.bus import Bus
 from headworks.common.messages import Plan, ResourceState, Setpoint
@@ -32,7 +32,7 @@ class Gateway:
     bus: Bus
     client: httpx.AsyncClient
     tick_s: float = 60.0
-    timeout_s: float = 0.2
+    timeout_s: float = TIMEOUT_S
     made: SiteInterlocks | None = None
     watch: WatchLimits | None = None
     points: PlcPoints | None = None

@@ -17,10 +17,12 @@ from gateway_rig import PlcServer, plan_of
 from process_rig import Process, token_of
 
 from headworks.common.embedded.process import free_port, tail
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 
 WRITES = {5, 6, 15, 16, 22, 23}
 EPOCH_ADDRESS = 111
+SLEEP_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,13 @@ class Pair:
     wires: dict[str, Wire] = field(default_factory=dict)
     buses: dict[str, Wire] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    _late: list[tuple[float, float]] = field(default_factory=list)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @asynccontextmanager
     async def up(self, *, value: float = 5.7, speed: int = 100) -> AsyncIterator["Pair"]:
         """Both run; one leads, and ramps toward the plan."""
-        async with self._stack:
+        async with self._stack, in_background(self._watch_the_machine()):
             epoch, wall = datetime.now(UTC), datetime.now(UTC).timestamp()
             for name in ("a", "b"):
                 self.wires[name] = Wire(name, self.plc.port, self.sent)
@@ -141,10 +144,21 @@ class Pair:
                 self.gateways[name] = gateway
             for name in self.gateways:
                 self.begin(name)
-            await eventually(lambda: len(self.setpoints()) >= 3, timeout_s=60)
+            await eventually(lambda: len(self.setpoints()) >= 3, timeout_s=120)
             for name in self.gateways:
                 await eventually(lambda name=name: self.knows_leader(name), timeout_s=30)
             yield self
+
+    async def _watch_the_machine(self) -> None:
+        """Note by how much short sleeps come too late: gateways come as late as this process does."""
+        while True:
+            begun_s = time.monotonic()
+            await asyncio.sleep(SLEEP_S)
+            self._late.append((begun_s, max(0.0, time.monotonic() - begun_s - 1.2 * SLEEP_S)))
+
+    def late_s(self, since_s: float) -> float:
+        """So much time the machine took from this process, as from the others, since an instant."""
+        return sum(late_s for begun_s, late_s in self._late if begun_s > since_s)
 
     def begin(self, name: str) -> None:
         """Start a gateway's process; it ends with the test."""

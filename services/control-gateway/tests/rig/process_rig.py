@@ -30,7 +30,7 @@ class Process:
     """A gateway's process; its state folder outlives it."""
 
     def __init__(
-        self, folder: Path, sites: Path, plc_port: int, nats_url: str, pumps_ports: tuple[int, int] = (1, 1)
+        self, folder: Path, sites: Path, plc_port: int, nats_url: str, pumps_ports: tuple[int, int] = (1, 2)
     ) -> None:
         self.folder, self.http_port, self.ops_port = folder, free_port(), free_port()
         folder.mkdir()
@@ -81,7 +81,7 @@ class Process:
         with self.running() as process:
             base, headers = f"http://127.0.0.1:{self.http_port}", {"Authorization": f"Bearer {token}"}
             async with httpx.AsyncClient(base_url=base, headers=headers) as client:
-                await eventually(lambda: self._answers(client, process), timeout_s=60)
+                await eventually(lambda: self._answers(client, process), timeout_s=120)
                 yield client
 
     async def _answers(self, client: httpx.AsyncClient, process: "Popen[bytes]") -> bool:

@@ -1,7 +1,7 @@
 """Two PLCs of four pumps each on real Modbus/TCP servers, and a gateway that controls them, ticked by hand."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -9,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gateway_rig import NOW, HandClock, lead_board, plc_at, points_of
+from gateway_rig import TIMEOUT_S, HandClock, lead_board, plc_at, points_of
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from time_rig import NOW
 
 from headworks.common.bus import Bus
 from headworks.common.embedded.process import free_port
-from headworks.common.messages import Outcome, Plan, PlanStatus, PumpTargets, ResourceState, ResourceType, Setpoint
+from headworks.common.messages import Outcome, Plan, PumpTargets, ResourceState, ResourceType, Setpoint
 from headworks.common.plan_manager import OptimizationPlanManager
+from headworks.common.testing import active_plan
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.loop import ControlLoop
 from headworks.control_gateway.pump_limits import PumpLimits
 from headworks.control_gateway.runs import RunBook
-from headworks.control_gateway.site_interlocks import SiteInterlocks
+from headworks.control_gateway.section import control_section
+from headworks.control_gateway.site_interlocks import SiteInterlocks, interlocks_of
+from headworks.control_gateway.site_points import PlcPoints, plc_points
 from headworks.control_gateway.station import Station
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.control_gateway.watchdog import WatchLimits
+from headworks.waterway.site import Site
 
 LEVEL, HEARTBEAT, EPOCH = 200, 300, 301
 KW_AT_50_HZ = 400.0
@@ -45,6 +50,9 @@ class PumpRegisters:
     speed: int = 4900
     minutes_in_state: int = 0
     broken: bool = False
+    local: int = 0
+    contact_broken: bool = False
+    """Its run feedback says that it stands, whatever it does."""
 
     def write(self, register: int, value: int) -> None:
         if register == 0:
@@ -52,20 +60,29 @@ class PumpRegisters:
         if register == 2:
             self.run = self.run_read_back = value
             self.running = 0 if self.broken else value
+        if register == 4:
+            self.local = value
 
     def holding(self, register: int) -> int:
-        return (self.setpoint, self.read_back, self.run, self.run_read_back)[register] if register < 4 else 0
+        held = (self.setpoint, self.read_back, self.run, self.run_read_back, self.local, self.local)
+        return held[register] if register < len(held) else 0
 
     def input(self, register: int) -> int:
         speed = self.speed if self.running == 1 else 0
         power = round(KW_AT_50_HZ * 10 * (speed / 5000) ** 3)
-        measured = (speed, self.running, 3000 if speed else 0, power, self.minutes_in_state)
+        measured = (
+            speed,
+            0 if self.contact_broken else self.running,
+            3000 if speed else 0,
+            power,
+            self.minutes_in_state,
+        )
         return measured[register] if register < len(measured) else 0
 
 
 @dataclass
 class PumpPlcServer:
-    """A PLC of four pumps with the registers of sites/blominmaki.yaml. `writes` are (pump, "speed" or "run", counts)."""
+    """A PLC of four pumps with the registers of sites/blominmaki.yaml. `writes` are (pump, "speed", "run" or "local", counts)."""
 
     unit_id: int
     level: int = 2000
@@ -107,7 +124,7 @@ class PumpPlcServer:
             pump, register = divmod(address - 100, 10)
             if self.fault == "refuse":
                 return ExcCodes.DEVICE_FAILURE
-            self.writes.append((pump + 1, {0: "speed", 2: "run"}[register], int(values[0])))
+            self.writes.append((pump + 1, {0: "speed", 2: "run", 4: "local"}[register], int(values[0])))
             self.pumps[pump].write(register, int(values[0]))
         if function_code in {3, 4}:
             for at in range(address, address + count):
@@ -137,9 +154,10 @@ class PumpGateway:
     clock: HandClock
     bus: Bus
     client: httpx.AsyncClient
-    timeout_s: float = 0.2
+    timeout_s: float = TIMEOUT_S
     made: SiteInterlocks | None = None
     watch: WatchLimits | None = None
+    points: Mapping[str, PlcPoints] | None = None
     loop: ControlLoop = field(init=False)
     plans: OptimizationPlanManager = field(init=False)
 
@@ -156,8 +174,8 @@ class PumpGateway:
             site="blominmaki",
             actuators=self.actuators,
             plcs={
-                f"pumps-{s.unit_id}": plc_at(s.port, points_of("blominmaki", f"pumps-{s.unit_id}"), self.timeout_s)
-                for s in self.servers
+                name: plc_at(s.port, (self.points or {}).get(name) or points_of("blominmaki", name), self.timeout_s)
+                for name, s in ((f"pumps-{s.unit_id}", s) for s in self.servers)
             },
             plans=self.plans,
             switches=SwitchBoard(self.folder, "blominmaki"),
@@ -188,6 +206,14 @@ class PumpGateway:
     def begin_with(self, **changes: str) -> None:
         """Begin anew, all pumps with another entry in the site file."""
         self.actuators = tuple(actuator.model_copy(update=changes) for actuator in self.actuators)
+        self.begin()
+
+    def begin_by(self, site: Site) -> None:
+        """Begin anew by another site file."""
+        section = control_section(site)
+        self.actuators, self.points = actuators_of(site, section), plc_points(site.site, section)
+        self.made = interlocks_of(site, section, self.actuators)
+        self.close()
         self.begin()
 
     async def tick(self, *, after_s: float = 10.0, times: int = 1) -> dict[str, ResourceState]:
@@ -250,21 +276,13 @@ def pump_plan(
     power_kw: float | None = None,
 ) -> Plan:
     """A plan of one pump; 0 Hz is off."""
-    return Plan(
-        plan_id=plan_id or 10 * int(resource[1]) + int(resource[3]),
+    return active_plan(
+        PumpTargets(suggested_speed_hz=speed_hz, target_level_m=level_m, target_power_kw=power_kw),
         station_id="blominmaki",
         resource_id=resource,
         resource_type=ResourceType.PUMP,
-        interval_start=NOW - timedelta(hours=1),
-        interval_end=ends,
-        targets=PumpTargets(suggested_speed_hz=speed_hz, target_level_m=level_m, target_power_kw=power_kw),
-        plan_version=1,
-        plan_priority=1,
-        plan_status=PlanStatus.ACTIVE,
-        publisher="optimizer",
-        submission_id="s1",
-        optimization_run_id=None,
-        superseded_by=None,
-        plan_created_at=made,
-        plan_updated_at=made,
+        begins=NOW - timedelta(hours=1),
+        ends=ends,
+        made=made,
+        plan_id=plan_id or 10 * int(resource[1]) + int(resource[3]),
     )

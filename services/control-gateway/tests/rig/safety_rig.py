@@ -1,7 +1,8 @@
 """An actuator's limits and a situation in which all is well, to change one thing of."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+
+from time_rig import NOW, SECOND
 
 from headworks.control_gateway.safety import (
     DuePlan,
@@ -13,9 +14,6 @@ from headworks.control_gateway.safety import (
     decide,
 )
 
-NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-TICK = timedelta(microseconds=1)
 LIMITS = Limits(
     minimum=80,
     maximum=580,

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from headworks.common.auth import Operator
 from headworks.common.messages import ControlMode, ControlState, SetpointOverride
 from headworks.common.problems import FieldProblem, Problem
-from headworks.control_gateway.audit import Auditor, where_of
+from headworks.common.refused_requests import where_of
+from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.by_hand import UNRECORDED, by_hand, recorded
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.loop import ControlLoop

@@ -10,9 +10,9 @@ from headworks.common.auth import Engineer, Operator, Viewer
 from headworks.common.database import DATABASE_AWAY
 from headworks.common.messages import ControlState, Setpoint
 from headworks.common.problems import FieldProblem, Problem
+from headworks.common.refused_requests import RefusedRequests, where_of
 from headworks.common.service import create_app
 from headworks.control_gateway.actuator_api import ModeOrder, add_actuator_routes
-from headworks.control_gateway.audit import RefusedRequests, where_of
 from headworks.control_gateway.by_hand import UNRECORDED, by_hand, recorded, refuse_machines
 from headworks.control_gateway.e_stop import Scope
 from headworks.control_gateway.e_stop_api import add_e_stop_routes, clear_recorded
@@ -33,7 +33,7 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
     """The API over the control loops, by site."""
     auditor, clock = orders.auditor, orders.auditor.clock
     app = create_app("control gateway", "The last metre: safety decision, write, read-back, journal.")
-    app.middleware("http")(RefusedRequests(auditor))
+    app.middleware("http")(RefusedRequests(auditor.refused_request))
     add_e_stop_routes(app, orders)
 
     def loop_of(site: str) -> ControlLoop:

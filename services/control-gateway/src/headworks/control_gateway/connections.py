@@ -5,6 +5,7 @@ client's role stands in its certificate, in the extension 1.3.6.1.4.1.50316.802.
 """
 
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,21 @@ def plc_of(points: PlcPoints, settings: GatewaySettings) -> Plc:
     """The port to a PLC, not yet connected. Raises ValueError naming the setting that is missing or wrong."""
     tls = tls_context(points, settings) if points.transport == "tls" else None
     return Plc(points, *settings.plc_address(points.plc), tls)
+
+
+def refuse_shared(plcs: Mapping[str, Plc]) -> None:
+    """Refuse two PLCs behind one host and port: each is asked by a task of its own, and devices behind one address take turns.
+
+    Raises ValueError naming the setting.
+    """
+    taken: dict[tuple[str, int], str] = {}
+    for name, plc in plcs.items():
+        other, (host, port) = taken.setdefault(plc.address, name), plc.address
+        if other != name:
+            raise ValueError(
+                f"HEADWORKS_PLC_ADDRESSES: {name}='{host}:{port}' must be another host and port than that of {other}: write "
+                "devices behind one address as one of `plcs`, with a unit_id at their points"
+            )
 
 
 def tls_context(points: PlcPoints, settings: GatewaySettings) -> ssl.SSLContext:

@@ -71,6 +71,7 @@ class ControlledSites:
         loop.end_after_this_turn()
         await asyncio.wait(tasks, timeout=TURN_S, return_when=asyncio.FIRST_COMPLETED)
         await end(*tasks)
+        loop.may_run_again()  # where the new one cannot be made, this one goes on
         for task in tasks:
             if not task.cancelled() and (fault := task.exception()) is not None:
                 log.info("task ended", task=task.get_name(), why=repr(fault))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from headworks.common.auth import Caller, Engineer, Operator, Viewer
 from headworks.common.messages import Name
 from headworks.common.problems import FieldProblem, Problem
-from headworks.control_gateway.audit import where_of
+from headworks.common.refused_requests import where_of
 from headworks.control_gateway.by_hand import refuse_machines
 from headworks.control_gateway.e_stop import CONFIRM_WITHIN, ClearRequest, Press, Scope
 from headworks.control_gateway.stop_orders import StopOrders, Unrecorded

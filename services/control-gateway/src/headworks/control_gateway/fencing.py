@@ -128,11 +128,16 @@ def fences_of(site: str, ha: HaSection | None, plcs: Mapping[str, PlcPoints]) ->
 
 
 def _fence(at: str, ha: HaSection, term: Term, plc: PlcPoints) -> Fence:
-    write_s, point = 2 * plc.timeout_s, plc.writable.get(EPOCH_POINT)
+    if plc.transport == "rtu_over_tcp" and plc.bridge_delay_s is None:
+        raise ValueError(
+            f"{at}.plcs.{plc.plc}.bridge_delay is missing: ha.standby needs to know how long the bridge keeps a telegram that it "
+            "has taken, such as 2 s"
+        )
+    write_s, point = 2 * plc.timeout_s + (plc.bridge_delay_s or 0.0), plc.writable.get(EPOCH_POINT)
     if ha.lease < LEAST_WRITES * write_s:
         raise ValueError(
             f"{at}.ha.lease={ha.lease:g} s must be at least {LEAST_WRITES} times what a write to {plc.plc} may take, "
-            f"{write_s:g} s (twice its timeout)"
+            f"{write_s:g} s (twice its timeout, and its bridge_delay)"
         )
     if ha.without_bus == "continue" and point is None:
         raise ValueError(

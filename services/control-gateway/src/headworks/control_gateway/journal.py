@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from headworks.common.audit import AuditEvent, Head, Link, read_link
-from headworks.common.messages import Setpoint
+from headworks.common.messages import Instant, Setpoint
 from headworks.control_gateway.files import replace_durably, sync_folder
 from headworks.control_gateway.synced_file import SyncedFile
 
@@ -25,6 +25,7 @@ ROTATE_BYTES = 64 << 20
 SETPOINT, AUDIT = "setpoint", "audit"
 KINDS: dict[str, type[BaseModel]] = {SETPOINT: Setpoint, AUDIT: AuditEvent}
 """What each kind of link holds."""
+_instant: TypeAdapter[datetime] = TypeAdapter(Instant)
 CLOCK_STEPPED = "clock_stepped"
 """The event behind which a site's decisions are in another time, by so many seconds."""
 FILE, BEFORE, MARK = "journal.jsonl", "journal-before.jsonl", "journal.shipped"
@@ -40,7 +41,10 @@ class Journal:
         self._path.touch(mode=0o600)
         sync_folder(folder)
         _chain_what_is_not(self._path, self._mark, _new_chain(gateway))
-        self._head = head_of(folder) or _new_chain(gateway)
+        last, spoilt = _last_link(folder)
+        self._head = _new_chain(gateway) if last is None else _head_after(last, spoilt)
+        self.begun_after = None if last is None else _made_at(last)
+        """When the last entry was made that was there before; None where there was none, or nobody can say."""
         self._shipped = self._read_mark()
         self._file = SyncedFile(self._path, self._shipped)  # nothing is shipped before it is on the disk
         self.writable = True
@@ -173,12 +177,29 @@ def whole_lines(path: Path, until: int | None = None) -> list[str]:
 
 def head_of(folder: Path) -> Head | None:
     """Where the chain of a folder goes on: after its last link, past lines that are spoilt; None where there is none."""
+    last, spoilt = _last_link(folder)
+    return None if last is None else _head_after(last, spoilt)
+
+
+def _last_link(folder: Path) -> tuple[Link | None, int]:
+    """The last link of a folder's chain, and how many spoilt lines stand after it."""
     for name in (FILE, BEFORE):
         for spoilt, line in enumerate(reversed(whole_lines(folder / name))):
             link = read_link(line)
             if link is not None:
-                return Head(link.chain, link.sequence + spoilt, link.hash)
-    return None
+                return link, spoilt
+    return None, 0
+
+
+def _head_after(last: Link, spoilt: int) -> Head:
+    return Head(last.chain, last.sequence + spoilt, last.hash)
+
+
+def _made_at(link: Link) -> datetime | None:
+    try:
+        return _instant.validate_python(link.body.get("at"))
+    except ValidationError:
+        return None
 
 
 def _new_chain(gateway: str) -> Head:

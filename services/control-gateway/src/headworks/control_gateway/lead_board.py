@@ -1,17 +1,20 @@
 """What a site's interlocks, its people's orders and the watchdog say of each actuator, gathered for who leads (leading.py)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from headworks.common.messages import ControlMode, Outcome, SetpointOverride
+from headworks.common.messages import ControlMode, Measurements, Outcome, SetpointOverride
 from headworks.control_gateway.known import Known
 from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.orders import OrderBook, strictest
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import DuePlan
+from headworks.control_gateway.section import WatchdogSection
 from headworks.control_gateway.trip_board import TripBoard
-from headworks.control_gateway.watchdog import Heard, WatchLimits, silence
+from headworks.control_gateway.watchdog import Heard, Measured, WatchLimits, measured_until, silence
+from headworks.waterway.series import si_series
 
 TOLD = {
     Leader.PLAN: "the plan leads again",
@@ -26,12 +29,16 @@ TOLD = {
 
 @dataclass
 class LeadBoard:
-    """Of one site. `measured_at` is when a measurement last came over the bus, or the gateway began."""
+    """Of one site. Until something is measured, all that control rests on counts as measured when the gateway began."""
 
     trips: TripBoard
     orders: OrderBook
     watch: WatchLimits
-    measured_at: datetime
+    begun_at: datetime
+
+    def __post_init__(self) -> None:
+        """Nothing is heard yet."""
+        self._measured_at: Mapping[Measured, datetime] = dict.fromkeys(self.watch.rests_on, self.begun_at)
 
     def mode(self, site: ControlMode, resource: str) -> ControlMode:
         """Of the actuator's and its site's mode the stricter."""
@@ -39,7 +46,11 @@ class LeadBoard:
 
     def silence(self, plan_at: datetime | None, now: datetime) -> str | None:
         """Who has been silent for too long to follow a plan; `plan_at` is when its publisher last made one."""
-        return silence(self.watch, Heard(plan_at, self.measured_at), now)
+        return silence(self.watch, Heard(plan_at, self._measured_at), now)
+
+    def hear(self, came: Measurements, now: datetime) -> None:
+        """A source gave samples."""
+        self._measured_at = measured_until(self._measured_at, came, now)
 
     def wishes(
         self, actuator: Actuator, silent: str | None, local: str | None, now: datetime, plan: DuePlan | None = None
@@ -60,6 +71,12 @@ class LeadBoard:
             interlock_why="" if acting is None else acting[1],
             undetermined=self.trips.undetermined(actuator.resource, now),
         )
+
+
+def watch_limits_of(section: WatchdogSection) -> WatchLimits:
+    """How long silence is borne, as the site file says."""
+    rests_on = (Measured(source, si_series(s).name) for source, names in section.measurements.items() for s in names)
+    return WatchLimits(section.plan_updates_silent_after, section.measurements_silent_after, tuple(rests_on))
 
 
 def announced(recorder: Recorder, actuator: Actuator, known: Known, lead: Lead, now: datetime) -> Known:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from headworks.common.audit import Category
+from headworks.common.audit import Category, Result
 from headworks.common.bus import Bus, BusOvertaken, Deliver
 from headworks.common.link import BusUnavailable
 from headworks.common.messages import Lease
@@ -19,7 +19,7 @@ from headworks.common.subjects import LEASE
 from headworks.common.tasks import together
 from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.fencing import Fence, Term
-from headworks.control_gateway.lease import Held, Seen, is_free, is_newer, next_epoch, seconds
+from headworks.control_gateway.lease import Held, Seen, Unread, is_free, is_newer, next_epoch, seconds
 from headworks.control_gateway.sharing import SharedOrders
 
 log = structlog.get_logger(__name__)
@@ -44,8 +44,10 @@ class Leadership:
     """Whether any PLC of the site answers."""
     changed: Callable[[], None]
     clock_s: Callable[[], float] = seconds
-    seen: Seen | None = None
+    seen: Seen | Unread | None = None
     _look_again: asyncio.Event = field(default_factory=asyncio.Event)
+    _unheard_s: float | None = None
+    """Since when the newest lease is not the one that is known, and no other is heard: the stream was emptied, or made anew."""
     _reached_s: float = field(default_factory=seconds)
 
     def __post_init__(self) -> None:
@@ -62,7 +64,8 @@ class Leadership:
         """Who leads, so far as is known."""
         if self.leads:
             return self.gateway
-        return self.seen.lease.gateway if self.seen is not None and not is_free(self.seen, self.clock_s()) else None
+        seen = self.seen
+        return seen.lease.gateway if isinstance(seen, Seen) and not is_free(seen, self.clock_s()) else None
 
     async def keep(self, bus: Bus) -> None:
         """Claim, renew and watch for ever; run it as a task. The lease is given up at the end."""
@@ -84,14 +87,34 @@ class Leadership:
         raise BusUnavailable("the newest lease is asked for again")
 
     async def _hear(self, bus: Bus) -> None:
-        async for lease, delivery in bus.follow(LEASE, deliver=Deliver.LAST_PER_SUBJECT, site=self.site):
+        newest = bus.follow(
+            LEASE,
+            deliver=Deliver.LAST_PER_SUBJECT,
+            passed_over=lambda passed: self.unread(passed.sequence),
+            site=self.site,
+        )
+        async for lease, delivery in newest:
             self.heard(lease, delivery.sequence)
+
+    def unread(self, place: int) -> None:
+        """The newest lease cannot be read. A lease of one's own is nobody else's until its end, but cannot be renewed."""
+        seen = self.seen
+        if isinstance(seen, Unread) and seen.place == place:
+            return
+        readable = None if seen is None else seen.readable
+        valid_s = self.valid_s if readable is None else max(self.valid_s, readable.valid_s)
+        self.seen, self._unheard_s = Unread(readable, place, self.clock_s(), valid_s), None
+        if not isinstance(seen, Unread):
+            why = "the newest lease cannot be read: it counts as held, and is outlived"
+            log.error("lease unreadable", site=self.site, why=why)
+            event, lost = "lease_unreadable", Result.FAILURE
+            self.auditor.note(Category.CONTROL_SYSTEM, event, self.gateway, result=lost, subject=self.site, reason=why)
 
     def heard(self, lease: Lease, place: int) -> None:
         """A lease was claimed or renewed, here or there."""
-        if self.seen is not None and (self.seen.lease, self.seen.place) == (lease, place):
+        if isinstance(self.seen, Seen) and (self.seen.lease, self.seen.place) == (lease, place):
             return
-        self.seen = Seen(lease, place, self.clock_s())
+        self.seen, self._unheard_s = Seen(lease, place, self.clock_s()), None
         held = self.term.held
         if held is None:
             return
@@ -117,12 +140,18 @@ class Leadership:
         seen = self.seen
         if not bus.is_connected or not self.reaches() or not is_free(seen, self.clock_s()):
             return
-        if seen is not None and not self.orders.has_heard(seen.lease.gateway, seen.lease.orders):
+        readable = None if seen is None else seen.readable
+        if readable is not None and not self.orders.has_heard(readable.gateway, readable.orders):
             return
         known = [fence.newest_epoch for fence in self.fences.values()]
-        epoch = next_epoch(*([seen.lease.epoch] if seen else []), *known)
-        place = await self._publish(bus, epoch, seen.place if seen else 0)
-        if place is not None:
+        epoch = next_epoch(*([seen.epoch] if seen else []), *known)
+        if self._unheard_s is None:
+            last = 0 if seen is None else seen.place
+        elif self.clock_s() - self._unheard_s > self.valid_s:
+            last = 0  # whoever held one that was never heard here does no more
+        else:
+            return
+        if await self._publish(bus, epoch, last) is not None:
             log.warning("this gateway leads", site=self.site, epoch=epoch)
             self.auditor.note(Category.CONTROL_SYSTEM, "lease_won", self.gateway, subject=self.site, epoch=epoch)
             self.changed()
@@ -130,7 +159,7 @@ class Leadership:
     async def _renew(self, bus: Bus, held: Held) -> None:
         if self.clock_s() - self._reached_s > UNREACHED_S:
             await self._release(bus, "no PLC of the site answers here")
-        elif self.clock_s() >= held.until_s and self.term.without_bus == "stop":
+        elif self.clock_s() >= held.until_s and (self.term.without_bus == "stop" or isinstance(self.seen, Unread)):
             self.lose("it could not be renewed in time")
         else:
             await self._publish(bus, held.epoch, held.place)
@@ -152,6 +181,7 @@ class Leadership:
         try:
             place = await bus.publish_after(LEASE, lease, last, timeout_s=self.valid_s / RENEWALS, site=self.site)
         except BusOvertaken:
+            self._unheard_s = None if last == 0 else self._unheard_s or self.clock_s()
             self._look_again.set()
             return None
         except BusUnavailable:

@@ -59,6 +59,11 @@ class Lead:
     stops: bool = False
     news: bool = True
 
+    @property
+    def by_the_plc(self) -> bool:
+        """Whether the PLC's own control leads: then nothing is written but the stop of an e-stop."""
+        return self.by in {Leader.LOCAL, Leader.PLANT}
+
 
 NO_PLAN = "no plan is in force"
 
@@ -102,6 +107,14 @@ def _by_interlock(resource: str, interlock: Interlock, wishes: Wishes, now: date
             return Lead(Leader.INTERLOCK, None, why, barred=Hold(why))
         case "stop":
             return Lead(Leader.INTERLOCK, None, why, barred=Hold(why), stops=True)
+
+
+def speed_led(lead: Lead, called_for: Lead | None) -> Lead:
+    """Who leads a pump's speed: what the level asks stands above all that only bars wishes (`hold`, `refuse`, `value`).
+
+    It does not stand above the PLC's own control, nor above what lets the pump not run.
+    """
+    return lead if called_for is None or lead.by_the_plc or lead.stops else called_for
 
 
 def at_once(requested: float, now: datetime) -> DuePlan:

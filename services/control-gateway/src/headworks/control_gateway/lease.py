@@ -7,6 +7,7 @@ before it is over for the other, and no two clocks are compared. A frozen proces
 import sys
 import time
 from dataclasses import dataclass
+from typing import assert_never
 
 from headworks.common.messages import Lease
 
@@ -27,6 +28,34 @@ class Seen:
     place: int
     at_s: float
 
+    @property
+    def readable(self) -> Lease:
+        """The newest lease that could be read."""
+        return self.lease
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch that it may stand for."""
+        return self.lease.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The newest lease, which cannot be read: garbage, or the true one of a newer version. So it counts as held.
+
+    For `valid_s` from when it was heard: nobody can say what it says. `readable` is the last one that could be read.
+    """
+
+    readable: Lease | None
+    place: int
+    at_s: float
+    valid_s: float
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch that it may stand for: a claim's, so the one after the last that was read."""
+        return 0 if self.readable is None else next_epoch(self.readable.epoch)
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -37,9 +66,17 @@ class Held:
     until_s: float
 
 
-def is_free(seen: Seen | None, now_s: float) -> bool:
+def is_free(seen: Seen | Unread | None, now_s: float) -> bool:
     """Whether nobody can hold the lease any more. One that nobody ever heard of is: the stream refuses who is wrong."""
-    return seen is None or seen.lease.released or now_s - seen.at_s > seen.lease.valid_s
+    match seen:
+        case None:
+            return True
+        case Seen(lease=lease, at_s=at_s):
+            return lease.released or now_s - at_s > lease.valid_s
+        case Unread(at_s=at_s, valid_s=valid_s):
+            return now_s - at_s > valid_s
+        case _:
+            assert_never(seen)
 
 
 def next_epoch(*known: int) -> int:

@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from headworks.common.auth import Authenticator
+from headworks.common.refused_requests import RefusedRequests
 from headworks.common.service import Server, create_app
-from headworks.control_gateway.audit import RefusedRequests
 from headworks.control_gateway.e_stop_api import add_e_stop_routes
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.stop_orders import StopOrders
@@ -25,7 +25,7 @@ LEAVE_S = 2.0
 def create_local_api(orders: StopOrders, settings: GatewaySettings) -> FastAPI:
     """The routes of the emergency stop, for the local secrets alone."""
     app = create_app("control gateway, local", "The emergency stop with everything else down.")
-    app.middleware("http")(RefusedRequests(orders.auditor))
+    app.middleware("http")(RefusedRequests(orders.auditor.refused_request))
     add_e_stop_routes(app, orders, keys_of_people=True)
     nobody_else = {"jwt_secret_file": None, "jwks_url": None, "api_keys_file": settings.local_secrets_file}
     app.state.authenticator = Authenticator(settings.model_copy(update=nobody_else))

@@ -10,7 +10,7 @@ from datetime import datetime
 from headworks.common.clock import Clock
 from headworks.common.messages import ControlMode, ControlState, Outcome, Plan, ResourceState
 from headworks.common.plan_manager import OptimizationPlanManager, PlanUpdate
-from headworks.common.tasks import together, wait_at_most
+from headworks.common.tasks import end_if_cancelled, together, wait_at_most
 from headworks.control_gateway.batching import Block
 from headworks.control_gateway.due import due_plan
 from headworks.control_gateway.fencing import Fence
@@ -24,7 +24,7 @@ from headworks.control_gateway.lease import seconds
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.local_control import LocalControl
 from headworks.control_gateway.plc import LinkFault, Plc, Snapshot
-from headworks.control_gateway.pump_control import PumpControl
+from headworks.control_gateway.pump_control import PumpControl, doubt_of
 from headworks.control_gateway.pump_safety import Keep
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import Hold
@@ -63,11 +63,17 @@ class ControlLoop:
     _known: dict[str, Known] = field(default_factory=dict)
     _of_plc: dict[str, list[Actuator]] = field(default_factory=dict)
     _wake: dict[str, asyncio.Event] = field(default_factory=dict)
+    _planned: dict[str, set[str]] = field(default_factory=dict)
+    """By PLC, the actuators with a plan that came since its last turn: they come first in the next one."""
     _blocks: dict[str, tuple[Block, ...]] = field(default_factory=dict)
     _ticked_s: dict[str, float] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     findings: tuple[str, ...] = ()
     """What the last discovery found wrong in site files and plans."""
+    clock_finding: str | None = None
+    orders_ahead: dict[str, str] = field(default_factory=dict)
+    """By gateway what is found of orders that it stamps in this one's future."""
+    """What was done of late because somebody set the wall clock."""
     _ending: bool = False
 
     def __post_init__(self) -> None:
@@ -86,14 +92,17 @@ class ControlLoop:
             self._of_plc.setdefault(actuator.plc, []).append(actuator)
         self._plc_of = {actuator.resource: actuator.plc for actuator in self.actuators}
         self._wake = {name: asyncio.Event() for name in self._of_plc}
+        self._planned = {name: set() for name in self._of_plc}
         self._blocks = {name: self._blocks_of(name) for name in self._wake}
         self.plans.register_callback(self._on_plan)
         before = self._recorder.held_before(self.actuators, self.clock.now())
         self._known = {resource: Known(held=held) for resource, held in before.items()}
 
     def _on_plan(self, _update: PlanUpdate, _old: int | None, _new: int, plan: Plan) -> None:
-        if plan.resource_id in self._plc_of:
-            self._wake[self._plc_of[plan.resource_id]].set()
+        plc = self._plc_of.get(plan.resource_id)
+        if plc is not None:
+            self._planned[plc].add(plan.resource_id)
+            self._wake[plc].set()
 
     def wake(self) -> None:
         """Have every PLC's next turn begin at once: something was ordered or planned."""
@@ -101,14 +110,17 @@ class ControlLoop:
             wake.set()
 
     async def run(self) -> None:
-        """Tick for ever; run it as a task. A hung PLC delays its own actuators alone."""
-        self._ending = False
+        """Tick until it is to end; run it as a task. A hung PLC delays its own actuators alone."""
         await together(*(self._run_plc(name) for name in self._wake))
 
     def end_after_this_turn(self) -> None:
-        """Let `run` end, once every PLC's turn is done; it may run again."""
+        """Let `run` end, once every PLC's turn is done; one that has not begun yet ends without a turn."""
         self._ending = True
         self.wake()
+
+    def may_run_again(self) -> None:
+        """What was to end has ended."""
+        self._ending = False
 
     def is_alive(self) -> bool:
         """Whether every PLC's turn came round lately, whatever the PLC answered."""
@@ -120,6 +132,7 @@ class ControlLoop:
         due_s = time.monotonic() + self.tick_s * (list(self._wake).index(name) / len(self._wake) - 1)
         try:
             while not self._ending:
+                end_if_cancelled()
                 wake.clear()
                 self.switches.save_again()
                 await self._turn(name)
@@ -163,6 +176,7 @@ class ControlLoop:
     async def _turn(self, name: str) -> None:
         """All actuators of one PLC, once, on one snapshot of it: the tunnel's level first."""
         plc, asked_s, fence = self.plcs[name], seconds(), self.fences.get(name)
+        planned, self._planned[name] = self._planned[name], set()
         self.journal.try_again()
         settled = ALONE if fence is None else fence.settled_epoch
         snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
@@ -175,7 +189,7 @@ class ControlLoop:
             self.changed.set()
         may_write = await self._leads(name, snapshot, asked_s)
         self._judge_available()
-        for actuator in self._of_plc[name]:
+        for actuator in sorted(self._of_plc[name], key=lambda of: of.resource not in planned):
             if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
                 snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
             under = ALONE if fence is None else fence.leads_under(settled)
@@ -189,7 +203,7 @@ class ControlLoop:
             known = self._known.get(actuator.resource)
             if self._pumps is not None and actuator.run is not None and known is not None and known.lead is not None:
                 mode = self.leads.mode(self.switches.now.mode, actuator.resource)
-                self._pumps.judge_available(actuator, known.lead, mode)
+                self._pumps.judge_available(actuator, known, known.lead, mode)
 
     async def _tick(
         self,
@@ -242,7 +256,7 @@ class ControlLoop:
 
     def _watch(self, actuator: Actuator, known: Known, now: datetime) -> Known:
         """What a gateway that does not lead remembers, so that it can from one moment to the next: no rate is earned."""
-        standing = known.run is not None and not known.run.running
+        standing = known.run is not None and not known.run.running and doubt_of(actuator, known) is None
         known = with_reading(actuator.limits, known, standing=standing)
         why = f"{self.leader() or 'no gateway'} leads"
         run_decision = None
@@ -321,7 +335,7 @@ class ControlLoop:
             resources=tuple(resources),
             level_m=station.level_m(now) if station else None,
             interlock=interlock_of(station.tripped) if station else None,
-            findings=self.findings,
+            findings=(*self.findings, *filter(None, (self.clock_finding, *self.orders_ahead.values()))),
             gateway=self.journal.gateway,
             leader=self.leader() if self.fences else self.journal.gateway,
             e_stop_scope=str(press.scope) if press else None,

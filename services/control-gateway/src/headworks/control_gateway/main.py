@@ -18,22 +18,22 @@ from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
 from headworks.common.database import Database
-from headworks.common.messages import Quality
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
 from headworks.common.subjects import TELEMETRY
 from headworks.control_gateway.api import create_api
 from headworks.control_gateway.audit import Auditor
+from headworks.control_gateway.clock_mark import ClockMarks
 from headworks.control_gateway.clock_watch import ClockWatch
-from headworks.control_gateway.connections import plc_of
+from headworks.control_gateway.connections import plc_of, refuse_shared
 from headworks.control_gateway.controlled import ControlledSites
 from headworks.control_gateway.discovering import Discovery
 from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.fencing import fences_of
 from headworks.control_gateway.files import only_user_of
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.lead_board import LeadBoard
+from headworks.control_gateway.lead_board import LeadBoard, watch_limits_of
 from headworks.control_gateway.leadership import Leadership
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.local_api import create_local_api, serve_local_api
@@ -52,7 +52,6 @@ from headworks.control_gateway.steady_clock import SteadyClock
 from headworks.control_gateway.stop_orders import StopOrders
 from headworks.control_gateway.switches import SwitchBoard
 from headworks.control_gateway.trip_board import TripBoard
-from headworks.control_gateway.watchdog import WatchLimits
 from headworks.waterway.site import Site
 
 log = structlog.get_logger(__name__)
@@ -74,7 +73,7 @@ async def _control(settings: GatewaySettings) -> None:
     clock, sites = clock_from_environment(os.environ), read_sites(settings.sites)
     journal = Journal(settings.folder, gateway=settings.gateway_name)
     database, auditor = Database(settings.database_url), Auditor(journal, clock)
-    shipper = Shipper(journal, database)
+    shipper, marks = Shipper(journal, database), ClockMarks(settings.folder, clock, journal.begun_after)
     board = EStopBoard(settings.folder)
     _note_start(auditor, settings)
     async with (
@@ -82,27 +81,27 @@ async def _control(settings: GatewaySettings) -> None:
         service_client(settings, "control_gateway", settings.plans_url) as client,
     ):
         loops: dict[str, ControlLoop] = {}
+        starting = True
         orders = StopOrders(board, loops, auditor)
         shared = SharedOrders(settings.gateway_name, orders)
-        tasks: dict[str, Task] = {
-            "journal": outlasting_faults("journal", shipper.ship),
-            "outbox": outlasting_faults("outbox", lambda: shipper.outbox.relay(database, bus)),
-            "orders": outlasting_faults("orders", lambda: shared.share(bus)),
-        }
+        tasks = _telling(shipper, database, shared, bus)
 
         def build(site: Site) -> tuple[ControlLoop, dict[str, Task]]:
-            by = SteadyClock.beside(clock)
+            by = SteadyClock.beside(clock, begun_at=marks.would_be(site.site) if starting else None)
             plans = OptimizationPlanManager(
                 site.site, client, bus, by, cache_file=settings.folder / f"plans-{site.site}.json"
             )
             loop = _loop(site, settings, plans, journal, by, board)
+            known = {**loops, site.site: loop}
+            refuse_shared({f"{plc} of {name}": at for name, of in known.items() for plc, at in of.plcs.items()})
             return loop, _tasks(loop, plans, bus) | _leadership_tasks(site, loop, shared, bus)
 
         controlled = ControlledSites(build, loops)
         for site in sites.values():
             controlled.add(site)
+        starting = False  # a site that begins anew later begins by the wall clock
         tasks["sites"] = controlled.run
-        tasks["clock"] = outlasting_faults("clock", ClockWatch(controlled, auditor).run)
+        tasks["clock"] = outlasting_faults("clock", ClockWatch(controlled, auditor, marks).run)
         tasks |= _discovering(settings, controlled, auditor)
 
         async def controlling() -> bool:
@@ -110,9 +109,7 @@ async def _control(settings: GatewaySettings) -> None:
 
         # Bus and database are not asked: control and e-stop must be reachable without them.
         ready = {"control": controlling}
-        if settings.local_api is not None:
-            local, address = create_local_api(orders, settings), settings.local_api
-            tasks["local-api"] = outlasting_faults("local-api", lambda: serve_local_api(local, address))
+        tasks |= _local(settings, orders)
         api = create_api(loops, shipper, orders)
         gc.freeze()  # a full collection over all that was read and made so far would hold control up for a tenth of a second
         try:
@@ -120,6 +117,23 @@ async def _control(settings: GatewaySettings) -> None:
         finally:
             auditor.note(Category.CONTROL_SYSTEM, "stopped", settings.gateway_name)
     await database.close()
+
+
+def _telling(shipper: Shipper, database: Database, shared: SharedOrders, bus: Bus) -> dict[str, Task]:
+    """What carries the journal and the orders of people out of the process."""
+    return {
+        "journal": outlasting_faults("journal", shipper.ship),
+        "outbox": outlasting_faults("outbox", lambda: shipper.outbox.relay(database, bus)),
+        "orders": outlasting_faults("orders", lambda: shared.share(bus)),
+    }
+
+
+def _local(settings: GatewaySettings, orders: StopOrders) -> dict[str, Task]:
+    """The local API, where the settings ask for one."""
+    if settings.local_api is None:
+        return {}
+    local, address = create_local_api(orders, settings), settings.local_api
+    return {"local-api": outlasting_faults("local-api", lambda: serve_local_api(local, address))}
 
 
 def _discovering(settings: GatewaySettings, controlled: ControlledSites, auditor: Auditor) -> dict[str, Task]:
@@ -223,20 +237,19 @@ def _loop(
 def _leads(
     site: Site, section: ControlSection, actuators: Sequence[Actuator], settings: GatewaySettings, clock: Clock
 ) -> LeadBoard:
-    watch, now = section.watchdog, clock.now()
+    now = clock.now()
     return LeadBoard(
         TripBoard(settings.folder, site.site, interlocks_of(site, section, actuators), now),
         OrderBook(settings.folder, site.site, [actuator.resource for actuator in actuators]),
-        WatchLimits(watch.plan_updates_silent_after, watch.measurements_silent_after),
-        measured_at=now,
+        watch_limits_of(section.watchdog),
+        now,
     )
 
 
 async def hear_measurements(loop: ControlLoop, bus: Bus) -> None:
-    """Tell the watchdog that measurements come; run it as a task."""
+    """Tell the watchdog what was measured; run it as a task."""
     async for measurements, _delivery in bus.follow(TELEMETRY, site=loop.site):
-        if any(sample.quality is Quality.GOOD for sample in measurements.samples):
-            loop.leads.measured_at = loop.clock.now()
+        loop.leads.hear(measurements, loop.clock.now())
 
 
 def _station(

@@ -5,7 +5,7 @@ every actuator: nobody knows where a person has a hand in the machine.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -16,6 +16,8 @@ from headworks.control_gateway.files import replace_durably
 
 log = structlog.get_logger(__name__)
 NEVER = datetime.min.replace(tzinfo=UTC)
+A_TICK = timedelta(microseconds=1)
+"""So much later an order is than the one that it takes the place of, where the clock says it is earlier."""
 STRICTEST_LAST = (ControlMode.AUTO, ControlMode.MANUAL, ControlMode.OFF, ControlMode.MAINTENANCE)
 
 
@@ -58,7 +60,7 @@ class OrderBook:
 
     def set_mode(self, resource: str, mode: ControlMode, by: str, at: datetime) -> None:
         """Who leads the actuator from now on; `auto` leaves it to the site's mode."""
-        self._store(modes=self.now.modes | {resource: KeptMode(mode=mode, by=by, at=at)})
+        self._store(modes=self.now.modes | {resource: mode_after(self.now.modes.get(resource), mode, by, at)})
 
     def override_of(self, resource: str, now: datetime) -> SetpointOverride | None:
         """The value that a person set for the actuator, while it is in force."""
@@ -66,8 +68,10 @@ class OrderBook:
         return override if override is not None and override.given_at <= now < override.until else None
 
     def override(self, resource: str, override: SetpointOverride) -> None:
-        """Set a value; it stands in place of an earlier one."""
-        self._store(overrides=self.now.overrides | {resource: override})
+        """Set a value; it stands in place of an earlier one, by whatever clock that was given."""
+        kept = self.now.overrides.get(resource)
+        after = None if kept is None else _stamp(kept)
+        self._store(overrides=self.now.overrides | {resource: override.model_copy(update={"after": after})})
 
     def end_override(self, resource: str, at: datetime) -> SetpointOverride | None:
         """End it by hand; what was ended, if one was in force."""
@@ -78,7 +82,7 @@ class OrderBook:
 
     def take_over(self, modes: Mapping[str, KeptMode], overrides: Mapping[str, SetpointOverride]) -> None:
         """Take over what was ordered at another gateway, where it is the newer order. It holds whatever the disk says."""
-        newer = {name: mode for name, mode in modes.items() if _is_newer_mode(mode, self.now.modes.get(name))}
+        newer = {name: mode for name, mode in modes.items() if supersedes(mode, self.now.modes.get(name))}
         later = {name: o for name, o in overrides.items() if _is_newer_override(o, self.now.overrides.get(name))}
         if not newer and not later:
             return
@@ -107,12 +111,38 @@ class OrderBook:
         self.now = orders
 
 
-def _is_newer_mode(mode: KeptMode, before: KeptMode | None) -> bool:
-    return before is None or mode.at > before.at
+def mode_after(kept: KeptMode | None, mode: ControlMode, by: str, at: datetime) -> KeptMode:
+    """An order of now: it comes after the one that is known here, by whatever clock that was given."""
+    known = NEVER if kept is None else kept.at
+    return KeptMode(mode=mode, by=by, at=max(at, known + A_TICK), after=known)
+
+
+def supersedes(heard: KeptMode, kept: KeptMode | None) -> bool:
+    """Whether an order of another gateway takes the place of the one that is kept here. Both gateways come to the same.
+
+    The one that was given where the other was known does. Where neither was known to the other one's person, no clock says
+    which is meant to stand: the stricter does.
+    """
+    if kept is None:
+        return True
+    if heard.after is not None and kept.after is not None:
+        knew, was_known = heard.after >= kept.at, kept.after >= heard.at
+        if knew is not was_known:
+            return knew
+        if heard.mode is not kept.mode:
+            return strictest(heard.mode, kept.mode) is heard.mode
+    if heard.at == kept.at and heard.mode is not kept.mode:
+        return strictest(heard.mode, kept.mode) is heard.mode
+    return heard.at > kept.at
+
+
+def _stamp(override: SetpointOverride) -> datetime:
+    """What orders it among others: after all that were known where it was given."""
+    return override.given_at if override.after is None else max(override.given_at, override.after + A_TICK)
 
 
 def _is_newer_override(override: SetpointOverride, before: SetpointOverride | None) -> bool:
     """A later one, or the same one ended earlier."""
-    if before is None or override.given_at != before.given_at:
-        return before is None or override.given_at > before.given_at
+    if before is None or _stamp(override) != _stamp(before):
+        return before is None or _stamp(override) > _stamp(before)
     return override.until < before.until

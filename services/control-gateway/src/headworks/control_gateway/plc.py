@@ -116,6 +116,11 @@ class Plc:
         """Counts lost connections: what was read over another one says nothing of now."""
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return self._address
+
+    @property
     def name(self) -> str:
         """The PLC's name in the site file."""
         return self.points.plc

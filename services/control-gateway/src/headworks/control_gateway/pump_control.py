@@ -11,7 +11,7 @@ from headworks.common.messages import ControlMode, Outcome
 from headworks.control_gateway.due import Due, Present, due_speed, fail_safe_speed
 from headworks.control_gateway.known import Known
 from headworks.control_gateway.last_word import LastWord
-from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading
+from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading, speed_led
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc, Refusal
 from headworks.control_gateway.pump_safety import (
@@ -24,6 +24,7 @@ from headworks.control_gateway.pump_safety import (
     Start,
     Stop,
     decide_run,
+    doubt_of_standing,
 )
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import DuePlan, Hold, Refused
@@ -34,6 +35,13 @@ from headworks.control_gateway.writer import Differs, Verified, write_run
 
 log = structlog.get_logger(__name__)
 NO_SPEED = Refused(("the PLC holds no speed within the limits to start at",))
+
+
+def doubt_of(actuator: Actuator, known: Known) -> str | None:
+    """Why the pump is not believed to stand, though its run feedback says so."""
+    if known.run is None or known.feedback is None:
+        return None
+    return doubt_of_standing(actuator.limits, known.run.running, known.feedback.actual, known.power_kw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +59,19 @@ class PumpControl:
         """Who leads the pump, and whether it may be called."""
         due = self._due(actuator, known, now)
         lead = self._lead(actuator, known, wishes, due.plan, now)
-        self.judge_available(actuator, lead, known.mode)
+        self.judge_available(actuator, known, lead, known.mode)
         return known._replace(level_memory=due.memory, lead=lead)
 
-    def judge_available(self, actuator: Actuator, lead: Lead, mode: ControlMode) -> None:
+    def judge_available(self, actuator: Actuator, known: Known, lead: Lead, mode: ControlMode) -> None:
         """Whether the pump may be called: modes and e-stop as they are now, also before its own turn."""
-        by_the_plc = lead.by in {Leader.LOCAL, Leader.PLANT}
+        believed = self._doubt(actuator, known, self.clock.now()) is None
         led_here = mode is ControlMode.AUTO and self.switches.stopped(actuator.resource) is None
-        self.station.set_available(actuator.resource, led_here and not lead.stops and not by_the_plc)
+        self.station.set_available(actuator.resource, led_here and believed and not lead.stops and not lead.by_the_plc)
 
     async def follow(self, actuator: Actuator, plc: Plc, known: Known, lead: Lead, now: datetime) -> Known:
         """Decide on the run command, then on the speed of what runs; of a start the speed comes first."""
         duty = self.station.duty(actuator.resource, now)
-        speed = self._interlocked(actuator, duty, now) or lead
+        speed = speed_led(lead, self._interlocked(actuator, duty, now))
         decision = self._decide(actuator, known, lead, duty, now)
         if isinstance(decision, Start):
             return await self._start(actuator, plc, known, lead, speed, now)
@@ -109,12 +117,19 @@ class PumpControl:
             duty=duty,
             ordered=self.station.order_of(actuator.resource),
             started_at=self.station.started_at,
-            local=lead.why if lead.by in {Leader.LOCAL, Leader.PLANT} else None,
+            local=lead.why if lead.by_the_plc else None,
             stops=lead.why if lead.stops else None,
             barred=Keep(lead.barred.reason) if isinstance(lead.barred, Hold) else lead.barred,
             lacking=lead.why,
+            doubt=self._doubt(actuator, known, now),
         )
         return decide_run(self.station.limits.runs, actuator.limits, situation, now)
+
+    def _doubt(self, actuator: Actuator, known: Known, now: datetime) -> str | None:
+        """Why it is not believed to stand. Of one that was just told to run the feedback comes later than the speed."""
+        ordered, takes_s = self.station.order_of(actuator.resource), self.station.limits.runs.start_takes_s
+        starts = ordered is not None and ordered.on and (now - ordered.at).total_seconds() < takes_s
+        return None if starts else doubt_of(actuator, known)
 
     async def _start(
         self,

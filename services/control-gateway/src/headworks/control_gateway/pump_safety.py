@@ -6,7 +6,7 @@ the minimum run and rest times, and its turn among the starts of the station. Wh
 that cannot be made keeps no pump running dry and no tunnel filling.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
 
@@ -84,7 +84,7 @@ class RunSituation:
     """All that a decision is made from. `started_at` is the last start of any pump of the site.
 
     `local` says that the PLC's own control leads, `stops` that an interlock lets the pump not run, `barred` what one says to any
-    wish; `lacking` why there is no plan to follow.
+    wish; `lacking` why there is no plan to follow; `doubt` why it is not believed to stand, though its run feedback says so.
     """
 
     mode: Mode
@@ -99,10 +99,29 @@ class RunSituation:
     stops: str | None = None
     barred: Keep | Refused | None = None
     lacking: str = "no plan is in force"
+    doubt: str | None = None
 
 
 RunDecision = Start | Stop | Keep | Refused
 LOW_LOW = "the level is low-low: no pump may run"
+STANDS_BELOW_KW = 2.0
+"""What a drive and a heater may take while the machine stands."""
+
+
+def doubt_of_standing(speeds: Limits, running: bool, actual: int, power_kw: float | None) -> str | None:
+    """Why a pump whose run feedback says that it stands is not believed to: its contact may be broken.
+
+    Below half of the lowest speed it may run down still; above, what is measured says that it turns.
+    """
+    if running:
+        return None
+    if 2 * actual > speeds.minimum:
+        return (
+            f"the run feedback says that it stands, but it gives {actual} counts of speed: which is wrong is not known"
+        )
+    if power_kw is not None and power_kw > STANDS_BELOW_KW:
+        return f"the run feedback says that it stands, but it takes {power_kw:g} kW: which is wrong is not known"
+    return None
 
 
 def decide_run(limits: RunLimits, speeds: Limits, situation: RunSituation, now: datetime) -> RunDecision:
@@ -112,15 +131,19 @@ def decide_run(limits: RunLimits, speeds: Limits, situation: RunSituation, now: 
         return Refused(("the PLC has not answered yet",))
     if not 0 <= (now - feedback.at).total_seconds() <= limits.feedback_stale_after_s:
         return Refused((f"the PLC's feedback is not of the last {limits.feedback_stale_after_s:g} s",))
+    may_run = feedback if situation.doubt is None else replace(feedback, running=True)
     if situation.e_stop:
-        return _forced_stop(limits, "e-stop is active", feedback, situation.ordered, now)
+        return _forced_stop(limits, "e-stop is active", may_run, situation.ordered, now)
     if situation.mode != "auto":
         return Keep(f"mode is {situation.mode}")
     if situation.local is not None:
         return Keep(situation.local)
     stops = LOW_LOW if duty.low_low else situation.stops
     if stops is not None:
-        return _forced_stop(limits, stops, feedback, situation.ordered, now)
+        return _forced_stop(limits, stops, may_run, situation.ordered, now)
+    if situation.doubt is not None:
+        runs_down = (now - feedback.since).total_seconds() < limits.start_takes_s
+        return Keep(situation.doubt) if runs_down else Refused((situation.doubt,))
     return _led(limits, speeds, situation, feedback, now)
 
 

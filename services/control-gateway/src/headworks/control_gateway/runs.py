@@ -68,11 +68,13 @@ class RunBook:
             self._store(now)
         return run.since
 
-    def clock_stepped(self, by: timedelta) -> None:
-        """All that is known is known in the new time. Raises OSError where that cannot be kept."""
-        for name, run in self._runs.items():
-            self._runs[name] = run.model_copy(update={"since": run.since + by, "seen_at": run.seen_at + by})
-        replace_durably(self._path, _runs.dump_json(self._runs).decode())
+    def keep(self, by: timedelta = timedelta()) -> None:
+        """Keep what is known for the next start, which may be in another time; here it stays as it is. Raises OSError."""
+        moved = {
+            name: run.model_copy(update={"since": run.since + by, "seen_at": run.seen_at + by})
+            for name, run in self._runs.items()
+        }
+        replace_durably(self._path, _runs.dump_json(moved).decode())
 
     def _is_due(self, now: datetime) -> bool:
         """Whether what is on the disk would soon count as unseen."""
@@ -82,4 +84,4 @@ class RunBook:
         """Keep what is known; where the disk refuses, a restart knows less, and waits longer."""
         self._stored_at = now
         with contextlib.suppress(OSError):
-            replace_durably(self._path, _runs.dump_json(self._runs).decode())
+            self.keep()

@@ -5,11 +5,12 @@ Nothing is known by default that limits something: a limit that is not written i
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from headworks.control_gateway.encoding import Order, Type
 from headworks.control_gateway.points import Table
 from headworks.waterway.quantities import Seconds, in_unit
+from headworks.waterway.series import si_series
 from headworks.waterway.site import Site, explain
 
 
@@ -19,10 +20,17 @@ def _above_zero(seconds: float) -> float:
     return seconds
 
 
+def _known_quantity(base: str) -> str:
+    si_series(base)
+    return base
+
+
 LONGEST_S = 366 * 86400.0
 Text = Annotated[str, StringConstraints(min_length=1)]
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,49}$")]
+Series = Annotated[Name, AfterValidator(_known_quantity)]
+"""A series as the site file calls it, without its unit."""
 Duration = Annotated[Seconds, AfterValidator(_above_zero)]
 Role = Literal[
     "setpoint",
@@ -78,12 +86,15 @@ class UnreadableSection(_Section):
 class PlcSection(_Section):
     """A PLC: how it is reached and counted, the points of each of its actuators by what they are for, and those of none.
 
-    `gap`: how many addresses without a point one request may read over.
+    `gap`: how many addresses without a point one request may read over. `no_bridge`: unit 0 is the PLC itself; to a bridge to
+    a serial line it is every device there. `bridge_delay`: the longest that a bridge keeps a telegram that it has taken.
     """
 
     unit_id: int = Field(ge=0, le=255)
     timeout: Duration
     transport: Literal["tcp", "rtu_over_tcp", "tls"] = "tcp"
+    no_bridge: bool = False
+    bridge_delay: Duration | None = None
     server_name: Text | None = None
     role: Text | None = None
     addresses: Literal["zero_based", "one_based", "modicon"] = "zero_based"
@@ -216,10 +227,26 @@ class InterlockSection(_Section):
 
 
 class WatchdogSection(_Section):
-    """How long silence is borne before the actuators' fail-safes are taken."""
+    """How long silence is borne before the actuators' fail-safes are taken.
+
+    `measurements`: by their source the series that control rests on; one that is silent is enough.
+    """
 
     plan_updates_silent_after: Duration = 1200.0
     measurements_silent_after: Duration | None = None
+    measurements: dict[Name, Annotated[tuple[Series, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "WatchdogSection":
+        if self.measurements_silent_after is not None and not self.measurements:
+            raise ValueError(
+                "measurements is missing: name by their source the series that control rests on, such as {pi: [elevation]}"
+            )
+        if self.measurements and self.measurements_silent_after is None:
+            raise ValueError(
+                "measurements_silent_after is missing: how long the measurements may be silent, such as 4 h"
+            )
+        return self
 
 
 class ControlSection(_Section):

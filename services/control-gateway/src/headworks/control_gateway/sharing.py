@@ -1,7 +1,7 @@
 """What gateways tell each other: e-stops, modes and overrides, so that an order given at one holds at both, and outlasts either.
 
 Each tells all that it knows, on every change and at a steady beat; what is heard is merged. A mode is the newest order's; an
-e-stop is in force while anybody's press is.
+e-stop is in force while anybody's press is. Newest is not what a clock says, but what was given knowing the other (orders.py).
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from headworks.common.messages import GatewayOrders
 from headworks.common.subjects import GATEWAY_ORDERS
 from headworks.common.tasks import together, wait_at_most
 from headworks.control_gateway.e_stop import EStops
+from headworks.control_gateway.loop import ControlLoop
+from headworks.control_gateway.safety import CLOCKS_DIFFER_S
 from headworks.control_gateway.stop_orders import StopOrders
 
 log = structlog.get_logger(__name__)
@@ -110,3 +112,23 @@ class SharedOrders:
                 self.stops.loops[site].switches.take_over(mode)
         for site, loop in self.stops.loops.items():
             loop.leads.orders.take_over(told.actuator_modes.get(site, {}), told.overrides.get(site, {}))
+            self._find_ahead(told, site, loop)
+
+    def _find_ahead(self, told: GatewayOrders, site: str, loop: ControlLoop) -> None:
+        """Tell people of orders that are stamped in this gateway's future: one of the clocks is wrong."""
+        of_site = [told.modes[site]] if site in told.modes else []
+        modes = (mode.at for mode in (*of_site, *told.actuator_modes.get(site, {}).values()))
+        overrides = (override.given_at for override in told.overrides.get(site, {}).values())
+        ahead_s = (max((told.at, *modes, *overrides)) - self.stops.auditor.clock.now()).total_seconds()
+        if ahead_s <= CLOCKS_DIFFER_S:
+            if loop.orders_ahead.pop(told.gateway, None) is not None:
+                loop.changed.set()
+        elif told.gateway not in loop.orders_ahead:
+            why = f"orders of gateway {told.gateway} are stamped {ahead_s:.0f} s in the future: one of the two clocks is wrong"
+            loop.orders_ahead[told.gateway] = why
+            loop.changed.set()
+            log.error("orders from the future", site=site, gateway=told.gateway, ahead_s=ahead_s)
+            lost = Result.FAILURE
+            self.stops.auditor.note(
+                Category.CONTROL_SYSTEM, "orders_ahead", told.gateway, result=lost, subject=site, reason=why
+            )

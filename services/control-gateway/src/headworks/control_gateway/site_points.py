@@ -32,6 +32,8 @@ READ_BACKS = {"setpoint": "readback", "run": "run_readback", "local": "local_rea
 """Where what is written is read back."""
 MEASURED_IN_COUNTS = ("readback", "actual")
 """The roles that are compared with the setpoint, so in its counts."""
+LAST_SERIAL_UNIT = 247
+"""Modbus over serial line V1.02, 2.2: single devices are 1 to 247, 0 is the broadcast, 248 to 255 are reserved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class PlcPoints:
     transport: Literal["tcp", "rtu_over_tcp", "tls"] = "tcp"
     server_name: str | None = None
     role: str | None = None
+    bridge_delay_s: float | None = None
 
     def blocks(self, *names: str) -> tuple[Block, ...]:
         """As few requests as give these points; all of them where none is named."""
@@ -77,6 +80,7 @@ def _plc_points(at: str, name: str, section: ControlSection) -> PlcPoints:
     for entry in entries.values():
         points[entry.name] = _point(entry, plc, points)
     _refuse_overlaps(entries, points)
+    _refuse_broadcasts(at, plc, entries)
     if plc.transport != "tls" and (plc.server_name is not None or plc.role is not None):
         raise ValueError(
             f"{at}: server_name and role must be left out: transport={plc.transport!r} has no certificates"
@@ -91,6 +95,7 @@ def _plc_points(at: str, name: str, section: ControlSection) -> PlcPoints:
         transport=plc.transport,
         server_name=plc.server_name,
         role=plc.role,
+        bridge_delay_s=plc.bridge_delay,
     )
 
 
@@ -254,6 +259,25 @@ def _refuse_overlaps(entries: Mapping[str, _Entry], points: Mapping[str, Point])
                     f"{other.name}'s ({entries[other.name].section.address!r}, {other.encoding.type}): they overlap"
                 )
             taken[key] = name
+
+
+def _refuse_broadcasts(at: str, plc: PlcSection, entries: Mapping[str, _Entry]) -> None:
+    """No unit that is no single device: on a serial line 0 is every device at once, and 248 to 255 are reserved."""
+    own = {f"{e.at}.unit_id": e.section.unit_id for e in entries.values() if e.section.unit_id is not None}
+    for field, unit_id in {f"{at}.unit_id": plc.unit_id, **own}.items():
+        if plc.transport == "rtu_over_tcp" and not 1 <= unit_id <= LAST_SERIAL_UNIT:
+            raise ValueError(
+                f"{field}={unit_id} must be 1 to {LAST_SERIAL_UNIT}: on a serial line (transport='rtu_over_tcp') 0 is every "
+                "device at once, and those above are reserved"
+            )
+    for entry in entries.values():
+        unit_id = plc.unit_id if entry.section.unit_id is None else entry.section.unit_id
+        if entry.section.writable and unit_id == 0 and not plc.no_bridge:
+            field = f"{at}.unit_id" if entry.section.unit_id is None else f"{entry.at}.unit_id"
+            raise ValueError(
+                f"{field}=0 must be 1 to 255, for {entry.name} is written: a bridge sends a write to unit 0 to every device; "
+                "where the PLC is none, say no_bridge: true"
+            )
 
 
 def _are_bits_of_one(point: Point, other: Point) -> bool:

@@ -64,9 +64,9 @@ class Station:
         )
         return RunFeedback(pump.running, since, pump.commanded, now)
 
-    def clock_stepped(self, by: timedelta) -> None:
-        """Keep in the new time what a new loop finds of this one. Raises OSError."""
-        self._runs.clock_stepped(by)
+    def keep_runs(self, by: timedelta) -> None:
+        """Keep what a new loop finds of this one, by another time. Raises OSError."""
+        self._runs.keep(by)
 
     def lost(self, resource: str) -> None:
         """A pump could not be read."""

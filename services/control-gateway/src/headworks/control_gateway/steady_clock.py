@@ -27,20 +27,21 @@ class _Anchor:
 
 @dataclass(frozen=True, slots=True)
 class SteadyClock(Clock):
-    """Begins with the wall clock as it is. Make it with `beside`."""
+    """Begins with the wall clock as it is, or at an instant that is given. Make it with `beside`."""
 
     wall: Clock = field(default_factory=Clock)
     clock_s: Callable[[], float] = seconds
+    begun_at: datetime | None = None
     _anchor: _Anchor = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin at the wall clock's instant."""
-        object.__setattr__(self, "_anchor", _Anchor(self.wall.now(), self.clock_s()))
+        """Begin."""
+        object.__setattr__(self, "_anchor", _Anchor(self.begun_at or self.wall.now(), self.clock_s()))
 
     @staticmethod
-    def beside(wall: Clock, clock_s: Callable[[], float] = seconds) -> "SteadyClock":
+    def beside(wall: Clock, clock_s: Callable[[], float] = seconds, begun_at: datetime | None = None) -> "SteadyClock":
         """One that goes as fast as the wall clock, which may be a scaled one."""
-        return SteadyClock(wall.epoch, wall.wall_epoch_s, wall.speed, wall, clock_s)
+        return SteadyClock(wall.epoch, wall.wall_epoch_s, wall.speed, wall, clock_s, begun_at)
 
     def now(self) -> datetime:
         """The plant's instant, aware UTC."""

@@ -10,8 +10,8 @@ from headworks.common.messages import ControlMode, Instant, KeptMode
 from headworks.control_gateway.e_stop import ClearRequest, Press, Scope
 from headworks.control_gateway.e_stop_board import EStopBoard
 from headworks.control_gateway.files import replace_durably
+from headworks.control_gateway.orders import NEVER, mode_after, supersedes
 
-NEVER = datetime.fromtimestamp(0, UTC)
 log = structlog.get_logger(__name__)
 
 
@@ -24,6 +24,7 @@ class Switches(BaseModel):
     e_stop: bool = False
     e_stop_by: str | None = None
     changed_at: Instant | None = None
+    changed_after: Instant | None = None
 
 
 class SwitchBoard:
@@ -75,13 +76,13 @@ class SwitchBoard:
     def kept_mode(self) -> KeptMode:
         """Who leads, by whose order, since when."""
         kept = self._switches
-        return KeptMode(mode=kept.mode, by=kept.mode_by, at=kept.changed_at or NEVER)
+        return KeptMode(mode=kept.mode, by=kept.mode_by, at=kept.changed_at or NEVER, after=kept.changed_after)
 
     def take_over(self, mode: KeptMode) -> bool:
         """Take over a mode that was ordered at another gateway, if it is the newer order. It holds whatever the disk says."""
-        if mode.at <= self.kept_mode.at:
+        if not supersedes(mode, self.kept_mode):
             return False
-        changed = self._switches.model_copy(update={"mode": mode.mode, "mode_by": mode.by, "changed_at": mode.at})
+        changed = self._switches.model_copy(update=_fields(mode))
         try:
             self._store(changed)
         except OSError:
@@ -91,7 +92,7 @@ class SwitchBoard:
 
     def set_mode(self, mode: ControlMode, by: str, at: datetime) -> None:
         """Who leads from now on. Raises OSError, and leaves all as it was, when the order cannot be stored."""
-        self._store(self._switches.model_copy(update={"mode": mode, "mode_by": by, "changed_at": at}))
+        self._store(self._switches.model_copy(update=_fields(mode_after(self.kept_mode, mode, by, at))))
 
     def press_e_stop(self, by: str, at: datetime, *, reason: str = "", resource: str | None = None) -> Press:
         """Stop the site, or one actuator, at once and whatever the disk says."""
@@ -124,3 +125,7 @@ class SwitchBoard:
         replace_durably(self._path, switches.model_dump_json())
         self._switches = switches
         self.e_stops.changed.set()
+
+
+def _fields(mode: KeptMode) -> dict[str, object]:
+    return {"mode": mode.mode, "mode_by": mode.by, "changed_at": mode.at, "changed_after": mode.after}
