@@ -24,7 +24,8 @@ RECORD = "hsy_blominmaki_2024-11.csv"
 NORMAL, HIGH = "day_ahead_price_eur_per_mwh", "high_day_ahead_price_eur_per_mwh"
 SITE_FILE = Path(__file__).parents[1] / "sites" / "blominmaki.yaml"
 FOLDER = harness.RESULTS / "backtests"
-PERFECT, OWN, PERSISTENCE = ("perfect", "perfect"), ("own", "day_ahead"), ("persistence", "day_ahead")
+PERFECT, INFLOW_PERFECT = ("perfect", "perfect"), ("perfect", "day_ahead")
+OWN, PERSISTENCE = ("own", "day_ahead"), ("persistence", "day_ahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ WIDE = ("--change", "pumping_station.rules.maximum_outflow=16000 m**3/hour")
 VARIANTS = (
     Variant("perfect, normal price", NORMAL, PERFECT),
     Variant("perfect, high price", HIGH, PERFECT),
+    Variant("perfect inflow, day-ahead prices, normal price", NORMAL, INFLOW_PERFECT),
     Variant("own forecast, normal price", NORMAL, OWN),
     Variant("own forecast, high price", HIGH, OWN),
     Variant("persistence, normal price", NORMAL, PERSISTENCE),
@@ -115,20 +117,20 @@ def run_cli(arguments: Sequence[str], name: str) -> None:
 
 def row(name: str, price: str, result: dict[str, Any]) -> dict[str, object]:
     """One back-test as a row."""
-    score, history, solving = result["score"], result["history"], result["solving"]
+    score, solving, share = result["score"], result["solving"], result["to_history"].get(price)
     cost = score["cost_eur"][price] + score["end_correction_eur"][price]
     outflow = score["outflow"]
     return {
         "variant": name,
         "EUR": round(cost),
-        "to history": f"{cost / history['cost_eur'][price] - 1:+.1%}",
+        "to history": "not known" if share is None else f"{share:+.1%}",
         "MWh": round(score["energy_mwh"], 1),
         "kWh/m³": round(score["kwh_per_m3"], 4),
         "emptied": f"{score['dry_days_emptied']} of {score['dry_days']}",
         "level m": f"{score['lowest_level_m']:.2f} to {score['highest_level_m']:.2f}",
         "starts": score["starts"],
-        "F2 sd, mean step, largest": ", ".join(
-            f"{outflow[key]:.0f}" for key in ("standard_deviation", "mean_step", "largest")
+        "F2 largest; sd, mean and largest step": ", ".join(
+            f"{outflow[key]:.0f}" for key in ("largest", "standard_deviation", "mean_step", "largest_step")
         ),
         "broken": ", ".join(f"{n} × {rule}" for rule, n in score["breaches"].items()) or "none",
         "solve s: median, p95": f"{solving['median_s']:.2f}, {solving['p95_s']:.2f}",

@@ -146,9 +146,8 @@ async def change(client: httpx.AsyncClient, watcher: Watcher, number: int) -> Sa
         while not watcher.done.intersection(reply.plan_ids):
             await news(watcher)
     [(verified_s, setpoint)] = [watcher.verified[plan_id] for plan_id in reply.plan_ids if plan_id in watcher.verified]
-    await asyncio.sleep(
-        random.uniform(*BETWEEN_CHANGES_S)
-    )  # so that changes come at every phase of the gateway's second
+    pause_s = random.uniform(*BETWEEN_CHANGES_S)  # so that changes come at every phase of the gateway's second
+    await asyncio.sleep(pause_s)
     return Sample(replied_s - sent_s, (setpoint.at - reply.at).total_seconds(), verified_s - replied_s)
 
 

@@ -137,9 +137,7 @@ class Bench:
         while min(turns) < SETTLED_TURNS:
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"a PLC was read {min(turns)} times in {PATIENCE_S:g} s")
-            time.sleep(
-                LOOK_EVERY_S
-            )  # between two looks, until the deadline: a PLC's counter tells nobody when it grows
+            time.sleep(LOOK_EVERY_S)  # between two looks, until the deadline: a counter tells nobody when it grows
             turns = [turn + len(plc.turns_s()) for turn, plc in zip(turns, healthy, strict=True)]
 
     def _verified(self) -> int:

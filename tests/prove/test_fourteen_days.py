@@ -35,7 +35,7 @@ def price(t: int) -> float:
 
 @pytest.fixture(scope="module")
 def station_site() -> StationSite:
-    """The site, quick to solve: alike pumps together, one round, a short tail."""
+    """The site, quick to solve: alike pumps together, two rounds, a short tail."""
     raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
     raw["planning"]["solve"] |= {"alike": "1 m", "tail": "6 h", "rounds": 2}
     return StationSite.model_validate(raw)

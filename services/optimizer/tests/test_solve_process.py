@@ -105,6 +105,7 @@ async def test_a_silent_child_is_cancelled_too(site_file_text: str, tmp_path: Pa
         ("print('Welcome to the solver')", "said what nobody can read: b'Welcome to the solver"),
         ("print('[1, 2]')", "neither a gap nor a solution"),
         ('print(\'{"gap": "wide"}\')', "neither a gap nor a solution"),
+        ("print('{\"gap\": Infinity}')", "neither a gap nor a solution"),
         ('print(\'{"solution": {"status": "GREAT"}}\')', "said what nobody can read"),
         ("sys.stdout.buffer.write(bytes(range(128, 256)) + b'\\n')", "said what nobody can read"),
         ("sys.stdout.write('x' * (17 << 20)); sys.stdout.flush(); time.sleep(600)", "said what nobody can read"),

@@ -1,5 +1,6 @@
 """Statuses are values; HiGHS and CBC agree; HiGHS and OR-Tools live in one process."""
 
+import math
 import subprocess
 import sys
 
@@ -114,6 +115,20 @@ def test_a_late_solve_says_so(site: AfterbaySite) -> None:
     assert isinstance(result, solver.TimedOut)
     assert not result.cancelled
     assert result.best is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "bound", "gap"),
+    [(100.0, 95.0, 0.05), (-100.0, -95.0, 0.05), (0.0, 0.0, 0.0), (100.0, -math.inf, None), (100.0, math.inf, None)],
+)
+def test_a_gap_is_a_share_of_the_objective_or_not_known(objective: float, bound: float, gap: float | None) -> None:
+    found = solver.Solved(objective, bound, {}, "HiGHS").gap
+    assert found == (None if gap is None else pytest.approx(gap))
+
+
+def test_an_answer_that_was_not_proven_says_how_far_it_may_be_off() -> None:
+    assert solver.out_of_time(0.0312) == "the time ran out at a gap of 3.12%"
+    assert solver.out_of_time(None) == "the time ran out before a bound was known"
 
 
 def test_the_lp_text_reads_as_the_model(site: AfterbaySite) -> None:

@@ -21,6 +21,8 @@ from headworks.common.messages import (
     Basis,
     ControlMode,
     ControlState,
+    Forecast,
+    ForecastStep,
     PumpTargets,
     Quality,
     ResourceState,
@@ -34,7 +36,7 @@ from headworks.common.testing import eventually
 from headworks.optimizer.control_states import ControlStates
 from headworks.optimizer.station.case import StationInputs, StationSolution, Strategy, StrategyPeriod
 from headworks.optimizer.station.kind import StationKind
-from headworks.optimizer.store import RunStore
+from headworks.optimizer.store import Run, RunStore
 from headworks.optimizer.strategy_store import StrategyStore
 from headworks.optimizer.worker import Worker
 from headworks.waterway import series as names
@@ -57,6 +59,7 @@ class Ingest:
         self.latest_at = NOW - timedelta(seconds=30)
         self.means = {names.TUNNEL_INFLOW: 1.2, names.PRICE: 60.0}
         self.prices_until = START + 8 * STEP
+        self.forecast: Forecast | None = None
         self.garbage: str | None = None
         self.status = 200
         self.asked = 0
@@ -75,6 +78,8 @@ class Ingest:
                 return httpx.Response(200, text=sample.model_dump_json())
             case "series", ["values"]:
                 return httpx.Response(200, content=_samples.dump_json(self._values(series, request.url.params)))
+            case "forecasts", [] if self.forecast is not None and self.forecast.series == series:
+                return httpx.Response(200, text=self.forecast.model_dump_json())
         return httpx.Response(404)
 
     def _values(self, series: str, asked: httpx.QueryParams) -> list[Sample]:
@@ -192,12 +197,72 @@ async def test_every_input_is_in_the_record_with_its_source(worker: Worker, stor
     await worker.on_job(job, delivery(1))
     run = await end_of(store, job.run_id)
     uses = {use.series: use for use in run.inputs or ()}
-    assert {uses[names.TUNNEL_LEVEL].source, uses[names.TUNNEL_INFLOW].source} == {"pi"}
+    measured = (names.TUNNEL_LEVEL, names.TUNNEL_INFLOW, names.PRICE, names.pump_series("P1_4", "frequency"))
+    assert {uses[series].source for series in measured} == {"ingest"}, (
+        "what it is told does not say of which source it is"
+    )
+    assert "expected_level_m" not in uses, "nothing is planned from it"
     assert uses[names.PRICE].substituted == "known until 2026-03-10 13:00Z; then expected"
     inputs = await store.case(job.run_id, StationInputs)
     assert inputs is not None
     assert (inputs.start, inputs.level_m, len(inputs.past_inflow_m3s)) == (START, 2.4, 14 * 96)
     assert [pump.resource for pump in inputs.pumps if pump.on] == ["P1_4"]
+
+
+def utility(issued_at: datetime) -> Forecast:
+    """An hourly forecast for the whole schedule: a lower quantile that the site does not ask, an upper one for two hours."""
+    steps = tuple(
+        ForecastStep(
+            valid_at=START + timedelta(hours=h),
+            value=1.3,
+            quantiles={"0.05": 1.2} | ({"0.9": 1.7} if h < 2 else {}),
+        )
+        for h in range(STEPS // 4)
+    )
+    return Forecast(
+        site="blominmaki", series=names.TUNNEL_INFLOW, source="utility", issued_at=issued_at, known_at=issued_at,
+        step_s=3600, steps=steps,
+    )  # fmt: skip
+
+
+async def ended(worker: Worker, store: RunStore, job: SolveJob) -> tuple[Run, StationSolution | None]:
+    """The run of a job, and its schedule."""
+    await store.queue(job)
+    await worker.on_job(job, delivery(1))
+    return await end_of(store, job.run_id), await store.solution(job.run_id, StationSolution)
+
+
+async def test_an_outside_forecast_reaches_the_runs_record_with_its_own_band(
+    worker: Worker, store: RunStore, ingest: Ingest, job: SolveJob
+) -> None:
+    ingest.forecast = utility(NOW - timedelta(hours=2))
+    run, solution = await ended(worker, store, job)
+    [use] = [use for use in run.inputs or () if use.series == "outside_inflow_m3s"]
+    assert (use.source, use.age_s, use.stale) == ("utility", 7200, False)
+    assert use.substituted == (
+        "quantiles 0.05 and 0.9 are the nearest to 0.1 and 0.9 that it gives; "
+        "it gives quantiles for 8 of its 16 steps: beyond, the band is by our own errors"
+    )
+    inputs = await store.case(job.run_id, StationInputs)
+    assert inputs is not None
+    assert inputs.outside_inflow is not None
+    assert (inputs.outside_inflow.low_m3s, inputs.outside_inflow.high_m3s) == ((1.2,) * 8, (1.7,) * 8)
+    assert solution is not None
+    assert solution.inflow_source.startswith("utility, quantiles 0.05 and 0.9; from its end ")
+    assert [(s.inflow_m3s, s.inflow_low_m3s, s.inflow_high_m3s) for s in solution.steps[:8]] == [(1.3, 1.2, 1.7)] * 8
+    assert all(step.inflow_high_m3s < 1.7 for step in solution.steps[8:]), "the record of 1.2 m³/s was never wrong"
+
+
+async def test_an_outside_forecast_of_last_week_is_not_planned_with_and_the_run_says_so(
+    worker: Worker, store: RunStore, ingest: Ingest, job: SolveJob
+) -> None:
+    ingest.forecast = utility(NOW - timedelta(days=7))
+    run, solution = await ended(worker, store, job)
+    [use] = [use for use in run.inputs or () if use.series == "outside_inflow_m3s"]
+    assert (use.source, use.stale) == ("none", True)
+    assert use.substituted == "the forecast of 2026-03-03 11:01Z is too old: 168.0 h, at most 24.0 h"
+    assert solution is not None
+    assert solution.inflow_source == "storm_aware"
 
 
 async def test_the_next_run_knows_what_the_last_one_planned_and_forecast(
@@ -214,7 +279,6 @@ async def test_the_next_run_knows_what_the_last_one_planned_and_forecast(
     inputs = await store.case(next_job.run_id, StationInputs)
     assert first is not None
     assert inputs is not None
-    assert inputs.expected_level_m == first.steps[9].level_m
     assert inputs.last_plan is not None
     assert inputs.last_plan.start == START
     assert inputs.past_inflow_error == pytest.approx([0.0], abs=0.05)

@@ -8,62 +8,24 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pumping_rig import QUICK, RESTED, RULES, STATION, STEP_S, TUNNEL, case_of, solved
 
 from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import (
     FlushWindow,
-    StationCase,
     StationWeights,
     flat_reference,
     group_pumps,
     prepare_station,
 )
 from headworks.optimizer.station.answered import StationSchedule, StationStatus
-from headworks.optimizer.station.schedule import StationOptions, solve_station
-from headworks.waterway.pumps import Parabola, Pump, PumpType
+from headworks.optimizer.station.schedule import solve_station
 from headworks.waterway.station import Station, simulate_station
-from headworks.waterway.station_rules import Before, StationRules, breaches
-from headworks.waterway.tunnel import Piece, TunnelVolume
+from headworks.waterway.station_rules import Before, breaches
 
 GOLDEN = Path(__file__).parent / "golden" / "pumping.lp"
 GOLDEN_WHOLE = GOLDEN.with_name("pumping_whole.lp")
-STEP_S = 900.0
-TUNNEL = TunnelVolume((Piece(0.4, 5.9, 0.4, 2500, 0, 350), Piece(5.9, 8.6, 5.9, 0, 27_500, 75_975)))
-LARGE = PumpType(Parabola(42.525, -1.2528, -11.54736), Parabola(0.18067, 0.317592, -0.1358208), 50)
-SMALL = PumpType(Parabola(31.394, 37.8216, -81.11664), Parabola(0.12587, 0.177696, -0.0896832), 50)
-STATION = Station(
-    TUNNEL, 30.0, (Pump("1.1", SMALL, 3.44, 1.042), Pump("1.2", LARGE, 4.0, 1.11), Pump("1.3", LARGE, 4.1, 1.11))
-)
-RULES = StationRules(0.0, 8.0, 47.8, 50.0, 10_478 / 3600, 3, 3, 0.5)
-RESTED = (Before(on=True, steps=9), Before(on=False, steps=9), Before(on=False, steps=9))
-QUICK = StationOptions(time_limit_s=10, mip_gap=0.001, threads=1)
-
-
-def case_of(
-    price_eur_per_mwh: tuple[float, ...],
-    *,
-    volume_m3: float = 10_000.0,
-    inflow_m3: float = 900.0,
-    before: tuple[Before, ...] = RESTED,
-    dry_days: tuple[range, ...] = (),
-) -> StationCase:
-    return StationCase(
-        initial_volume_m3=volume_m3,
-        before=before,
-        inflow_m3=(inflow_m3,) * len(price_eur_per_mwh),
-        price_eur_per_mwh=price_eur_per_mwh,
-        step_s=STEP_S,
-        dry_days=dry_days,
-        water_value_eur_per_m3=0.01,
-    )
-
-
-def solved(case: StationCase, weights: StationWeights | None = None) -> StationSchedule:
-    schedule = solve_station(STATION, RULES, case, weights or StationWeights(), QUICK)
-    assert schedule.status is StationStatus.SOLVED, schedule.reason
-    assert schedule.trajectory is not None
-    return schedule
 
 
 def test_the_model_is_its_golden_file() -> None:
@@ -119,9 +81,35 @@ def test_the_model_with_all_its_families_is_its_golden_file() -> None:
     assert text == GOLDEN_WHOLE.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("level_m", "volume_m3"), [(0.0, 0.0), (0.2, 175.0), (0.3, 262.5), (0.4, 350.0), (0.6, 450.0)])
+def test_a_raised_floor_is_more_water_in_the_sump_too(level_m: float, volume_m3: float) -> None:
+    """The table has the whole sump at any of its levels: by it each of these floors was the same 350 m³."""
+    groups, case = group_pumps(STATION.pumps, 1.0), case_of((30.0,))
+    weights = StationWeights(floor_eur=1.0, floor_level_m=level_m)
+    data = prepare_station(STATION, RULES, case, weights, groups, flat_reference(case, groups, 5000.0))
+    floor = next(row for row in build_pumping(data).lp.constraints() if row.name == "floor_000")
+    assert floor.constant == pytest.approx(volume_m3 / 1000)
+
+
 def test_pumps_of_a_make_that_lose_alike_are_planned_together() -> None:
     assert [group.members for group in group_pumps(STATION.pumps, 1.0)] == [(1, 2), (0,)]
     assert [group.members for group in group_pumps(STATION.pumps, 0.0)] == [(1,), (2,), (0,)]
+
+
+def test_two_steps_of_one_pump_are_as_worked_out_by_hand() -> None:
+    """One small pump must run. 10,000 m³ stand at 0.4 + √(9650/2500) = 2.3647 m, to be lifted by 30 − 2.3647 + 3.44 = 31.0753 m.
+
+    At 47.8 Hz, r = 0.956: 81.11664 q² − 36.1574 q + 2.3832 = 0, q = 0.365325 m³/s, that is 328.79 m³ and 0.0411232 MWh. Full
+    speed would lift 98.3 m³ more with 0.0083714 MWh: at 300 EUR/MWh that is 2.51 EUR for water worth 0.98 later, so the pump goes
+    slowly. 10,571.21 m³ stand at 2.4220 m. At 50 Hz: 81.11664 q² − 37.8216 q − 0.3760 = 0, q = 0.476000 m³/s, 428.40 m³ and
+    0.0495297 MWh, at 10 EUR/MWh; slowly, 98 m³ worth 0.98 EUR would stay to save 0.08.
+    """
+    alone = Station(TUNNEL, 30.0, STATION.pumps[:1])
+    found = solve_station(alone, RULES, replace(case_of((300.0, 10.0)), before=RESTED[:1]), StationWeights(), QUICK)
+    assert found.trajectory is not None
+    assert [hz for asked_hz in found.frequency_hz for hz in asked_hz] == pytest.approx([47.8, 50.0])
+    assert found.trajectory.volume_m3 == pytest.approx((10_571.21, 11_042.81), abs=0.01)
+    assert found.energy_cost_eur == pytest.approx(300 * 0.0411232 + 10 * 0.0495297, abs=1e-4)
 
 
 def test_cheap_hours_get_the_work() -> None:

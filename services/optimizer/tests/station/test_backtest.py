@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from station_rig import GROUPED, STATION_FILE, station_with
 from typer.testing import CliRunner
 
 from headworks.common.cli import create_app
-from headworks.common.historian.reading import read_record
 from headworks.optimizer.station.backtest import (
     Inflow,
     Knowledge,
@@ -24,18 +23,15 @@ from headworks.optimizer.station.backtest import (
     inputs_at,
     run,
 )
-from headworks.optimizer.station.backtest_cli import record_of
 from headworks.optimizer.station.backtest_folder import BacktestFolder
 from headworks.optimizer.station.case import Strategy, StrategyPeriod
 from headworks.optimizer.station.real_station import RealStation
-from headworks.optimizer.station.report import Judged, history_of, prices_of, pump_hours, score_of, solving_of
+from headworks.optimizer.station.report import solving_of
 from headworks.optimizer.station.skill import PastForecast
 from headworks.waterway.pumps import operate
-from headworks.waterway.series import PRICE
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 
-SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
 START = datetime(2024, 11, 19, 21, 45, tzinfo=UTC)
 OWN = Knowledge(Inflow.OWN, Prices.DAY_AHEAD)
 
@@ -43,10 +39,7 @@ OWN = Knowledge(Inflow.OWN, Prices.DAY_AHEAD)
 @pytest.fixture(scope="module")
 def station_site() -> StationSite:
     """A short horizon and pumps in groups, for speed."""
-    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
-    raw["planning"]["solve"] |= {"alike": "1 m", "tail": "0 h", "rounds": 1}
-    raw["schedule"]["horizon"] = "4 h"
-    return StationSite.model_validate(raw)
+    return station_with(schedule={"horizon": "4 h"}, solve=GROUPED | {"rounds": 1})
 
 
 def lived(steps: int = 64, **changes: Any) -> Record:
@@ -103,10 +96,10 @@ def test_what_is_done_is_gone_on_with_as_if_it_had_never_stopped(tmp_path: Path)
 
 def flushing_site() -> StationSite:
     """Four hours of all pumps of a make alike, and the rest of the day: small, and the same each time."""
-    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
-    raw["planning"]["solve"] |= {"alike": "1000 m", "tail": "21 h", "threads": 1}
-    raw["schedule"] |= {"horizon": "4 h", "time_limit": "300 s", "mip_gap": 0.03}
-    return StationSite.model_validate(raw)
+    return station_with(
+        schedule={"horizon": "4 h", "time_limit": "300 s", "mip_gap": 0.03},
+        solve={"alike": "1000 m", "tail": "21 h", "threads": 1},
+    )
 
 
 def test_forecasts_are_judged_as_the_service_judges_them(station_site: StationSite) -> None:
@@ -201,72 +194,6 @@ def test_a_run_in_parts_is_the_whole_run(station_site: StationSite) -> None:
 # ---------------------------------------------------------------- on the real record
 
 
-@pytest.fixture(scope="module")
-def history(headworks_data: Path) -> Judged:
-    """The record as if it were a back-test of pumps that never turn: its own figures are what is looked at."""
-    site = StationSite.model_validate(yaml.safe_load(SITE_FILE.read_text(encoding="utf-8")))
-    historian = read_record(headworks_data / "hsy_blominmaki_2024-11.csv", site, "quarter_hours")
-    record = record_of(site, historian, PRICE, None, None)
-    still = Turn(0, ((0.0,) * 8,) * len(record.inflow_m3), "", "", 0.0, None, None, "", "", False, 0, True, ())
-    return Judged(site, historian, record, [still], {"price": PRICE, "noise_seed": None})
-
-
-def test_the_record_costs_what_the_facts_say(history: Judged) -> None:
-    figures = history_of(history, prices_of(history))
-    assert figures["cost_eur"][PRICE] == pytest.approx(25_690.55, abs=0.01)
-    assert figures["cost_eur"][f"high_{PRICE}"] == pytest.approx(121_824.63, abs=0.01)
-    assert figures["energy_mwh"] == pytest.approx(292.806, abs=0.001)
-    assert figures["outflow"]["largest"] == pytest.approx(10_478, abs=1)
-
-
-def test_the_hours_of_each_pump_are_told_beside_the_records(history: Judged) -> None:
-    hours = pump_hours(history)
-    assert {name: of["plan"] for name, of in hours.items()} == dict.fromkeys(hours, 0.0), "these pumps never turn"
-    assert hours["1.3"]["history"] == 0, "1.3 never ran"
-    assert all(of["history"] > 40 for name, of in hours.items() if name != "1.3")
-
-
-def test_the_record_begins_and_is_dry_as_the_facts_say(history: Judged) -> None:
-    assert history.lived.initial_volume_m3 == pytest.approx(9739.4, abs=0.1)
-    assert [was.on for was in history.lived.before] == [True, False, False, True, False, False, False, False]
-    judged = score_of(history, history.trajectory(), prices_of(history))
-    assert judged.dry_days == 8
-    assert judged.breaches["minimum_pumps_on"] == 1536
-
-
-def test_what_the_record_does_not_know_is_not_zero(headworks_data: Path, tmp_path: Path, history: Judged) -> None:
-    """The energy of a row in which a pump's power is not known is left out and counted; how a pump stood first must be known."""
-    lines = (headworks_data / "hsy_blominmaki_2024-11.csv").read_text(encoding="utf-8-sig").splitlines()
-    titles = lines[0].split(",")
-    power, frequency = (
-        next(i for i, title in enumerate(titles) if title.startswith(f"Pump {what} 1.1"))
-        for what in ("efficiency", "frequency")
-    )
-
-    def without(row: int, column: int) -> Path:
-        cells = lines[row].split(",")
-        file = tmp_path / f"without_{row}_{column}.csv"
-        file.write_text(
-            "\n".join([*lines[:row], ",".join([*cells[:column], "", *cells[column + 1 :]]), *lines[row + 1 :]])
-        )
-        return file
-
-    less = replace(history, historian=read_record(without(6, power), history.site, "quarter_hours"))
-    figures, whole = (history_of(judged, prices_of(judged)) for judged in (less, history))
-    assert (figures["steps_not_known"], whole["steps_not_known"]) == (1, 0)
-    assert 0 < whole["energy_mwh"] - figures["energy_mwh"] < 0.3
-    unknown = read_record(without(1, frequency), history.site, "quarter_hours")
-    with pytest.raises(ValueError, match=r"p1_1_frequency_hz at .* is not known"):
-        record_of(history.site, unknown, PRICE, None, None)
-
-
-def test_steps_from_the_interlock_on_are_counted(history: Judged) -> None:
-    judged = score_of(history, history.trajectory(), prices_of(history))
-    levels = history.trajectory().level_m
-    assert judged.steps_above_high_high == sum(level_m >= 7.4 for level_m in levels)
-    assert 0 < judged.steps_above_maximum < judged.steps_above_high_high < judged.steps_above_alarm
-
-
 def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Path, tmp_path: Path) -> None:
     record = headworks_data / "hsy_blominmaki_2024-11.csv"
     quick = [
@@ -281,7 +208,7 @@ def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Pa
         "--change",
         "planning.solve.rounds=1",
     ]
-    command = ["backtest", str(record), "--site", str(SITE_FILE), "--mapping", "quarter_hours", "--out", str(tmp_path / "out"),
+    command = ["backtest", str(record), "--site", str(STATION_FILE), "--mapping", "quarter_hours", "--out", str(tmp_path / "out"),
                "--days", "1", "--every", "48", "--inflow", "perfect", "--prices", "perfect", *quick]  # fmt: skip
     first = CliRunner().invoke(create_app(), command)
     assert first.exit_code == 0, first.output
@@ -302,7 +229,3 @@ def test_the_command_tells_resumes_and_refuses_another_folder(headworks_data: Pa
     assert "holds another back-test (other: price)" in " ".join(other.output.split())
     wrong = CliRunner().invoke(create_app(), [*command, "--change", "planning.nothing=1"])
     assert (wrong.exit_code, "planning.nothing is no key" in " ".join(wrong.output.split())) == (2, True)
-
-
-def test_the_grid_is_of_quarter_hours(history: Judged) -> None:
-    assert history.lived.start == history.historian.grid.stamps[0] - timedelta(minutes=15)

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from station_rig import raw_station
 
 from headworks.optimizer.station.backtest import Knowledge, Record
 from headworks.optimizer.station.backtest_folder import BacktestFolder, asked_of
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 
-RAW: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[4] / "sites" / "blominmaki.yaml").read_text(encoding="utf-8")
-)
+RAW = raw_station()
 LIVED = Record(datetime(2024, 11, 15, tzinfo=UTC), 900.0, (1300.0,) * 8, (40.0,) * 8, 9000.0, (Before(True, 9),) * 8)
 
 

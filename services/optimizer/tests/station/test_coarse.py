@@ -1,11 +1,9 @@
 """The first plan: within half a second, by the rules of runs and rests, and what the long steps make of a case."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,13 +15,6 @@ from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station import simulate_station
 from headworks.waterway.station_rules import Before, StationRules, breaches
 from headworks.waterway.station_site import StationSite
-
-SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
-
-
-@pytest.fixture(scope="module")
-def station_site() -> StationSite:
-    return StationSite.model_validate(yaml.safe_load(SITE_FILE.read_text(encoding="utf-8")))
 
 
 def planned(site: StationSite, example: str, **changes: Any) -> Planned:

@@ -1,15 +1,15 @@
 """A plan that empties the tunnel as soon as can be: it keeps every rule, and is begun with only where it helps."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
-import yaml
 
 from headworks.optimizer.models.pumping_data import StationCase, StationWeights
 from headworks.optimizer.station.continuing import broken_rules, continue_plan
 from headworks.optimizer.station.draining import drained_instead
 from headworks.optimizer.station.schedule import StationOptions, solve_station
-from headworks.waterway.station import Station
+from headworks.waterway.station import Station, StationTrajectory
 from headworks.waterway.station_rules import Before, StationRules
 from headworks.waterway.station_site import StationSite
 
@@ -20,19 +20,13 @@ IDLE = ((0.0, 0.0, 0.0, 49.0, 0.0, 0.0, 0.0, 0.0),) * STEPS
 
 
 @pytest.fixture(scope="module")
-def site() -> StationSite:
-    file = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
-    return StationSite.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+def station(station_site: StationSite) -> Station:
+    return station_site.pumping_station.station
 
 
 @pytest.fixture(scope="module")
-def station(site: StationSite) -> Station:
-    return site.pumping_station.station
-
-
-@pytest.fixture(scope="module")
-def rules(site: StationSite) -> StationRules:
-    return site.pumping_station.limits(900)
+def rules(station_site: StationSite) -> StationRules:
+    return station_site.pumping_station.limits(900)
 
 
 def case_of(volume_m3: float, inflow_m3h: float, *, rested: int = 20, without: tuple[int, ...] = ()) -> StationCase:
@@ -80,3 +74,26 @@ def test_a_solve_without_time_empties_the_tunnel_all_the_same(station: Station, 
     assert found.trajectory is not None
     assert min(found.trajectory.level_m) <= 0.5
     assert found.gone_on
+
+
+def test_in_a_storm_the_plant_gets_what_it_takes_and_no_more(station: Station, rules: StationRules) -> None:
+    """Four pumps at their slowest move more the fuller the tunnel is: one must stop, and smaller ones come for it."""
+    case = replace(case_of(106_000, 12_500), dry_days=(), inflow_m3=(12_500 / 4,) * 32, price_eur_per_mwh=(50.0,) * 32)
+    on = (False, True, True, True, False, True, False, False)
+    case = replace(case, before=tuple(Before(on=runs, steps=20) for runs in on))
+    too_much = ((0.0, 47.8, 47.8, 47.8, 0.0, 47.8, 0.0, 0.0),) * 32
+    broken = broken_rules(station, rules, case, *continued(station, case, too_much))
+    assert {breach.rule for breach in broken} >= {"maximum_outflow"}
+    drained = drained_instead(station, rules, case, WEIGHTS, too_much, range(0))
+    frequency_hz, trajectory = continued(station, case, drained)
+    kept = broken_rules(station, rules, case, frequency_hz, trajectory)
+    assert {breach.rule for breach in kept} <= {"maximum_level"}
+    assert min(trajectory.outflow_m3s) > 0.9 * rules.maximum_outflow_m3s, "and not much less"
+
+
+def continued(
+    station: Station, case: StationCase, frequency_hz: Sequence[Sequence[float]]
+) -> tuple[tuple[tuple[float, ...], ...], StationTrajectory]:
+    gone_on = continue_plan(station, case, frequency_hz)
+    assert gone_on is not None
+    return gone_on

@@ -1,13 +1,12 @@
 """The flush as a window: two hours of all pumps at speed on a dry day where a period asks for one, and once begun, whole."""
 
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
+from station_rig import station_with
 
 from headworks.optimizer.station.case import (
     LastPlan,
@@ -25,7 +24,6 @@ from headworks.optimizer.values import Status
 from headworks.waterway.station import simulate_station
 from headworks.waterway.station_site import StationSite
 
-SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
 DAY = timedelta(hours=24)
 ALL_RUN = tuple(pump.model_copy(update={"on": True, "steps": 3}) for pump in EXAMPLES["dry-day"]().pumps)
 WINDOW = 9 * STEP
@@ -36,10 +34,9 @@ DRY, STEADY = (True,) * 96, (1.0,) * 96
 @pytest.fixture(scope="module")
 def station_site() -> StationSite:
     """Eight hours of all pumps of a make alike, and the rest of the day as a tail: small, and as long as it takes."""
-    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
-    raw["planning"]["solve"] |= {"alike": "1000 m", "tail": "16 h"}
-    raw["schedule"] |= {"horizon": "8 h", "time_limit": "300 s", "mip_gap": 0.1}
-    return StationSite.model_validate(raw)
+    return station_with(
+        schedule={"horizon": "8 h", "time_limit": "300 s", "mip_gap": 0.1}, solve={"alike": "1000 m", "tail": "16 h"}
+    )
 
 
 @pytest.fixture(scope="module")

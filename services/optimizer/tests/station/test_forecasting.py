@@ -1,18 +1,21 @@
 """Forecasts of inflow and prices: each method on records whose future is known, and what is said where a record is too short."""
 
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headworks.optimizer.station.case import OutsideInflow
 from headworks.optimizer.station.forecasting import (
     InflowMethod,
-    band_about,
     forecast_inflow,
     forecast_prices,
+    held_on,
     record_of,
+    with_band,
 )
 
 STEP_S = 900.0
@@ -31,6 +34,15 @@ def record(days: float, storm_at: int | None = None, until: int | None = None) -
         if storm_at is not None and t >= storm_at:
             flows[t] += 2.0 * 0.5 ** ((t - storm_at) / 24)
     return flows[:until]
+
+
+def outside(flow_m3s: list[float], low_m3s: list[float] | None = None, above_m3s: float = 0.5) -> OutsideInflow:
+    """A forecast of somebody else; its band, where it has one, from `low_m3s` to as much above the flow."""
+    low = tuple(low_m3s or ())
+    return OutsideInflow(
+        source="outside", issued_at=datetime(2026, 3, 10, tzinfo=UTC), flow_m3s=tuple(flow_m3s), low_m3s=low,
+        high_m3s=tuple(flow + above_m3s for flow in flow_m3s[: len(low)]), quantiles=(0.05, 0.9) if low else None,
+    )  # fmt: skip
 
 
 def test_persistence_begins_at_the_last_value_and_holds_the_last_hour() -> None:
@@ -114,9 +126,67 @@ def test_an_outside_forecast_has_a_band_as_wide_as_the_record_was_wrong() -> Non
     flows = np.array(record(6)) * np.exp(np.random.default_rng(1).normal(0, 0.1, 6 * DAY))
     known = record_of(flows.tolist(), STEP_S)
     assert known is not None
-    low, high = band_about([2.0] * 8, known, (0.1, 0.9))
-    assert all(1.0 < below < 2.0 for below in low)
-    assert all(2.0 < above < 3.0 for above in high)
+    forecast = with_band(outside([2.0] * 8), 96, known, (0.1, 0.9))
+    assert all(1.0 < below < 2.0 for below in forecast.low_m3s)
+    assert all(2.0 < above < 3.0 for above in forecast.high_m3s)
+    assert (forecast.measured, forecast.source) == (8, "outside")
+
+
+def test_an_outside_forecasts_own_band_goes_before_our_errors_for_as_long_as_it_is() -> None:
+    flows = np.array(record(6)) * np.exp(np.random.default_rng(1).normal(0, 0.1, 6 * DAY))
+    known = record_of(flows.tolist(), STEP_S)
+    assert known is not None
+    forecast = with_band(outside([2.0] * 8, [1.9, 1.8, 1.7]), 6, known, (0.1, 0.9))
+    by_errors = with_band(outside([2.0] * 8), 6, known, (0.1, 0.9))
+    assert forecast.low_m3s == (1.9, 1.8, 1.7, *by_errors.low_m3s[3:])
+    assert forecast.high_m3s == (2.5, 2.5, 2.5, *by_errors.high_m3s[3:])
+    assert (len(forecast.flow_m3s), forecast.source) == (6, "outside, quantiles 0.05 and 0.9")
+
+
+def test_a_band_from_outside_is_known_and_no_guess_even_where_no_record_is() -> None:
+    forecast = held_on(outside([2.0] * 4, [1.5, 1.6]), 6)
+    assert (forecast.low_m3s, forecast.high_m3s) == ((1.5, 1.6, *[1.0] * 4), (2.5, 2.5, *[3.0] * 4))
+    assert forecast.measured == 2
+    assert forecast.low_taking(0.0) == (1.5, 1.6, *[2.0] * 4)
+    assert forecast.source == (
+        "outside, quantiles 0.05 and 0.9, its last value held; no record says how wrong it may be: ± 50%"
+    )
+    whole = held_on(outside([2.0] * 4, [1.5] * 4), 4)
+    assert (whole.measured, whole.source) == (4, "outside, quantiles 0.05 and 0.9")
+    short = record_of([2.0] * 4, STEP_S)
+    assert short is not None
+    assert with_band(outside([2.0] * 4, [1.5, 1.6]), 4, short, (0.1, 0.9)).measured == 2
+
+
+def test_a_mean_beyond_its_own_quantile_widens_the_band_to_itself() -> None:
+    """As after a downpour that may or may not come: the mean lies above nine in ten."""
+    forecast = held_on(outside([2.0, 2.0], [2.1, 1.0], above_m3s=-0.5), 2)
+    assert (forecast.low_m3s, forecast.high_m3s) == ((2.0, 1.0), (2.0, 2.0))
+
+
+@pytest.mark.parametrize(("days", "hours_measured"), [(0.5, 0), (4.0, 0), (6.2, 4), (6.5, 12), (12.0, 48)])
+def test_a_band_is_measured_for_as_long_ahead_as_the_record_has_errors(days: float, hours_measured: int) -> None:
+    """Eight forecasts a day from the third on: 24 errors at a lead make its quantile."""
+    known = record_of(record(days), STEP_S)
+    assert known is not None
+    forecast = forecast_inflow(known, 2 * DAY, InflowMethod.STORM_AWARE)
+    assert forecast.measured == 4 * hours_measured
+    assert all(low < 0.51 * flow for low, flow in zip(forecast.low_m3s[-1:], forecast.flow_m3s[-1:], strict=True)) == (
+        hours_measured < 48
+    )
+
+
+def test_the_low_end_takes_a_share_of_what_is_a_guess() -> None:
+    known = record_of(record(6.2), STEP_S)
+    assert known is not None
+    forecast = forecast_inflow(known, 2 * DAY, InflowMethod.STORM_AWARE)
+    low = forecast.low_taking(0.2)
+    assert low[:16] == forecast.low_m3s[:16]
+    assert low[-1] == pytest.approx(0.9 * forecast.flow_m3s[-1])
+    joined = with_band(outside([2.0] * 4), 96, known, (0.1, 0.9)).gone_on_with(forecast)
+    assert joined.measured == 16
+    assert joined.at(range(2, 40)).measured == 14
+    assert held_on(outside([2.0]), 8).gone_on_with(forecast).measured == 0
 
 
 def test_known_prices_stay_and_later_ones_are_those_of_the_days_before() -> None:

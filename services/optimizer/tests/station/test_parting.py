@@ -1,32 +1,29 @@
 """A day's emptying searched by windows: the same answer as in one piece, with a bound that holds, and every end that is none."""
 
+import math
+import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pulp
 import pytest
-import yaml
+from station_rig import GROUPED, station_with
 
 from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
 from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.example_cases import EXAMPLES
-from headworks.optimizer.station.parting import _Search, solve_by_parts
+from headworks.optimizer.station.parting import _Search, _windows, solve_by_parts
 from headworks.optimizer.station.planned import Planned
 from headworks.optimizer.station.planning import plan_problem
-from headworks.waterway.station_site import StationSite
 
-SITE_FILE = Path(__file__).parents[4] / "sites" / "blominmaki.yaml"
 LIMITS = solver.SolverOptions(time_limit_s=60.0, mip_gap=0.002, threads=1, cuts=1, search=True)
 
 
 def program(**weights: Any) -> PumpingProblem:
     """The dry day's program, quick to solve: alike pumps together, no tail."""
-    raw: dict[str, Any] = yaml.safe_load(SITE_FILE.read_text(encoding="utf-8"))
-    raw["planning"]["solve"] |= {"alike": "1 m", "tail": "0 h"}
-    planned = plan_problem(StationSite.model_validate(raw), EXAMPLES["dry-day"]())
+    planned = plan_problem(station_with(solve=GROUPED), EXAMPLES["dry-day"]())
     assert isinstance(planned, Planned)
     groups = group_pumps(planned.station.pumps, 1.0)
     about = flat_reference(planned.case, groups, 20_000.0)
@@ -58,18 +55,38 @@ def test_windows_give_what_one_search_gives() -> None:
         ([90.0, 99.9], 95.0, 95.0, False),
         ([float("-inf"), 99.9], 50.0, 50.0, False),
         ([105.0, float("inf")], 50.0, 100.0, True),
+        ([float("-inf"), 99.9], float("-inf"), float("-inf"), False),
     ],
 )
 def test_the_bound_of_all_is_the_least_window_s_or_the_first_search_s(
     bounds: list[float], first_bound: float, bound: float, proven: bool
 ) -> None:
-    best = solver.Solved(100.0, first_bound, 0.5, {}, "HiGHS")
+    best = solver.Solved(100.0, first_bound, {}, "HiGHS")
     parts = [frozenset({"a"}), frozenset({"b"})]
     ended = _Search(pulp.LpProblem("none"), LIMITS, parts, bounds, never, 0.0, best).result()
     answer = ended if isinstance(ended, solver.Solved) else getattr(ended, "best", None)
     assert isinstance(ended, solver.Solved) == proven
     assert answer is not None
-    assert (answer.bound, answer.gap) == (bound, pytest.approx((100.0 - bound) / 100.0))
+    assert answer.bound == bound
+    assert answer.gap == (None if math.isinf(bound) else pytest.approx((100.0 - bound) / 100.0))
+
+
+def test_progress_without_a_bound_tells_no_gap() -> None:
+    """Of windows that had no time for one each: an infinite gap is nothing that a message may hold."""
+    told: list[float | None] = []
+
+    def hear(gap: float | None) -> bool:
+        told.append(gap)
+        return False
+
+    problem = program()
+    unknown = solver.Solved(1e6, float("-inf"), {}, "HiGHS")
+    parts = _windows(problem)
+    until_s = time.perf_counter() + 5
+    search = _Search(problem.lp, LIMITS, parts, [float("-inf")] * len(parts), hear, until_s, unknown)
+    search.go_on()
+    assert told[0] is None
+    assert all(gap is None or math.isfinite(gap) for gap in told)
 
 
 def test_what_has_no_plan_in_any_window_has_none() -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import math
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TextIO, TypeVar, assert_never
+from typing import Generic, TextIO, TypeGuard, TypeVar, assert_never
 
 from pydantic import JsonValue
 
@@ -127,9 +128,13 @@ def _read(line: bytes, answer: type[A]) -> A | float | None:
     message = json.loads(line)
     if isinstance(message, dict) and "solution" in message:
         return answer.model_validate(message["solution"])
-    if isinstance(message, dict) and message.keys() == {"gap"} and isinstance(message["gap"], float | int | None):
+    if isinstance(message, dict) and message.keys() == {"gap"} and _is_a_gap(message["gap"]):
         return message["gap"]
     raise ValueError("neither a gap nor a solution")
+
+
+def _is_a_gap(said: object) -> TypeGuard[float | None]:
+    return said is None or (isinstance(said, float | int) and math.isfinite(said))
 
 
 def main() -> None:

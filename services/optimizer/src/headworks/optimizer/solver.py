@@ -33,13 +33,18 @@ class SolverOptions:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """A proven answer (within the gap): objective, bound, relative gap, and each variable's value by name."""
+    """A proven answer (within the gap): objective, bound, and each variable's value by name. Without a bound it is −∞ or ∞."""
 
     objective: float
     bound: float
-    gap: float
     values: dict[str, float]
     solver: str
+
+    @property
+    def gap(self) -> float | None:
+        """How far the objective may be from the best one, as a share of it; None where no bound is known."""
+        gap = abs(self.objective - self.bound) / max(1e-9, abs(self.objective))
+        return gap if math.isfinite(gap) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +234,12 @@ def _highs_answer(highs: highspy.Highs, variables: list[pulp.LpVariable]) -> Sol
     values = {v.name: float(x) for v, x in zip(variables, highs.getSolution().col_value, strict=True)}
     integer = bool(highs.getLp().integrality_)
     bound = info.mip_dual_bound if integer else info.objective_function_value
-    gap = info.mip_gap if integer else 0.0
-    return Solved(info.objective_function_value, bound, gap, values, "HiGHS")
+    return Solved(info.objective_function_value, bound, values, "HiGHS")
+
+
+def out_of_time(gap: float | None) -> str:
+    """What is said of an answer that was not proven."""
+    return "the time ran out before a bound was known" if gap is None else f"the time ran out at a gap of {gap:.2%}"
 
 
 def solve_with_cbc(problem: pulp.LpProblem, options: SolverOptions) -> Result:
@@ -261,10 +270,12 @@ def _cbc_result(problem: pulp.LpProblem, options: SolverOptions, *, late: bool) 
     objective = float(pulp.value(problem.objective))
     values = {v.name: float(v.varValue or 0.0) for v in problem.variables()}
     integer = any(v.cat == pulp.LpInteger for v in problem.variables())
-    answer = Solved(objective, objective, options.mip_gap if integer else 0.0, values, "CBC")
-    if problem.sol_status == pulp.LpSolutionOptimal:
-        return answer
-    return TimedOut(answer, cancelled=False, solver="CBC")
+    # CBC says of its bound only that it is near enough, where it is.
+    proven = problem.sol_status == pulp.LpSolutionOptimal
+    away = options.mip_gap * abs(objective) if integer else 0.0
+    bound = objective - problem.sense * (away if proven else math.inf)
+    answer = Solved(objective, bound, values, "CBC")
+    return answer if proven else TimedOut(answer, cancelled=False, solver="CBC")
 
 
 def solve(

@@ -22,9 +22,9 @@ def show(site: AfterbaySite, solution: Solution, console: Console) -> None:
             f"{from_si(hour.spill_m3s, 'm**3/s', units.flow):.0f}",
         )
     console.print(table)
-    if solution.timing is not None and solution.gap is not None:
-        timing, gap = solution.timing, solution.gap
+    if solution.timing is not None:
+        timing, gap = solution.timing, "not known" if solution.gap is None else f"{solution.gap:.3%}"
         console.print(
-            f"form {solution.form}, solver {solution.solver}, gap {gap:.3%}, build {timing.build_s * 1000:.0f} ms, "
+            f"form {solution.form}, solver {solution.solver}, gap {gap}, build {timing.build_s * 1000:.0f} ms, "
             f"solve {timing.solve_s * 1000:.0f} ms, replay {timing.replay_s * 1000:.0f} ms"
         )

@@ -3,6 +3,7 @@
 A schedule is never clamped into range. What had to give way is named, with when and by how much.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -111,7 +112,7 @@ def _answer(site: AfterbaySite, case: Case, tried: Sequence[Attempt], solved: so
         hours=_hours(case, setpoint_mw, trajectory),
         objective=solved.objective,
         objective_by_term=_by_term(problem, values),
-        bound=solved.bound,
+        bound=solved.bound if math.isfinite(solved.bound) else None,
         gap=solved.gap,
         relaxations=relaxed,
         bindings=bindings(site, case, trajectory),
@@ -126,7 +127,7 @@ def _reason(replay: Replay, tried: Sequence[Attempt], solved: solver.Solved) -> 
     if not replay.passed:
         return "the replay differs from the model; not to be acted on"
     if isinstance(tried[-1].result, solver.TimedOut):
-        return f"the time ran out at a gap of {solved.gap:.2%}"
+        return solver.out_of_time(solved.gap)
     if len(tried) > 1 and isinstance(tried[0].result, solver.TimedOut):
         return "the MILP form found no schedule in its time"
     return ""

@@ -170,6 +170,7 @@ class PumpingData:
     emptied_dam3: float
     margin_dam3: float
     maximum_dam3: float
+    minimum_dam3: float
     outflow_dam3: tuple[float, ...]
     entered_dam3: tuple[float, ...]
     taken_dam3: tuple[float, ...]
@@ -287,10 +288,11 @@ def prepare_station(
         steps=steps,
         wear_eur=tuple(_wear_eur(group, case, weights) for group in groups),
         lowest_dam3=weights.lowest_volume_m3 / DAM3,
-        floor_dam3=tunnel.volume_at(weights.floor_level_m) / DAM3,
+        floor_dam3=tunnel.water_at(weights.floor_level_m) / DAM3,
         emptied_dam3=(tunnel.volume_at(rules.emptied_level_m) - weights.empty_reserve_m3) / DAM3,
         margin_dam3=tunnel.volume_at(weights.margin_level_m) / DAM3,
         maximum_dam3=tunnel.volume_at(rules.maximum_level_m) / DAM3,
+        minimum_dam3=tunnel.water_at(rules.minimum_level_m) / DAM3,
         outflow_dam3=outflow_dam3,
         entered_dam3=tuple(
             accumulate((volume / DAM3 for volume in case.inflow_m3), initial=case.initial_volume_m3 / DAM3)

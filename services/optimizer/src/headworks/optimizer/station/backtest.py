@@ -180,7 +180,6 @@ def inputs_at(
         price_eur_per_mwh=known,
         outside_inflow=outside,
         emptied_at=state.emptied_at,
-        expected_level_m=_expected_level(state, start),
         diverged_m3=diverged_m3(state.missed_m3),
         past_inflow_error=_errors(record, state),
         strategies=tuple(strategies),
@@ -206,13 +205,6 @@ def _known_prices(site: StationSite, record: Record, knowledge: Knowledge, t: in
     # The price of a step is that of the stamp it ends at: the step that ends at midnight has tomorrow's first.
     before_midnight = round((until - record.start).total_seconds() / record.step_s) - 1
     return record.price_eur_per_mwh[t : max(t + 1, before_midnight)]
-
-
-def _expected_level(state: State, start: datetime) -> float | None:
-    if state.plan is None:
-        return None
-    ends = {step.start: before.level_m for before, step in zip(state.plan.steps, state.plan.steps[1:], strict=False)}
-    return ends.get(start)
 
 
 def _last_plan(site: StationSite, state: State) -> LastPlan | None:

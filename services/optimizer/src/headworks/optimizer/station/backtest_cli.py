@@ -15,7 +15,8 @@ from headworks.common.historian.record import Record as Historian
 from headworks.optimizer.station.backtest import Inflow, Knowledge, Prices, Record, Turn, run
 from headworks.optimizer.station.backtest_folder import BacktestFolder, asked_of
 from headworks.optimizer.station.case import StrategyPeriod
-from headworks.optimizer.station.report import RUNNING_HZ, Judged, price_series, report, there
+from headworks.optimizer.station.judged import Judged, price_series, there
+from headworks.optimizer.station.report import RUNNING_HZ, report
 from headworks.optimizer.station.strategies import default_document, periods_of
 from headworks.waterway.series import PRICE, STATION_OUTFLOW, TUNNEL_INFLOW, TUNNEL_VOLUME, pump_series
 from headworks.waterway.site_file import parse_site
@@ -57,7 +58,7 @@ def backtest(
         historian = read_record(record, station_site, mapping)
         if price not in historian.series:
             raise typer.BadParameter(f"--price {price}: must be one of {', '.join(price_series(historian))}")
-        lived = record_of(station_site, historian, price, days, initial_volume)
+        lived = lived_of(station_site, historian, price, days, initial_volume)
         knowledge = Knowledge(inflow=inflow, prices=prices, noise_seed=noise)
         periods = _periods(strategies, station_site)
         asked = asked_of(record, mapping, station_site, price, knowledge, every, lived, periods)
@@ -75,7 +76,7 @@ def backtest(
     console.print(f"{out / 'results.json'} and {out / 'picture.png'} are written")
 
 
-def record_of(
+def lived_of(
     site: StationSite, historian: Historian, price: str, days: int | None, initial_volume_m3: float | None
 ) -> Record:
     """What really came, by row: flows of a row act over the step that ends at its stamp, and are paid at its price.

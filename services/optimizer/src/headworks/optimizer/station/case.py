@@ -11,6 +11,8 @@ from headworks.common.messages import Instant
 from headworks.optimizer.values import Answer, Status, Value
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Flow = Annotated[float, Field(ge=0)]
+Level = Annotated[float, Field(gt=0, lt=1)]
 
 
 class PumpState(Value):
@@ -44,11 +46,26 @@ class LastPlan(Value):
 
 
 class OutsideInflow(Value):
-    """A forecast of the inflow that somebody else made, from the schedule's start on [m³/s]."""
+    """A forecast of the inflow that somebody else made, from the schedule's start on [m³/s], and its own band.
+
+    The band may end before the forecast does; where it is empty, none was given.
+    """
 
     source: Text
     issued_at: Instant
-    flow_m3s: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1)
+    flow_m3s: tuple[Flow, ...] = Field(min_length=1)
+    quantiles: tuple[Level, Level] | None = Field(default=None, description="what low_m3s and high_m3s are")
+    low_m3s: tuple[Flow, ...] = ()
+    high_m3s: tuple[Flow, ...] = ()
+
+    @model_validator(mode="after")
+    def _banded(self) -> Self:
+        low, high, most = len(self.low_m3s), len(self.high_m3s), len(self.flow_m3s)
+        if not low == high <= most:
+            raise ValueError(f"low_m3s and high_m3s have {low} and {high} steps: as many each, and at most {most}")
+        if (self.quantiles is None) != (low == 0):
+            raise ValueError(f"quantiles={self.quantiles} with {low} steps of low_m3s: both or neither")
+        return self
 
 
 class Strategy(StrEnum):
@@ -101,7 +118,7 @@ class StationInputs(Value):
     price_eur_per_mwh: tuple[float, ...]
     outside_inflow: OutsideInflow | None = None
     emptied_at: Instant | None = None
-    expected_level_m: float | None = Field(default=None, description="what the last plan had for now")
+    expected_level_m: float | None = Field(default=None, description="in old runs alone: no plan is made from it")
     diverged_m3: float | None = Field(
         default=None, description="over the last hour, the volume's change beyond the planned one; None while not known"
     )

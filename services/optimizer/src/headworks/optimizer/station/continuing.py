@@ -14,7 +14,7 @@ from headworks.optimizer.models.pumping_data import (
     prepare_station,
 )
 from headworks.optimizer.station.answered import StationSchedule, StationStatus
-from headworks.optimizer.station.costing import energy_cost, given_way, scheduled_days, starts_of
+from headworks.optimizer.station.costing import cost_alone, energy_cost, given_way, scheduled_days, starts_of
 from headworks.optimizer.station.following import outflow_limits
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Breach, StationRules, breaches
@@ -33,10 +33,10 @@ def or_begun_with(
     begun_flush: range = range(0),
     name: str = "the last plan",
 ) -> StationSchedule:
-    """What was found, or what the solve began with where that breaks less: one that ran out of time loses nothing.
+    """What was found, or what the solve began with where that costs less: one that ran out of time loses nothing.
 
-    Runs, rests and speeds break before all; the rest is compared at what it costs to give way, for a step of flood is not
-    as bad as a step of a litre too much, and many small breaches are not worse than one great one.
+    Runs, rests and speeds break before all; the rest is compared at what it costs, giving way among it, for a step of flood is
+    not as bad as a step of a litre too much, and many small breaches are not worse than one great one.
     """
     begun = begun_with(station, rules, case, found, begun_hz, begun_flush)
     if not begun.gone_on:
@@ -44,21 +44,25 @@ def or_begun_with(
     groups = group_pumps(station.pumps, 0.0, case.not_planned)
     about = flat_reference(case, groups, case.initial_volume_m3)
     data = prepare_station(station, rules, case, weights, groups, about)
-    (hard, eur), (found_hard, found_eur) = _broken_by(data, begun), _broken_by(data, found)
-    if (hard, eur) >= (found_hard, found_eur):
+    if _cost(data, begun) >= _cost(data, found):
         return found
     reason = (
-        f"{name} is gone on with: what it breaks costs {eur:.2f} EUR ({len(begun.broken)} breaches), "
-        f"what was found {found_eur:.2f} EUR ({len(found.broken)})"
+        f"{name} is gone on with: what it breaks costs {_given_way(data, begun):.2f} EUR ({len(begun.broken)} breaches), "
+        f"what was found {_given_way(data, found):.2f} EUR ({len(found.broken)})"
     )
     return replace(begun, reason=reason)
 
 
-def _broken_by(data: PumpingData, schedule: StationSchedule) -> tuple[int, float]:
-    """How many breaches a schedule has of what never gives way, and what its others cost [EUR]."""
+def _cost(data: PumpingData, schedule: StationSchedule) -> tuple[int, float]:
+    """How many breaches a schedule has of what never gives way, and what it costs, all others at their prices [EUR]."""
     assert schedule.trajectory is not None
     never = sum(breach.rule in NEVER for breach in schedule.broken)
-    return never, given_way(data, schedule.frequency_hz, schedule.trajectory, schedule.flush)
+    return never, cost_alone(data, schedule.frequency_hz, schedule.trajectory, schedule.flush)
+
+
+def _given_way(data: PumpingData, schedule: StationSchedule) -> float:
+    assert schedule.trajectory is not None
+    return given_way(data, schedule.frequency_hz, schedule.trajectory, schedule.flush)
 
 
 def begun_with(

@@ -37,6 +37,18 @@ def true_cost(
     )
 
 
+def cost_alone(
+    data: PumpingData,
+    frequency_hz: Sequence[Sequence[float]],
+    trajectory: StationTrajectory,
+    flush: range = range(0),
+) -> float:
+    """The same of a schedule that no tail was planned for: water that it leaves costs what it takes later [EUR]."""
+    case = data.case
+    left = case.water_value_eur_per_m3 * trajectory.volume_m3[-1] if case.tail_steps else 0.0
+    return true_cost(data, frequency_hz, trajectory, flush) + left
+
+
 def given_way(
     data: PumpingData,
     frequency_hz: Sequence[Sequence[float]],
@@ -50,6 +62,7 @@ def given_way(
     cost = sum(trajectory.short_m3) * DRY_EUR_PER_M3
     for volume in volumes:
         cost += max(0.0, volume - data.maximum_dam3) * weights.violation_eur
+        cost += max(0.0, data.minimum_dam3 - volume) * last_eur
     if case.wanted is not None and case.wanted[0] < case.scheduled:
         cost += max(0.0, volumes[case.wanted[0]] - case.wanted[1] / DAM3) * WANTED * weights.violation_eur
     for flow_m3s, limit_m3s in zip(trajectory.outflow_m3s, outflow_limits(rules, case, flush), strict=True):

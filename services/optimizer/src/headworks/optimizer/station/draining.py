@@ -1,7 +1,8 @@
 """A plan that empties the tunnel as soon as can be: all that the plant takes until it is empty, then the least that may run.
 
-On a tight day the program may find no emptying in its time where there is one. Such a plan is there at once: a solve begins with
-it where the last plan would leave a dry day's water, and goes on with it where nothing better was found.
+On a tight day the program may find no emptying in its time where there is one, and in a storm nothing that keeps to what the
+plant takes. Such a plan is there at once: a solve begins with it where the last plan would leave a dry day's water or send the
+plant too much, and goes on with it where nothing better was found.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +19,15 @@ from headworks.optimizer.models.pumping_data import (
     slowest_hz,
 )
 from headworks.optimizer.station.continuing import NEVER, broken_rules, continue_plan
-from headworks.optimizer.station.costing import given_way
+from headworks.optimizer.station.costing import cost_alone
 from headworks.optimizer.station.following import Wish, follow
 from headworks.waterway.pumps import Pump, operate
 from headworks.waterway.station import Station
 from headworks.waterway.station_rules import Before, StationRules
 
 Frequencies = Sequence[Sequence[float]]
+MENDED = frozenset({"emptying", "maximum_outflow"})
+"""The rules that such a plan is likely to keep where another does not."""
 REFILLED = 0.5
 """At so much of the margin's volume a tunnel that was emptied is pumped again."""
 
@@ -37,11 +40,11 @@ def drained_instead(
     begun_hz: Frequencies,
     flush: range,
 ) -> tuple[tuple[float, ...], ...]:
-    """The plan that empties as soon as can be, where another would leave a dry day's water and breaks more; else nothing."""
+    """The plan that empties as soon as can be, where another breaks what it may keep, and costs more for it; else nothing."""
     begun = continue_plan(station, case, begun_hz)
     if begun is None or case.flush is not None:
         return ()
-    if all(breach.rule != "emptying" for breach in broken_rules(station, rules, case, *begun, flush)):
+    if MENDED.isdisjoint(breach.rule for breach in broken_rules(station, rules, case, *begun, flush)):
         return ()
     groups = group_pumps(station.pumps, 0.0, case.not_planned)
     about = flat_reference(case, groups, case.initial_volume_m3)
@@ -49,7 +52,7 @@ def drained_instead(
     drained = continue_plan(station, case, drain_plan(station, data))
     if drained is None or any(breach.rule in NEVER for breach in broken_rules(station, rules, case, *drained)):
         return ()
-    return drained[0] if given_way(data, *drained) < given_way(data, *begun, flush) else ()
+    return drained[0] if cost_alone(data, *drained) < cost_alone(data, *begun, flush) else ()
 
 
 def drain_plan(station: Station, data: PumpingData) -> tuple[tuple[float, ...], ...]:
@@ -97,10 +100,18 @@ class _Pumps:
         started = set(on)
         rested = [p for p in self.works if p not in on and self.was[p].steps >= self.rules.minimum_rest_steps]
         for place in sorted(rested, key=lambda p: self.works[p].mwh_per_m3):
-            if self.full_m3(started) >= most_m3 or self.least_m3({*started, place}) > most_m3:
-                break
-            started.add(place)
+            if self.full_m3(started) < most_m3 and self.least_m3({*started, place}) <= most_m3:
+                started.add(place)
         return started
+
+    def within(self, on: set[int], most_m3: float) -> set[int]:
+        """Less one that sends the plant more than it takes however slow, the one that takes least of those that do."""
+        over_m3 = self.least_m3(on) - most_m3
+        may_stop = [place for place in on if self._may_stop(place)]
+        if over_m3 <= 0 or not may_stop:
+            return on
+        enough = [place for place in may_stop if self.works[place].least_m3 >= over_m3] or may_stop
+        return on - {min(enough, key=lambda place: (self.works[place].least_m3, place))}
 
     def with_water(self, on: set[int], there_m3: float) -> set[int]:
         """Less those that would take what is not there, the largest first: as the tunnel comes to its end."""
@@ -140,7 +151,9 @@ def _running(station: Station, data: PumpingData) -> list[set[int]]:
 def _drains(pumps: _Pumps, volume_m3: float, inflow_m3: float, most_m3: float, lowest_m3: float) -> set[int]:
     """The pumps that empty the tunnel: none is started that could not stop when it is empty."""
     emptied_in = volume_m3 / max(1.0, most_m3 - inflow_m3)
-    on = pumps.with_started(pumps.on, most_m3) if emptied_in > pumps.rules.minimum_run_steps else pumps.on
+    on = pumps.within(pumps.on, most_m3)
+    if emptied_in > pumps.rules.minimum_run_steps:
+        on = pumps.with_started(on, most_m3)
     return pumps.with_water(on, volume_m3 + inflow_m3 - lowest_m3)
 
 

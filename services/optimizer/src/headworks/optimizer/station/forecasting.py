@@ -8,11 +8,13 @@ Prices    beyond the known ones: the mean of the last days at the same time of d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from headworks.optimizer.station.case import OutsideInflow
 
 Array = NDArray[np.float64]
 DAY_S = 86_400.0
@@ -39,17 +41,30 @@ class InflowMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InflowForecast:
-    """Inflow of each step ahead and its band [m³/s], shape (steps,); which method gave it, after those that could not."""
+    """Inflow of each step ahead and its band [m³/s], shape (steps,); which method gave it, after those that could not.
+
+    Of the first `measured` steps the band is what the record says, or the forecast's maker; from there on it is wholly or in
+    part a guess.
+    """
 
     source: str
     flow_m3s: tuple[float, ...]
     low_m3s: tuple[float, ...]
     high_m3s: tuple[float, ...]
+    measured: int = 0
+
+    def low_taking(self, share_of_a_guess: float) -> tuple[float, ...]:
+        """The low end of the band [m³/s], and of a guess only a share of the way down to it."""
+        return tuple(
+            low if t < self.measured else flow - share_of_a_guess * (flow - low)
+            for t, (flow, low) in enumerate(zip(self.flow_m3s, self.low_m3s, strict=True))
+        )
 
     def at(self, places: Sequence[int]) -> "InflowForecast":
         """The forecast at other steps: of each step that of a place."""
         flow, low, high = (tuple(of[place] for place in places) for of in (self.flow_m3s, self.low_m3s, self.high_m3s))
-        return InflowForecast(self.source, flow, low, high)
+        measured = next((t for t, place in enumerate(places) if place >= self.measured), len(places))
+        return InflowForecast(self.source, flow, low, high, measured)
 
     def gone_on_with(self, longer: "InflowForecast") -> "InflowForecast":
         """This forecast, and from where it ends a longer one of the same start."""
@@ -59,6 +74,7 @@ class InflowForecast:
             (*self.flow_m3s, *longer.flow_m3s[end:]),
             (*self.low_m3s, *longer.low_m3s[end:]),
             (*self.high_m3s, *longer.high_m3s[end:]),
+            self.measured if self.measured < end else max(end, longer.measured),
         )
 
 
@@ -92,34 +108,47 @@ def forecast_inflow(
     order = list(InflowMethod)[: list(InflowMethod).index(method) + 1][::-1]
     used = next(m for m in order if record.flow_m3s.size >= _least_steps(m, record.steps_a_day))
     flow = _apply(used, record, steps)
-    low, high = _band(used, record, steps, quantiles)
     source = used.value if used is method else f"{used.value}: the record is too short for {method.value}"
-    return InflowForecast(
-        source, tuple(map(float, flow)), tuple(map(float, flow * (1 + low))), tuple(map(float, flow * (1 + high)))
-    )
+    return _banded(source, flow, _errors(used, record), quantiles)
 
 
-def with_band(source: str, flow_m3s: Sequence[float], record: Record, quantiles: tuple[float, float]) -> InflowForecast:
-    """A forecast from outside with its band."""
-    low, high = band_about(flow_m3s, record, quantiles)
-    return InflowForecast(source, tuple(flow_m3s), tuple(map(float, low)), tuple(map(float, high)))
+def with_band(outside: OutsideInflow, steps: int, record: Record, quantiles: tuple[float, float]) -> InflowForecast:
+    """At most `steps` of a forecast from outside, with its own band; where it gives none, as wide as our errors of late.
 
-
-def held_on(source: str, flow_m3s: Sequence[float], steps: int) -> InflowForecast:
-    """A forecast from outside where no record says how it goes on or how wrong it may be: its last value, and the widest band."""
-    flow = (*flow_m3s[:steps], *[flow_m3s[-1]] * max(0, steps - len(flow_m3s)))
-    low, high = (tuple(value * share for value in flow) for share in (1 - WIDEST, 1 + WIDEST))
-    held = "" if len(flow_m3s) >= steps else ", its last value held"
-    return InflowForecast(f"{source}{held}; no record says how wrong it may be: ± {WIDEST:.0%}", flow, low, high)
-
-
-def band_about(flow_m3s: Sequence[float], record: Record, quantiles: tuple[float, float]) -> tuple[Array, Array]:
-    """The band about a forecast from outside: as wide as the daily pattern's errors of late, for its own are not known."""
-    flow = np.array(flow_m3s, dtype=float)
+    Ours are the daily pattern's, or in a short record those of persistence.
+    """
     enough = record.flow_m3s.size >= _least_steps(InflowMethod.DAILY_PATTERN, record.steps_a_day)
     method = InflowMethod.DAILY_PATTERN if enough else InflowMethod.PERSISTENCE
-    low, high = _band(method, record, flow.size, quantiles)
-    return flow * (1 + low), flow * (1 + high)
+    flow = np.array(outside.flow_m3s[:steps], dtype=float)
+    return _own_band(_banded(outside.source, flow, _errors(method, record), quantiles), outside)
+
+
+def held_on(outside: OutsideInflow, steps: int) -> InflowForecast:
+    """A forecast from outside where no record says how it goes on: its last value; nor how wrong it may be: its own band, then
+    the widest.
+    """
+    given = outside.flow_m3s
+    flow = (*given[:steps], *[given[-1]] * max(0, steps - len(given)))
+    low, high = (tuple(value * share for value in flow) for share in (1 - WIDEST, 1 + WIDEST))
+    own = _own_band(InflowForecast(outside.source, flow, low, high), outside)
+    held = "" if len(given) >= steps else ", its last value held"
+    unknown = "" if own.measured == steps else f"; no record says how wrong it may be: ± {WIDEST:.0%}"
+    return replace(own, source=f"{own.source}{held}{unknown}")
+
+
+def _own_band(forecast: InflowForecast, outside: OutsideInflow) -> InflowForecast:
+    """The forecast with the band that its maker gives, for as long as that is; the forecast itself lies within."""
+    if outside.quantiles is None:
+        return forecast
+    flow, given = forecast.flow_m3s, min(len(outside.low_m3s), len(forecast.flow_m3s))
+    low, high = map(min, outside.low_m3s[:given], flow), map(max, outside.high_m3s[:given], flow)
+    return replace(
+        forecast,
+        source=f"{forecast.source}, quantiles {outside.quantiles[0]:g} and {outside.quantiles[1]:g}",
+        low_m3s=(*low, *forecast.low_m3s[given:]),
+        high_m3s=(*high, *forecast.high_m3s[given:]),
+        measured=max(given, forecast.measured),
+    )
 
 
 def forecast_prices(
@@ -209,21 +238,31 @@ def _regress(excess: Array, level: Array, back: int, lead: int) -> Array:
     return np.asarray(weights, dtype=np.float64)
 
 
-def _band(method: InflowMethod, record: Record, steps: int, quantiles: tuple[float, float]) -> tuple[Array, Array]:
-    """Relative errors at the two quantiles for each lead, shape (steps,): what the method would have said in the record."""
+def _errors(method: InflowMethod, record: Record) -> dict[int, list[float]]:
+    """For each lead [steps] the relative errors that the method would have made in the record."""
     a_day, size = record.steps_a_day, record.flow_m3s.size
     every = max(1, a_day // 8)
-    issues = range(_least_steps(method, a_day), size - every, every)
-    errors: list[list[float]] = [[] for _ in LEADS_H]
     leads = [max(1, round(lead_h * HOUR_S / record.step_s)) for lead_h in LEADS_H]
-    for issue in issues:
+    errors: dict[int, list[float]] = {lead: [] for lead in leads}
+    for issue in range(_least_steps(method, a_day), size - every, every):
         said = _apply(method, Record(record.flow_m3s[:issue], record.step_s), min(max(leads), size - issue))
-        for i, lead in enumerate(leads):
-            if lead <= said.size:
-                errors[i].append(float(record.flow_m3s[issue + lead - 1] / max(1e-6, said[lead - 1]) - 1))
-    at = np.arange(1, steps + 1)
+        for lead in (lead for lead in errors if lead <= said.size):
+            errors[lead].append(float(record.flow_m3s[issue + lead - 1] / max(1e-6, said[lead - 1]) - 1))
+    return errors
+
+
+def _banded(source: str, flow: Array, errors: dict[int, list[float]], quantiles: tuple[float, float]) -> InflowForecast:
+    """A forecast with the band that errors of its method give: their quantiles at each lead, a guess where they are few."""
+    leads, at = list(errors), np.arange(1, flow.size + 1)
     low, high = (
-        np.array([float(np.quantile(e, q)) if len(e) >= LEAST_ERRORS else sign * WIDEST for e in errors])
+        np.array([float(np.quantile(e, q)) if len(e) >= LEAST_ERRORS else sign * WIDEST for e in errors.values()])
         for q, sign in zip(quantiles, (-1, 1), strict=True)
     )
-    return np.minimum(0.0, np.interp(at, leads, low)), np.maximum(0.0, np.interp(at, leads, high))
+    enough = [lead for lead, e in errors.items() if len(e) >= LEAST_ERRORS]
+    return InflowForecast(
+        source,
+        tuple(map(float, flow)),
+        tuple(map(float, flow * (1 + np.minimum(0.0, np.interp(at, leads, low))))),
+        tuple(map(float, flow * (1 + np.maximum(0.0, np.interp(at, leads, high))))),
+        flow.size if len(enough) == len(errors) else min(flow.size, max(enough, default=0)),
+    )

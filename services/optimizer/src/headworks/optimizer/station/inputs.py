@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from headworks.common.ingest import on_grid
 from headworks.common.messages import ControlState, Forecast, Quality, Sample
 from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, required_ages
 from headworks.optimizer.station.case import (
@@ -21,6 +20,7 @@ from headworks.optimizer.station.case import (
     StrategyPeriod,
 )
 from headworks.optimizer.station.divergence import OVER, diverged_m3
+from headworks.optimizer.station.outside import outside_inflow
 from headworks.optimizer.station.pump_states import led_by_others, pump_state
 from headworks.optimizer.station.settings import horizon_steps, planning_of
 from headworks.optimizer.station.skill import PastForecast, inflow_errors
@@ -32,6 +32,8 @@ from headworks.waterway.timegrid import TimeGrid
 
 PUMP_FREQUENCY = "pump_frequency_hz"
 """What `required_age` calls the frequency of any pump."""
+MEASURED = "ingest"
+"""The source of what was measured or imported: a sample does not say which of ingest's sources gave it."""
 CONTROL = "control_state"
 """What a run's record calls the gateway's last word."""
 OF_START = timedelta(minutes=5)
@@ -101,7 +103,7 @@ def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[Statio
     pumps = [_pump(pump.resource, known, uses, grid) for pump in site.pumping_station.pumps]
     record = by_step(known.inflow, grid.step)
     whole = _with_tail(site, grid)
-    inflow = _inflow(known, uses, whole, record)
+    inflow = _inflow(known, uses, whole, record, planning_of(site).forecast.quantiles)
     prices = _prices(known, uses, grid, whole.count)
     missing = [found.reason for found in (level_m, *pumps, inflow, prices) if isinstance(found, Missing)]
     if isinstance(level_m, Missing) or isinstance(inflow, Missing) or isinstance(prices, Missing) or missing:
@@ -121,7 +123,6 @@ def assemble(site: StationSite, known: Known, now: datetime) -> Assembled[Statio
         price_eur_per_mwh=prices.known_eur_per_mwh,
         outside_inflow=inflow.outside,
         emptied_at=_emptied_at(site, known, uses),
-        expected_level_m=_expected_level_m(known, uses, grid),
         diverged_m3=_diverged_m3(site, known, uses, grid),
         past_inflow_error=_errors(known, uses, record),
         strategies=_strategies(known, uses, grid),
@@ -148,7 +149,7 @@ def _level(site: StationSite, known: Known, uses: Uses, grid: TimeGrid) -> float
         uses.note(names.TUNNEL_LEVEL, "none", None)
         return Missing(f"{names.TUNNEL_LEVEL} is not known")
     why = None if at_start else f"no good value of {grid.start:%H:%M}Z; the newest one"
-    if uses.note(names.TUNNEL_LEVEL, "pi", sample.valid_at, why):
+    if uses.note(names.TUNNEL_LEVEL, MEASURED, sample.valid_at, why):
         return Missing(f"{names.TUNNEL_LEVEL} of {sample.valid_at:%Y-%m-%d %H:%M}Z is too old to plan from")
     top_m = site.pumping_station.station.tunnel.pieces[-1].to_m
     if not -NOISE_M <= sample.value <= top_m:
@@ -161,7 +162,7 @@ def _pump(resource: str, known: Known, uses: Uses, grid: TimeGrid) -> PumpState 
     series, newest = names.pump_series(resource, "frequency"), known.frequency.get(resource)
     required = uses.required.get(PUMP_FREQUENCY, DEFAULT_REQUIRED_AGE)
     if newest is not None and uses.now - newest.valid_at <= required:
-        uses.note(series, "pi", newest.valid_at)
+        uses.note(series, MEASURED, newest.valid_at)
         return pump_state(resource, newest, known.frequencies.get(resource, ()), grid)
     why = "no good frequency" if newest is None else f"the frequency of {newest.valid_at:%H:%M}Z is too old"
     before = _before(known, grid)
@@ -203,35 +204,24 @@ class _Inflow:
     outside: OutsideInflow | None
 
 
-def _inflow(known: Known, uses: Uses, grid: TimeGrid, record: Mapping[datetime, float]) -> _Inflow | Missing:
+def _inflow(
+    known: Known, uses: Uses, grid: TimeGrid, record: Mapping[datetime, float], quantiles: tuple[float, float]
+) -> _Inflow | Missing:
     """The record up to the start, and an outside forecast that begins there."""
     past = {at: value for at, value in record.items() if at < grid.start and value >= 0}
     first = min(past, default=grid.start)
     steps = (grid.start - first) // grid.step
     newest = max(past, default=None)
     why = f"{steps - len(past)} of {steps} steps are not known" if steps > len(past) else None
-    uses.note(names.TUNNEL_INFLOW, "pi" if past else "none", newest, why)
-    outside = _outside(known.outside, uses, grid)
-    if not past and outside is None:
-        return Missing(f"{names.TUNNEL_INFLOW} is not known: no record and no forecast")
-    return _Inflow(tuple(past.get(first + t * grid.step) for t in range(steps)), outside)
-
-
-def _outside(forecast: Forecast | None, uses: Uses, grid: TimeGrid) -> OutsideInflow | None:
-    """Somebody else's forecast, from the start for as long as it goes without a gap."""
-    if forecast is None:
-        return None
-    values: list[float] = []
-    for value in on_grid(forecast, grid):
-        if value is None or value < 0:
-            break
-        values.append(value)
-    if not values:
-        why = f"the forecast of {forecast.issued_at:%Y-%m-%d %H:%M}Z does not cover {grid.start:%H:%M}Z"
-        uses.note("outside_inflow", "none", forecast.issued_at, why)
-        return None
-    uses.note("outside_inflow", forecast.source, forecast.issued_at, forecast.substituted)
-    return OutsideInflow(source=forecast.source, issued_at=forecast.issued_at, flow_m3s=tuple(values))
+    uses.note(names.TUNNEL_INFLOW, MEASURED if past else "none", newest, why)
+    record_m3s = tuple(past.get(first + t * grid.step) for t in range(steps))
+    outside = outside_inflow(known.outside, quantiles, uses, grid)
+    if isinstance(outside, OutsideInflow):
+        return _Inflow(record_m3s, outside)
+    if not past:
+        without = "no record and no forecast" if outside is None else f"no record, and {outside}"
+        return Missing(f"{names.TUNNEL_INFLOW} is not known: {without}")
+    return _Inflow(record_m3s, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +242,7 @@ def _prices(known: Known, uses: Uses, grid: TimeGrid, most: int) -> _Prices | Mi
         uses.note(names.PRICE, "none", None)
         return Missing(f"{names.PRICE} is not known, neither of {grid.start:%Y-%m-%d %H:%M}Z nor of the days before")
     until = grid.start + len(ahead) * grid.step
-    uses.note(names.PRICE, "ingest", None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
+    uses.note(names.PRICE, MEASURED, None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
     return _Prices(past, tuple(ahead[:most]))
 
 
@@ -266,16 +256,8 @@ def _emptied_at(site: StationSite, known: Known, uses: Uses) -> datetime | None:
     seen = [s.valid_at for s in known.levels if s.value is not None and s.value <= emptied_m]
     at = max(seen, default=None)
     text = f"at {at:%Y-%m-%d %H:%M}Z" if at else f"no level to {emptied_m:g} m is known"
-    uses.note("emptied_at", "pi" if at else "none", None, text)
+    uses.note("emptied_at", MEASURED if at else "none", None, text)
     return at
-
-
-def _expected_level_m(known: Known, uses: Uses, grid: TimeGrid) -> float | None:
-    before = _before(known, grid)
-    uses.note(
-        "expected_level_m", f"run {before.run_id}" if before else "none", None, None if before else "no plan for now"
-    )
-    return None if before is None else before.step.level_m
 
 
 def _diverged_m3(site: StationSite, known: Known, uses: Uses, grid: TimeGrid) -> float | None:

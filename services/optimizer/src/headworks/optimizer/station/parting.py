@@ -100,9 +100,8 @@ class _Search:
             none_can = min(self.bounds) == float("inf")
             return solver.Infeasible("HiGHS") if none_can else solver.TimedOut(None, self.cancelled, "HiGHS")
         bound = min(self.best.objective, max(self.best.bound, min(self.bounds)))
-        gap = (self.best.objective - bound) / max(1e-9, abs(self.best.objective))
-        best = replace(self.best, bound=bound, gap=gap)
-        proven = gap <= self.limits.mip_gap + 1e-9 and not self.cancelled
+        best = replace(self.best, bound=bound)
+        proven = best.gap is not None and best.gap <= self.limits.mip_gap + 1e-9 and not self.cancelled
         return best if proven else solver.TimedOut(best, self.cancelled, "HiGHS")
 
     def _open(self) -> list[int]:
@@ -139,8 +138,8 @@ class _Search:
     def _gap(self) -> float | None:
         if self.best is None:
             return None
-        bound = max(self.best.bound, min(self.bounds))
-        return max(0.0, self.best.objective - bound) / max(1e-9, abs(self.best.objective))
+        bound = min(self.best.objective, max(self.best.bound, min(self.bounds)))
+        return replace(self.best, bound=bound).gap
 
     def _take(self, part: int, found: solver.Solved) -> None:
         """A window's answer; its bound is the window's, and the whole's stays what the first search knew."""

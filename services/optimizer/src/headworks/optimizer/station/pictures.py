@@ -98,12 +98,26 @@ def _pumps(axis: Axes, at: Instants, shown: Shown, rules: StationRules) -> None:
 
 
 def _cost(axis: Axes, at: Instants, shown: Shown) -> None:
-    hours, price = shown.step_s / 3600, np.array(shown.price_eur_per_mwh)
-    axis.plot(at, np.cumsum(price * np.array(shown.trajectory.power_mw) * hours), color=BLUE, label="plan")
-    history = np.nan_to_num(_known(shown.history_power_mw))
-    axis.plot(at, np.cumsum(price * history * hours), color=GREY, label="history")
+    plan_eur, history_eur = costs_eur(shown)
+    axis.plot(at, plan_eur, color=BLUE, label="plan")
+    axis.plot(at, history_eur, color=GREY, label="history")
     axis.set_ylabel("cost EUR")
-    axis.legend(loc="upper left", ncols=2, fontsize=8)
+    unknown = sum(mw is None for mw in shown.history_power_mw)
+    without = f"both without {unknown} steps that the record does not know" if unknown else None
+    axis.legend(loc="upper left", ncols=2, fontsize=8, title=without, title_fontsize=8)
+
+
+def costs_eur(shown: Shown) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What plan and history have cost by the end of each step, over the steps that history knows; nan in those that it does not.
+
+    Where it knows none, the plan's is of all.
+    """
+    hours, price = shown.step_s / 3600, np.array(shown.price_eur_per_mwh)
+    history_mw, plan_mw = _known(shown.history_power_mw), np.array(shown.trajectory.power_mw)
+    known = ~np.isnan(history_mw)
+    history_eur = np.where(known, np.cumsum(np.where(known, price * history_mw * hours, 0.0)), np.nan)
+    shared = known if known.any() else ~known
+    return np.where(shared, np.cumsum(np.where(shared, price * plan_mw * hours, 0.0)), np.nan), history_eur
 
 
 def _known(values: Sequence[float | None]) -> NDArray[np.float64]:

@@ -92,8 +92,9 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
     )
     flush = flush_asked(planning.flush.window, station.tunnel, site.zone, inputs, ahead)
     case = replace(case, flush=flush.window)
+    today = _unknown_today(inputs, site.zone)
     tuning = tuning.model_copy(
-        update={"reasons": (*tuning.reasons, *_led_otherwise(inputs), *_urgent(tuning, case), *flush.reasons)}
+        update={"reasons": (*tuning.reasons, *_led_otherwise(inputs), *today, *_urgent(tuning, case), *flush.reasons)}
     )
     weights = _weights(planning, tuning)
     section = site.section("schedule")
@@ -142,14 +143,14 @@ def _inflow(planning: PlanningSection, inputs: StationInputs, zone: ZoneInfo, st
     record, quantiles = record_of(clock.past(inputs.past_inflow_m3s), inputs.step_s), planning.forecast.quantiles
     outside = inputs.outside_inflow
     if record is None:
-        return None if outside is None else held_on(outside.source, outside.flow_m3s, steps)
+        return None if outside is None else held_on(outside, steps)
     if outside is not None and len(outside.flow_m3s) >= steps:
-        return with_band(outside.source, outside.flow_m3s[:steps], record, quantiles)
+        return with_band(outside, steps, record, quantiles)
     walls = clock.ahead(steps)
     own = forecast_inflow(record, max(walls) + 1, planning.forecast.method, quantiles).at(walls)
     if outside is None:
         return own
-    return with_band(outside.source, outside.flow_m3s, record, quantiles).gone_on_with(own)
+    return with_band(outside, steps, record, quantiles).gone_on_with(own)
 
 
 def _case(
@@ -235,11 +236,10 @@ def _dry_steps(site: StationSite, inputs: StationInputs, forecast: InflowForecas
 def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> Iterator[tuple[range, bool]]:
     """Each day that may well be dry, and whether it has seen the tunnel empty.
 
-    Near the limit the forecast crosses it again and again: a day is given up as wet only when it is beyond what the forecast
-    may be too high by, as an emptying allows for.
+    Near the limit the forecast crosses it again and again, and an emptying put off for hours may come too late: a day is
+    given up as wet only when even the low end of its forecast is. Where that end is a guess, a share of it counts.
     """
-    allow_for = planning_of(site).flush.allow_for
-    low_m3s = [f - allow_for * (f - low) for f, low in zip(forecast.flow_m3s, forecast.low_m3s, strict=True)]
+    low_m3s = forecast.low_taking(planning_of(site).flush.allow_for)
     grid = TimeGrid(inputs.start, timedelta(seconds=inputs.step_s), len(forecast.flow_m3s))
     day = local_date(inputs.start, site.zone)
     while (end := local_midnight(day + timedelta(days=1), site.zone)) <= grid.end:
@@ -248,18 +248,30 @@ def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast
         first, stop = max(0, round((begin - grid.start) / grid.step)), round((end - grid.start) / grid.step) - 1
         done = inputs.emptied_at is not None and begin <= inputs.emptied_at < end
         if stop > first:
-            came_m3 = _came_m3(inputs, begin)
+            came_m3 = _came_m3(inputs, begin, forecast)
             comes_m3 = sum(low_m3s[first : stop + 1]) * inputs.step_s
             if came_m3 + comes_m3 <= site.pumping_station.rules.dry_day_inflow:
                 yield range(first, stop), done
         day += timedelta(days=1)
 
 
-def _came_m3(inputs: StationInputs, since: datetime) -> float:
-    """What has flowed in since an instant, unknown steps as the known ones between."""
-    back = round((inputs.start - since).total_seconds() / inputs.step_s)
-    recent = [flow for flow in inputs.past_inflow_m3s[-back:] if flow is not None] if back > 0 else []
-    return sum(recent) / len(recent) * back * inputs.step_s if recent else 0.0
+def _came_m3(inputs: StationInputs, since: datetime, forecast: InflowForecast) -> float:
+    """What has flowed in since an instant: steps that are not known as those about them, without a record as what comes next."""
+    back = max(0, round((inputs.start - since).total_seconds() / inputs.step_s))
+    record = record_of(inputs.past_inflow_m3s, inputs.step_s)
+    flow_m3s = (forecast.flow_m3s[0],) if record is None else record.flow_m3s[-back:]
+    return float(sum(flow_m3s[:back]) + flow_m3s[0] * max(0, back - len(flow_m3s))) * inputs.step_s
+
+
+def _unknown_today(inputs: StationInputs, zone: ZoneInfo) -> tuple[str, ...]:
+    """What is said where it is partly a guess whether today is dry."""
+    begin = local_midnight(local_date(inputs.start, zone), zone)
+    back = round((inputs.start - begin).total_seconds() / inputs.step_s)
+    known = sum(flow is not None for flow in inputs.past_inflow_m3s[-back:]) if back > 0 else back
+    if known == back:
+        return ()
+    about = "those about them" if any(flow is not None for flow in inputs.past_inflow_m3s) else "what is forecast"
+    return (f"the inflow of {back - known} of today's {back} steps is not known, and taken as {about}",)
 
 
 def _water_value(station: Station, planning: PlanningSection, prices: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import (
     DAM3,
+    Group,
     PumpingData,
     Reference,
     StationCase,
@@ -62,7 +63,7 @@ class _Round:
     frequency_hz: tuple[tuple[float, ...], ...]
     trajectory: StationTrajectory
     cost_eur: float
-    gap: float
+    gap: float | None
     reference: Reference
     disagreement_m3: float
     timed_out: bool
@@ -142,7 +143,30 @@ def _best_round(
     """The round that costs least, or why there is none; and how many there were."""
     groups = group_pumps(station.pumps, options.alike_m, case.not_planned)
     begin_with = reference_of(station, rules, case, groups, begun_hz)
-    about = begin_with or flat_reference(case, groups, max(case.initial_volume_m3, options.first_volume_m3))
+    if begin_with is not None:
+        return _rounds(station, rules, case, weights, options, groups, begin_with, begin_with, watch)
+    fuller_m3 = max(case.initial_volume_m3, options.first_volume_m3)
+    about = flat_reference(case, groups, fuller_m3)
+    outcome, rounds = _rounds(station, rules, case, weights, options, groups, about, None, watch)
+    if not isinstance(outcome, solver.Infeasible) or fuller_m3 == case.initial_volume_m3:
+        return outcome, rounds
+    # Pumps that must run on move more from a fuller tunnel, perhaps more than there is in this one.
+    about = flat_reference(case, groups, case.initial_volume_m3)
+    return _rounds(station, rules, case, weights, options, groups, about, None, watch)
+
+
+def _rounds(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    weights: StationWeights,
+    options: StationOptions,
+    groups: tuple[Group, ...],
+    about: Reference,
+    begin_with: Reference | None,
+    watch: "_Watch",
+) -> tuple[_Round | solver.Result, int]:
+    """The same, the first round about a reference."""
     best: _Round | None = None
     for number in range(1, options.rounds + 1):
         shortest_s = SHORTEST_ROUND * options.time_limit_s

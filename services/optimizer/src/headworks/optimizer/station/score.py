@@ -1,7 +1,8 @@
 """How a schedule did on a record: cost, energy, rules, smoothness, starts. Judged on the station's true curves alone."""
 
+import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
@@ -31,7 +32,8 @@ class Outflow:
 class Score:
     """The figures of a schedule. Costs [EUR] by price column, with the end's water added; `breaches` by rule.
 
-    From the high-high level on the gateway's interlock would run pumps of its own; None where the site has none.
+    From the high-high level on the gateway's interlock would run pumps of its own, and below the low-low level it would stop all;
+    None where the site has none.
     """
 
     cost_eur: dict[str, float]
@@ -44,6 +46,7 @@ class Score:
     steps_above_alarm: int
     steps_above_high_high: int | None
     steps_above_maximum: int
+    steps_below_low_low: int | None
     dry_days: int
     dry_days_emptied: int
     wet_days_emptied: int
@@ -76,6 +79,7 @@ def score(
     end_volume_m3: float,
     step_s: float,
     high_high_level_m: float | None = None,
+    low_low_level_m: float | None = None,
 ) -> Score:
     """The score of frequencies that were simulated on a record; `end_volume_m3` is what the record itself left."""
     dry = [day for day in days if sum(inflow_m3[day.start : day.stop]) <= dry_day_inflow_m3]
@@ -101,10 +105,9 @@ def score(
         lowest_level_m=min(trajectory.level_m),
         highest_level_m=max(trajectory.level_m),
         steps_above_alarm=sum(level_m > alarm_level_m for level_m in trajectory.level_m),
-        steps_above_high_high=None
-        if high_high_level_m is None
-        else sum(level_m >= high_high_level_m for level_m in trajectory.level_m),
+        steps_above_high_high=_steps(trajectory, high_high_level_m, operator.ge),
         steps_above_maximum=sum(level_m > rules.maximum_level_m for level_m in trajectory.level_m),
+        steps_below_low_low=_steps(trajectory, low_low_level_m, operator.lt),
         dry_days=len(dry),
         dry_days_emptied=sum(day.start in emptied for day in dry),
         wet_days_emptied=sum(day.start in emptied for day in days if day not in dry),
@@ -113,6 +116,11 @@ def score(
         outflow=outflow_of([flow * 3600 for flow in trajectory.outflow_m3s]),
         breaches=dict(sorted(broken.items())),
     )
+
+
+def _steps(trajectory: StationTrajectory, limit_m: float | None, beyond: Callable[[float, float], bool]) -> int | None:
+    """How many steps end beyond a level; None where there is no such limit."""
+    return None if limit_m is None else sum(beyond(level_m, limit_m) for level_m in trajectory.level_m)
 
 
 def outflow_of(flow_m3h: Sequence[float]) -> Outflow:

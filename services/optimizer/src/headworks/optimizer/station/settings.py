@@ -175,7 +175,14 @@ class PlanningSection(Section):
     specific_energy_target: Annotated[float, Field(ge=0, description="kWh/m³")]
     prices: PricesSection
     outflow_reserve: Share
-    lowest_volume: q.CubicMetres
+    lowest_volume: q.CubicMetres = Field(
+        description="the program never goes below; the plan as it is simulated lies up to solve.agree lower"
+    )
+    inflow_reserve: q.CubicMetres = Field(
+        default=0.0,
+        ge=0,
+        description="so much less inflow than forecast the lowest volume bears, before the interlock stops the pumps",
+    )
     empty_reserve: q.CubicMetres
     quality: QualitySection
     risk: RiskSection
@@ -199,6 +206,7 @@ def planning_of(site: StationSite) -> PlanningSection:
     except ValidationError as error:
         raise ValueError(f"site {site.site}: planning: {explain(error)}") from error
     _check_maximum(site, planning)
+    _check_lowest(site, planning)
     return planning
 
 
@@ -209,15 +217,26 @@ def horizon_steps(site: StationSite, planning: PlanningSection, step_s: float) -
 
 
 def planned_rules(site: StationSite, planning: PlanningSection, step_s: float) -> StationRules:
-    """The rules that a plan keeps: the site's, with the highest level that may be planned."""
-    return replace(site.pumping_station.limits(step_s), maximum_level_m=_planned_maximum_m(site, planning))
+    """The rules that a plan keeps: the site's, with the highest level that may be planned, and none below the interlock."""
+    rules = site.pumping_station.limits(step_s)
+    lowest_m = max(rules.minimum_level_m, low_low_level_m(site) or 0.0)
+    return replace(rules, minimum_level_m=lowest_m, maximum_level_m=_planned_maximum_m(site, planning))
 
 
 def high_high_level_m(site: StationSite) -> float | None:
     """The level at which the gateway's interlock starts pumps whatever the plan says; None where the site has none."""
+    return _interlock_m(site, "high_high", "start_above")
+
+
+def low_low_level_m(site: StationSite) -> float | None:
+    """The level below which the gateway's interlock stops every pump whatever the plan says; None where the site has none."""
+    return _interlock_m(site, "low_low", "stop_below")
+
+
+def _interlock_m(site: StationSite, interlock: str, field: str) -> float | None:
     pumps = (site.model_extra or {}).get("control", {}).get("pumps", {})
-    high_high = pumps.get("high_high") if isinstance(pumps, dict) else None
-    return None if high_high is None else in_unit(high_high["start_above"], "m")
+    limits = pumps.get(interlock) if isinstance(pumps, dict) else None
+    return None if limits is None else in_unit(limits[field], "m")
 
 
 def _planned_maximum_m(site: StationSite, planning: PlanningSection) -> float:
@@ -242,4 +261,22 @@ def _check_maximum(site: StationSite, planning: PlanningSection) -> None:
         raise ValueError(
             f"{field} must lie below control.pumps.high_high.start_above={high_high_m:g} m: there the gateway's "
             "interlock starts pumps whatever the plan says"
+        )
+
+
+def _check_lowest(site: StationSite, planning: PlanningSection) -> None:
+    """A plan whose water may end in the interlock is not what the station would do. Raises ValueError."""
+    low_low_m, tunnel = low_low_level_m(site), site.pumping_station.station.tunnel
+    if low_low_m is None:
+        return
+    must_m3 = tunnel.water_at(max(0.0, low_low_m))
+    apart_m3 = planning.solve.agree + planning.inflow_reserve
+    left_m3 = planning.lowest_volume - apart_m3
+    if left_m3 < must_m3:
+        raise ValueError(
+            f"site {site.site}: planning: lowest_volume={planning.lowest_volume:g} m³ less solve.agree="
+            f"{planning.solve.agree:g} m³ and inflow_reserve={planning.inflow_reserve:g} m³ leaves {left_m3:g} m³, but below "
+            f"{must_m3:g} m³ (control.pumps.low_low.stop_below={low_low_m:g} m) the gateway's interlock stops every pump "
+            f"whatever the plan says: stop_below must be at most {tunnel.level_at(max(0.0, left_m3)):.4g} m, or lowest_volume "
+            f"at least {must_m3 + apart_m3:g} m³"
         )

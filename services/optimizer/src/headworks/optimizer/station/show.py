@@ -32,8 +32,9 @@ def show(site: StationSite, solution: StationSolution, console: Console) -> None
             f"up to {tuning.maximum_level_m:.2f} m: {'; '.join(tuning.reasons)}",
             markup=False,
         )
-    if solution.timing is not None and solution.gap is not None:
-        console.print(f"gap {solution.gap:.3%}, {solution.rounds} rounds, {solution.timing.total_s:.2f} s")
+    if solution.timing is not None:
+        gap = "not known" if solution.gap is None else f"{solution.gap:.3%}"
+        console.print(f"gap {gap}, {solution.rounds} rounds, {solution.timing.total_s:.2f} s")
 
 
 def _row(site: StationSite, step: StationStep) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from headworks.optimizer.solver import out_of_time
 from headworks.optimizer.station.answered import StationSchedule, StationStatus
 from headworks.optimizer.station.case import (
     StationInputs,
@@ -85,8 +86,7 @@ def _relaxations(inputs: StationInputs, problem: Planned, schedule: StationSched
 
 
 def _ran_out(schedule: StationSchedule) -> str:
-    timed_out = schedule.status is StationStatus.TIMED_OUT and schedule.gap is not None
-    return f"the time ran out at a gap of {schedule.gap:.2%}" if timed_out else ""
+    return out_of_time(schedule.gap) if schedule.status is StationStatus.TIMED_OUT else ""
 
 
 STATUSES = {

@@ -171,7 +171,8 @@ def _narrowings(
         yield (
             down_m,
             per_percent[1],
-            f"forecasts were {quality.value}, {error:.0%} off: maximum lowered by {down_m:.2f} m",
+            f"forecasts were {quality.value}, {error:.0%} off: maximum lowered by {down_m:.2f} m, "
+            f"minimum raised by {per_percent[1]:.2f} m",
         )
     keeps_m = planning.strategies[strategy].lowers_maximum
     if keeps_m > 0:
