@@ -20,6 +20,8 @@ import jwt
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from browser_rig import ARGUMENTS, chromium
+from playwright.async_api import Browser, async_playwright
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -227,3 +229,12 @@ async def dashboard(
         yield Dashboard(server.url, live, sessions, issuer)
     for client in of_url.values():
         await client.aclose()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    there = chromium()
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=there, args=ARGUMENTS)
+        yield started
+        await started.close()

@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from approval_rig import HOUR, record, waiting_at
+from approval_rig import record, waiting_at
+from unit_plans import HOUR
 
 from headworks.common.auth import Role
 from headworks.common.messages import (

@@ -1,56 +1,17 @@
 """A plan that waits, on the page in a real browser: what it asks, until when, and a person's decision with its reason."""
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from approval_rig import waiting_at
-from playwright.async_api import Browser, Page, async_playwright, expect
+from approval_rig import opened, waiting_at
+from browser_rig import PHONE, WAIT_MS
+from playwright.async_api import Browser, expect
 
-import headworks.dashboard
-
-CHROMIUM = Path("/usr/bin/chromium")
-PAGE = Path(str(headworks.dashboard.__file__)).parent / "static" / "index.html"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DESK, PHONE = (1280, 900), (390, 844)
+DESK = (1280, 900)
 SHOTS = os.environ.get("HEADWORKS_SHOTS")
 """A folder to keep pictures in, for whoever wants to look."""
-WAIT_MS = 20_000
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    for what, there in (("chromium", CHROMIUM), ("the dashboard's page (make web)", PAGE)):
-        if not there.exists():
-            if os.environ.get("HEADWORKS_REQUIRE_ALL") == "1":
-                pytest.fail(f"{what} is missing")
-            pytest.skip(f"{what} is missing")
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        await started.close()
-
-
-async def opened(browser: Browser, url: str, person: str, size: tuple[int, int]) -> Page:
-    """The afterbay's page, signed in."""
-    page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.set_default_timeout(WAIT_MS)
-    await page.goto(f"{url}/#/abay")
-    await page.get_by_label("Name").fill(person)
-    await page.get_by_label("Password").fill("a good password")
-    await page.get_by_role("button", name="Sign in").click()
-    return page
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

@@ -1,17 +1,20 @@
 """The outside world on real sockets, and a store on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from collect_rig import Outside, Serve, clients, stopped
 from fastapi import FastAPI
 
+from headworks.common.bus import Bus
 from headworks.common.database import Database
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.sites import read_sites
+from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector
 from headworks.ingest.sections import (
     CaisoSection,
     EntsoeSection,
@@ -20,17 +23,23 @@ from headworks.ingest.sections import (
     SourcesSection,
     sources_of,
 )
+from headworks.ingest.settings import IngestSettings
+from headworks.ingest.sources.caiso import Client
+from headworks.ingest.sources.hydroforecast import HydroForecast
+from headworks.ingest.sources.pi import PiWebApi
 from headworks.ingest.store import SeriesStore
 from headworks.simulators.awards import PublishedAwards
+from headworks.simulators.caiso import create_caiso
 from headworks.simulators.certificates import make_client_certificate
+from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
+from headworks.simulators.pi_web_api import create_pi
 from headworks.simulators.plant import Plant, constants_of
 from headworks.simulators.web import Tls, WebServer
 from headworks.simulators.world import free_port
 from headworks.waterway.site import Site
 
 NOW = datetime(2026, 2, 17, 21, 30, tzinfo=UTC)
-Serve = Callable[..., Awaitable[WebServer]]
 
 
 @pytest.fixture(scope="session")
@@ -125,3 +134,47 @@ def plant(sites_folder: Path, hydrology: Hydrology) -> Plant:
     """A plant with thirty hours behind it, up to 21:30."""
     constants = constants_of(yaml.safe_load((sites_folder / "abay.yaml").read_text(encoding="utf-8")))
     return Plant(constants, hydrology, PublishedAwards(), NOW, 7)
+
+
+@pytest.fixture
+async def outside(
+    serve: Serve,
+    plant: Plant,
+    hydrology: Hydrology,
+    site: Site,
+    pi_section: PiSection,
+    hydroforecast_section: HydroForecastSection,
+    caiso_section: CaisoSection,
+    store: SeriesStore,
+    bus: Bus,
+    client_files: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Outside]:
+    monkeypatch.delenv("HEADWORKS_DATA", raising=False)
+    found = Outside(site, store)
+    found.collector = Collector(site, store, stopped(found.now))
+    apps = {
+        "pi": create_pi({"ABAY": plant}, lambda: found.now, "demo:demo", lambda: found.faults["pi"]),
+        "hydroforecast": create_hydroforecast(
+            hydrology, lambda: found.now, "demo-key", lambda: found.faults["hydroforecast"]
+        ),
+        "caiso": create_caiso(lambda: found.now, client_files[0].read_bytes(), lambda: found.faults["caiso"]),
+    }
+    found.servers = {name: await serve(app) for name, app in apps.items()}
+    async with clients({name: server.url for name, server in found.servers.items()}) as http:
+        settings = IngestSettings()
+        pi = PiWebApi(http["pi"], pi_section)
+        hydroforecast = HydroForecast(http["hydroforecast"], "demo-key", hydroforecast_section)
+        caiso = Client.from_files(
+            http["caiso"],
+            *client_files,
+            settings.caiso_path,
+            settings.caiso_soap_action,
+            settings.caiso_request_body,
+        )
+        found.pollers = {
+            "pi": PiCollector(found.collector, bus, pi, pi_section),
+            "hydroforecast": ForecastCollector(found.collector, hydroforecast, hydroforecast_section),
+            "caiso": AwardCollector(found.collector, caiso, caiso_section),
+        }
+        yield found

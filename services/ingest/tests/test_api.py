@@ -1,12 +1,13 @@
 """The API: closed without a caller, values as of any time, awards fetched on demand, what is wrong named."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from collect_rig import Serve
 from fastapi.routing import APIRoute
 
 from headworks.common.auth import Authenticator, Issuer, Role
@@ -23,10 +24,8 @@ from headworks.ingest.settings import IngestSettings
 from headworks.ingest.sources.caiso import Client
 from headworks.ingest.store import SeriesStore
 from headworks.simulators.caiso import create_caiso
-from headworks.simulators.web import WebServer
 from headworks.waterway.site import Site
 
-Serve = Callable[..., Awaitable[WebServer]]
 NOW, HOUR = datetime(2026, 2, 17, 21, 30, tzinfo=UTC), timedelta(hours=1)
 CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-20)
 SECRET = "a-secret-of-these-tests-that-is-long-enough"

@@ -1,16 +1,13 @@
 """Collecting over real sockets into a real database and bus: what a down, flawed or late source leaves behind."""
 
-import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import httpx
-import pytest
+from collect_rig import HOUR, MINUTE, START, Outside, Serve, clients
 from fastapi import FastAPI, Request, Response
 
 from headworks.common.bus import Bus, Deliver
@@ -18,107 +15,14 @@ from headworks.common.clock import Clock
 from headworks.common.database import Database
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.handling import Delivery
-from headworks.common.messages import Award, Basis, Forecast, Measurements, Quality
-from headworks.common.subjects import FORECAST, MARKET, TELEMETRY
-from headworks.common.tasks import end, in_background
+from headworks.common.messages import Basis, Measurements, Quality
+from headworks.common.subjects import TELEMETRY
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
-from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector, Polled
-from headworks.ingest.sections import CaisoSection, HydroForecastSection, PiSection
-from headworks.ingest.settings import IngestSettings
-from headworks.ingest.sources.caiso import Client
-from headworks.ingest.sources.hydroforecast import HydroForecast
+from headworks.ingest.collect import PiCollector, Polled
+from headworks.ingest.sections import PiSection
 from headworks.ingest.sources.pi import PiWebApi
-from headworks.ingest.store import SeriesStore, SourceHealth
-from headworks.simulators.caiso import create_caiso
-from headworks.simulators.hydroforecast import create_hydroforecast
-from headworks.simulators.hydrology import Hydrology
-from headworks.simulators.pi_web_api import create_pi
-from headworks.simulators.plant import Plant
-from headworks.simulators.web import WebServer
-from headworks.waterway.site import Site
-
-Serve = Callable[..., Awaitable[WebServer]]
-START = datetime(2026, 2, 17, 20, 30, tzinfo=UTC)
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-
-
-@dataclass
-class Outside:
-    """The three sources on ports, the time of all, what goes wrong, and Headworks' collectors of them."""
-
-    site: Site
-    store: SeriesStore
-    now: datetime = START
-    faults: dict[str, str] = field(default_factory=lambda: dict.fromkeys(("pi", "hydroforecast", "caiso"), "none"))
-    servers: dict[str, WebServer] = field(default_factory=dict)
-    pollers: dict[str, PiCollector | ForecastCollector | AwardCollector] = field(default_factory=dict)
-    collector: Collector = field(init=False)
-
-    async def poll(self, source: str) -> str | None:
-        self.collector.clock = stopped(self.now)
-        return await self.collector.poll_once(source, self.pollers[source].poll)
-
-    async def health(self, source: str) -> SourceHealth:
-        return {h.source: h for h in await self.store.health("abay", self.now)}[source]
-
-
-def stopped(now: datetime) -> Clock:
-    return Clock(now, wall_epoch_s=0.0, speed=1e-20)
-
-
-@pytest.fixture
-async def outside(
-    serve: Serve,
-    plant: Plant,
-    hydrology: Hydrology,
-    site: Site,
-    pi_section: PiSection,
-    hydroforecast_section: HydroForecastSection,
-    caiso_section: CaisoSection,
-    store: SeriesStore,
-    bus: Bus,
-    client_files: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Outside]:
-    monkeypatch.delenv("HEADWORKS_DATA", raising=False)
-    found = Outside(site, store)
-    found.collector = Collector(site, store, stopped(found.now))
-    apps = {
-        "pi": create_pi({"ABAY": plant}, lambda: found.now, "demo:demo", lambda: found.faults["pi"]),
-        "hydroforecast": create_hydroforecast(
-            hydrology, lambda: found.now, "demo-key", lambda: found.faults["hydroforecast"]
-        ),
-        "caiso": create_caiso(lambda: found.now, client_files[0].read_bytes(), lambda: found.faults["caiso"]),
-    }
-    found.servers = {name: await serve(app) for name, app in apps.items()}
-    async with clients({name: server.url for name, server in found.servers.items()}) as http:
-        settings = IngestSettings()
-        pi = PiWebApi(http["pi"], pi_section)
-        hydroforecast = HydroForecast(http["hydroforecast"], "demo-key", hydroforecast_section)
-        caiso = Client.from_files(
-            http["caiso"],
-            *client_files,
-            settings.caiso_path,
-            settings.caiso_soap_action,
-            settings.caiso_request_body,
-        )
-        found.pollers = {
-            "pi": PiCollector(found.collector, bus, pi, pi_section),
-            "hydroforecast": ForecastCollector(found.collector, hydroforecast, hydroforecast_section),
-            "caiso": AwardCollector(found.collector, caiso, caiso_section),
-        }
-        yield found
-
-
-@asynccontextmanager
-async def clients(urls: dict[str, str]) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
-    opened = {
-        name: httpx.AsyncClient(base_url=url, timeout=2, auth=("demo", "demo") if name == "pi" else None)
-        for name, url in urls.items()
-    }
-    yield opened
-    for client in opened.values():
-        await client.aclose()
+from headworks.ingest.store import SeriesStore
 
 
 @asynccontextmanager
@@ -317,129 +221,3 @@ async def test_polling_goes_on_after_a_fault(outside: Outside) -> None:
 
 
 # ---------------------------------------------------------------- HydroForecast
-
-
-async def test_forecasts_are_stored_and_told_once_an_issue(outside: Outside, bus: Bus, database: Database) -> None:
-    heard: list[Forecast] = []
-
-    async def hear(message: Forecast, _delivery: Delivery) -> None:
-        heard.append(message)
-
-    assert await outside.poll("hydroforecast") is None
-    assert await outside.poll("hydroforecast") is None
-    tasks = [
-        asyncio.create_task(outside.store.outbox.relay(database, bus)),
-        asyncio.create_task(bus.consume(FORECAST, hear, durable="test-forecast", site="abay")),
-    ]
-    await eventually(lambda: len(heard) == 3)
-    assert {f.source for f in heard} == {"hydroforecast-short-term"}
-    await end(*tasks)
-    health = await outside.health("hydroforecast")
-    assert (health.error, health.lag_s) == (None, 2.5 * 3600)
-
-
-async def test_cnrfc_is_marked_and_the_flaw_is_shown_until_hydroforecast_is_back(outside: Outside) -> None:
-    outside.faults["hydroforecast"] = "no_primary"
-    flaw = await outside.poll("hydroforecast")
-    assert flaw is not None
-    assert "r4_flow_m3s: hydroforecast-short-term has none" in flaw
-    stands = await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now)
-    assert stands is not None
-    assert (stands.source, stands.substituted) == ("cnrfc", "CNRFC, for hydroforecast-short-term has none")
-    outside.faults["hydroforecast"] = "none"
-    outside.now += MINUTE
-    assert await outside.poll("hydroforecast") is None
-    stands = await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now)
-    assert stands is not None
-    assert (stands.source, stands.substituted) == ("hydroforecast-short-term", None)
-
-
-async def test_without_any_forecast_the_last_good_observation_is_held_and_marked(outside: Outside) -> None:
-    outside.faults["hydroforecast"] = "no_data"
-    assert await outside.poll("hydroforecast") is not None
-    assert await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now) is None
-    await outside.poll("pi")
-    error = await outside.poll("hydroforecast")
-    assert error == "hydroforecast-short-term has none; cnrfc has none"
-    assert (await outside.health("hydroforecast")).last_success_at is None
-    held = await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now)
-    observed = await outside.store.latest("abay", "r4_flow_m3s", outside.now, good_only=True)
-    assert held is not None
-    assert observed is not None
-    assert held.source == "held"
-    assert held.substituted == "no forecast; the observation of 2026-02-17 20:30Z held"
-    assert len(held.steps) == 168
-    assert {s.value for s in held.steps} == {observed.value}
-    outside.faults["hydroforecast"] = "none"
-    outside.now += MINUTE
-    assert await outside.poll("hydroforecast") is None
-    back = await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now)
-    assert back is not None
-    assert back.source == "hydroforecast-short-term"
-
-
-async def test_an_outage_lives_on_the_last_issue_for_a_day_and_then_on_what_was_observed(outside: Outside) -> None:
-    await outside.poll("pi")
-    await outside.poll("hydroforecast")
-    await outside.servers["hydroforecast"].stop()
-    issued = datetime(2026, 2, 17, 18, tzinfo=UTC)
-    for age, source in ((timedelta(hours=23, minutes=59), "hydroforecast-short-term"), (timedelta(hours=24), "held")):
-        outside.now = issued + age
-        assert "does not answer" in str(await outside.poll("hydroforecast"))
-        stands = await outside.store.forecast("abay", "r4_flow_m3s", None, outside.now)
-        assert stands is not None
-        assert stands.source == source
-
-
-# ---------------------------------------------------------------- CAISO
-
-
-async def test_todays_award_is_fetched_and_tomorrows_when_it_is_due(
-    outside: Outside, bus: Bus, database: Database
-) -> None:
-    heard: list[Award] = []
-
-    async def hear(message: Award, _delivery: Delivery) -> None:
-        heard.append(message)
-
-    tasks = [
-        asyncio.create_task(outside.store.outbox.relay(database, bus)),
-        asyncio.create_task(bus.consume(MARKET, hear, durable="test-market", site="abay")),
-    ]
-    assert await outside.poll("caiso") is None
-    await eventually(lambda: [a.trade_date for a in heard] == [date(2026, 2, 17)])
-    outside.now = datetime(2026, 2, 17, 21, 0, tzinfo=UTC)
-    assert await outside.poll("caiso") is None
-    assert await outside.poll("caiso") is None
-    await eventually(lambda: [a.trade_date for a in heard] == [date(2026, 2, 17), date(2026, 2, 18)])
-    await end(*tasks)
-    assert (await outside.health("caiso")).lag_s == 0
-
-
-async def test_an_award_that_is_not_published_yet_is_no_error_and_comes_later(outside: Outside) -> None:
-    outside.now = datetime(2026, 2, 17, 21, 5, tzinfo=UTC)
-    outside.faults["caiso"] = "no_data"
-    assert await outside.poll("caiso") is None
-    assert (await outside.health("caiso")).error is None
-    assert await outside.store.award("abay", date(2026, 2, 18)) is None
-    outside.faults["caiso"] = "none"
-    assert await outside.poll("caiso") is None
-    assert await outside.store.award("abay", date(2026, 2, 18)) is not None
-
-
-async def test_a_market_that_is_down_is_shown_and_asked_again(outside: Outside) -> None:
-    outside.faults["caiso"] = "bad_hash"
-    assert "does not match its hash" in str(await outside.poll("caiso"))
-    assert "does not match its hash" in str((await outside.health("caiso")).error)
-    outside.faults["caiso"] = "none"
-    assert await outside.poll("caiso") is None
-    assert (await outside.health("caiso")).error is None
-
-
-async def test_an_award_fetched_again_is_the_one_that_was_known(outside: Outside) -> None:
-    market = outside.pollers["caiso"]
-    assert isinstance(market, AwardCollector)
-    first = await market.fetch(date(2026, 2, 17))
-    outside.now += HOUR
-    outside.collector.clock = stopped(outside.now)
-    assert await market.fetch(date(2026, 2, 17)) == first

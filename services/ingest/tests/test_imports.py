@@ -3,13 +3,14 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from collect_rig import Serve
 from fastapi import FastAPI, Response
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -24,11 +25,9 @@ from headworks.ingest import import_api
 from headworks.ingest.api import create_api
 from headworks.ingest.import_store import ImportStore
 from headworks.ingest.store import SeriesStore
-from headworks.simulators.web import WebServer
 from headworks.waterway.series import TUNNEL_INFLOW, TUNNEL_LEVEL
 from headworks.waterway.site import Site
 
-Serve = Callable[..., Awaitable[WebServer]]
 NOW = datetime(2026, 2, 17, 21, 30, tzinfo=UTC)
 CLOCK = Clock(NOW, wall_epoch_s=0.0, speed=1e-20)
 SECRET = "a-secret-of-these-tests-that-is-long-enough"

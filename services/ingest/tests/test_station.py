@@ -1,6 +1,6 @@
 """The station's sources into a real database and bus: quarter hours from PI, and day-ahead prices that are known ahead."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from collect_rig import Serve
 
 from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
@@ -28,7 +29,6 @@ from headworks.simulators.web import WebServer
 from headworks.waterway.series import PRICE, STATION_OUTFLOW, TUNNEL_INFLOW, TUNNEL_LEVEL
 from headworks.waterway.site import Site
 
-Serve = Callable[..., Awaitable[WebServer]]
 START = datetime(2026, 2, 17, 9, 7, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 2, 16, 22, tzinfo=UTC)
 MINUTE, QUARTER, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)

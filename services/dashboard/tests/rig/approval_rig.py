@@ -1,37 +1,26 @@
-"""A plan that waits for a person, as the plans service tells it."""
+"""A plan that waits for a person, as the plans service tells it; and a person at the page that shows it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from headworks.common.auth import Role
-from headworks.common.messages import GenericTargets, PlanInterval, PlanSubmission, ResourceType, TargetType
-from headworks.dashboard.answers import ApprovalRecord
+from browser_rig import WAIT_MS
+from playwright.async_api import Browser, Page
+from unit_plans import HOUR, unit_plan
 
-HOUR = timedelta(hours=1)
+from headworks.common.auth import Role
+from headworks.dashboard.answers import ApprovalRecord
 
 
 def record(now: datetime, *megawatts: float, site: str = "abay") -> dict[str, Any]:
     """What plans tells of an approval: hours of the unit, from now on."""
-    intervals = tuple(
-        PlanInterval(
-            resource="OXPH",
-            resource_type=ResourceType.TURBINE,
-            interval_start=now + i * HOUR,
-            interval_end=now + (i + 1) * HOUR,
-            targets=GenericTargets(target_type=TargetType.POWER, target_value=mw),
-        )
-        for i, mw in enumerate(megawatts)
-    )
-    submission = PlanSubmission(
-        submission_id="s1", publisher="acme", site=site, created_at=now, priority=2, reason="peak", intervals=intervals
-    )
+    submission = unit_plan("s1", *megawatts, begins=now, site=site, priority=2, reason="peak")
     kept = ApprovalRecord(
         approval_id=7,
         site=site,
         publisher="acme",
         resources=("OXPH",),
-        begins=intervals[0].interval_start,
-        ends=intervals[-1].interval_end,
+        begins=submission.intervals[0].interval_start,
+        ends=submission.intervals[-1].interval_end,
         asked_by="acme",
         asked_at=now,
         expires_at=now + HOUR,
@@ -51,3 +40,14 @@ def waiting_at(stand_in: Any, now: datetime, decision: str, *megawatts: float) -
         "/approvals/7": waiting,
         f"/approvals/7/{decision}": decided,
     }
+
+
+async def opened(browser: Browser, url: str, person: str, size: tuple[int, int]) -> Page:
+    """The afterbay's page, signed in."""
+    page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.set_default_timeout(WAIT_MS)
+    await page.goto(f"{url}/#/abay")
+    await page.get_by_label("Name").fill(person)
+    await page.get_by_label("Password").fill("a good password")
+    await page.get_by_role("button", name="Sign in").click()
+    return page

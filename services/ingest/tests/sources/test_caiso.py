@@ -1,11 +1,7 @@
 """CAISO's awards: the real file, days of 23 and 25 hours, the signature, both codings, and whatever else may come."""
 
-import base64
-import gzip
-import hashlib
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,20 +9,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from collect_rig import Serve
 from cryptography.x509 import load_pem_x509_certificate
 from fastapi import FastAPI
-from hypothesis import given
-from hypothesis import strategies as st
 from lxml import etree
 from signxml.exceptions import SignXMLException
 
 from headworks.common.messages import AwardInterval
 from headworks.ingest.settings import IngestSettings
-from headworks.ingest.sources.asking import Reply
 from headworks.ingest.sources.caiso import (
     Client,
     NotPublished,
-    award_document,
     client_context,
     fetch_awards,
     read_awards,
@@ -43,7 +36,6 @@ AFTER_PUBLICATION = datetime(2026, 11, 2, tzinfo=UTC)
 SHORT_DAY, LONG_DAY = date(2026, 3, 8), date(2026, 11, 1)
 PATIENCE_S = 20.0
 """However busy the machine is. A server that says nothing is waited for half a second."""
-Serve = Callable[..., Awaitable[WebServer]]
 
 
 @dataclass
@@ -283,86 +275,6 @@ async def test_no_data_is_no_error(market: Market) -> None:
     assert isinstance(await market.fetch(DAY), NotPublished)
 
 
-def coded(content: bytes) -> bytes:
-    return base64.b64encode(gzip.compress(content))
-
-
-def doc_attach(value: bytes) -> Reply:
-    return Reply(
-        "CAISO", 200, "text/xml", b"<E><ISOAttachment><AttachmentValue>%b</AttachmentValue></ISOAttachment></E>" % value
-    )
-
-
-def multipart(attachment: bytes, digest: bytes | None = None) -> Reply:
-    digest = digest or base64.b64encode(hashlib.sha1(attachment).digest())
-    soap = b"<E><attachmentHash><hashValue>\n%b\n</hashValue></attachmentHash></E>" % digest
-    body = b"--b\r\n\r\n%b\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n%b\r\n--b--\r\n" % (soap, attachment)
-    return Reply("CAISO", 200, 'multipart/related; boundary="b"', body)
-
-
-def test_no_data_of_the_real_service_is_known_in_every_place(headworks_data: Path) -> None:
-    content = (headworks_data / "caiso_no_data.xml").read_bytes()
-    plain = Reply("CAISO", 200, "text/xml", content)
-    for reply in (plain, replace(plain, status=500), doc_attach(coded(content)), multipart(coded(content))):
-        assert isinstance(award_document(reply), NotPublished)
-
-
-def test_an_attachment_in_lines_is_read_and_its_hash_is_of_what_came() -> None:
-    lines = base64.encodebytes(gzip.compress(b"<MarketAwards/>" * 1)).replace(b"\n", b"\r\n").strip()
-    document = award_document(multipart(lines))
-    assert not isinstance(document, NotPublished)
-    assert document.tag == "MarketAwards"
-
-
-def broken_deflate() -> bytes:
-    whole = bytearray(gzip.compress(award_file(DAY)))
-    whole[40:60] = b"\xff" * 20
-    return base64.b64encode(bytes(whole))
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"not base64!",
-        base64.b64encode(b"no gzip"),
-        coded(award_file(DAY))[:400],
-        base64.b64encode(gzip.compress(award_file(DAY))[:-9]),
-        broken_deflate(),
-        base64.b64encode(zlib.compress(b"<a/>")),
-    ],
-)
-@pytest.mark.parametrize("wrap", [doc_attach, multipart])
-def test_an_attachment_that_is_no_base64_of_gzip_is_refused(wrap: Callable[[bytes], Reply], value: bytes) -> None:
-    with pytest.raises(SourceFault, match="no base64 of gzip"):
-        award_document(wrap(value))
-
-
-def test_a_file_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headworks.ingest.sources.caiso.MAX_FILE_BYTES", 1 << 20)
-    with pytest.raises(SourceFault, match="larger than 1048576 bytes"):
-        award_document(doc_attach(coded(b" " * (2 << 20))))
-
-
-LAUGHS = (
-    b'<!DOCTYPE l [<!ENTITY a "ha">'
-    + b"".join(b'<!ENTITY %c "%b">' % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(9))
-    + b"]><l><MW>&j;</MW></l>"
-)
-OUTSIDE = b'<!DOCTYPE l [<!ENTITY f SYSTEM "file:///etc/hostname">]><l><MW>&f;</MW></l>'
-
-
-@pytest.mark.parametrize("bomb", [LAUGHS, OUTSIDE, b"<a>" * 100_000])
-def test_xml_bombs_are_not_unfolded(bomb: bytes) -> None:
-    for reply in (Reply("CAISO", 200, "text/xml", bomb), doc_attach(coded(bomb))):
-        try:
-            document = award_document(reply)
-        except SourceFault:
-            continue
-        assert not isinstance(document, NotPublished)
-        assert not document.findtext("MW")
-        assert read_awards(document, DAY, RESOURCE, "EN") == ()
-
-
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -391,22 +303,3 @@ async def test_a_busy_server_is_asked_again(serve: Serve, client_files: tuple[Pa
     server = await serve(app)
     async with httpx.AsyncClient(base_url=server.url) as http:
         assert isinstance(await fetch_awards(client_of(http, client_files), SHORT_DAY, RESOURCE, "EN"), tuple)
-
-
-def test_a_file_without_the_resource_is_no_publication_of_nothing() -> None:
-    document = award_document(doc_attach(coded(award_file(DAY))))
-    assert not isinstance(document, NotPublished)
-    assert read_awards(document, DAY, "OTHER", "EN") == ()
-
-
-@given(
-    st.binary(max_size=300), st.sampled_from(["text/xml", "multipart/related; boundary=b", "multipart/x", "Ünicode"])
-)
-def test_no_reply_whatever_raises_anything_but_a_source_fault(content: bytes, content_type: str) -> None:
-    for reply in (Reply("CAISO", 200, content_type, content), doc_attach(coded(content)), multipart(content)):
-        try:
-            document = award_document(reply)
-            if not isinstance(document, NotPublished):
-                read_awards(document, DAY, RESOURCE, "EN")
-        except SourceFault:
-            pass

@@ -1,11 +1,12 @@
 """ENTSO-E's prices: both curves, both resolutions, days of 23 and 25 hours, nothing yet, and servers that misbehave."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from collect_rig import Serve
 from fastapi import FastAPI, Response
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,6 @@ from headworks.simulators.entsoe import create_entsoe
 from headworks.simulators.web import WebServer
 from headworks.waterway.series import PRICE
 
-Serve = Callable[..., Awaitable[WebServer]]
 ZONE, PUBLICATION = "10YFI-1--------U", "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"
 START, HOUR, QUARTER = datetime(2026, 2, 16, 23, tzinfo=UTC), timedelta(hours=1), timedelta(minutes=15)
 OTHER = "<Point><position>1</position><price.amount>2</price.amount></Point>"

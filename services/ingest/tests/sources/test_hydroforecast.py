@@ -1,6 +1,6 @@
 """HydroForecast: quantiles, the fallback to CNRFC with its reason, stale and broken issues, servers that misbehave."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from collect_rig import Serve
 from fastapi import FastAPI, Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,6 @@ from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.web import WebServer
 
-Serve = Callable[..., Awaitable[WebServer]]
 NOW, HOUR = datetime(2026, 2, 17, 21, 30, tzinfo=UTC), timedelta(hours=1)
 ISSUED = datetime(2026, 2, 17, 18, tzinfo=UTC)
 CFS = 0.3048**3
