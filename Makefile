@@ -71,7 +71,7 @@ test: setup web $(PEERS)/node_modules/.package-lock.json ## all tests
 	$(NPM) run --silent test
 	@# The long files come early, by the order of `testpaths`, so that no core is left with one of them at the end; and each
 	@# of the many processes finds its modules compiled, whatever the environment says.
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 demo: setup web ## the whole system on this machine, until Ctrl-C
 	@exec $(BIN)/headworks demo

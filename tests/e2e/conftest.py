@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser_rig import ARGUMENTS, WAIT_MS, chromium
 from e2e_system import ABAY, Setup, System
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from headworks.common.stack import Options, Stack
 
@@ -41,3 +43,13 @@ def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "system" in request.fixturenames:
         request.getfixturevalue("system").heal()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    there = chromium()
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=there, args=ARGUMENTS)
+        yield started
+        started.close()

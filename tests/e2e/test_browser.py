@@ -1,98 +1,23 @@
 """The operator's page in a real browser: sign in, live figures, the schedule, a verified setpoint, an alarm, a lost link."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
+from browser_rig import PHONE, WAIT_MS
+from e2e_reader import DESK, Reader, reading
 from e2e_system import System
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-import headworks.dashboard
 from headworks.common.stack import DEMO_USER
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SHOTS = Path(__file__).parents[2] / "test-results"
-DESK, PHONE = (1440, 900), (390, 844)
-WAIT_MS = 20_000
-
-
-def needed(what: str, there: bool, remedy: str) -> None:
-    """Skip plainly where a tool is missing; fail where nothing may skip."""
-    if there:
-        return
-    reason = f"{what} is missing; {remedy}"
-    if os.environ.get("HEADWORKS_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or "/usr/bin/chromium"
-    needed("chromium", Path(chromium).exists(), "install Debian's chromium")
-    built = Path(str(headworks.dashboard.__file__)).parent / "static" / "index.html"
-    needed("the dashboard's page", built.exists(), "build it with make web")
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@dataclass
-class Reader:
-    """A person at the page, and what the browser complained of."""
-
-    page: Page
-    url: str
-    password: str
-    complaints: list[str] = field(default_factory=list)
-
-    def open(self) -> None:
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(self.url)
-
-    def sign_in(self, password: str | None = None) -> None:
-        self.page.get_by_label("Name").fill(DEMO_USER)
-        self.page.get_by_label("Password").fill(password or self.password)
-        self.page.get_by_role("button", name="Sign in").click()
-
-    def elevation_ft(self) -> float | None:
-        found = re.search(r"(\d{4}\.\d\d) ft", self.page.get_by_test_id("elevation").inner_text())
-        return float(found[1]) if found else None
-
-    def shot(self, name: str) -> None:
-        SHOTS.mkdir(exist_ok=True)
-        self.page.evaluate("window.scrollTo(0, 0)")
-        self.page.screenshot(path=SHOTS / f"dashboard-{name}.png", full_page=True)
-
-    def scrolls_sideways(self) -> bool:
-        return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
 @pytest.fixture
 def reader(request: pytest.FixtureRequest, browser: Browser, system: System) -> Iterator[Reader]:
-    width, height = getattr(request, "param", DESK)
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark")
-    context.set_default_timeout(WAIT_MS)
-    person = Reader(context.new_page(), system.stack.url("dashboard"), system.stack.password)
-    person.open()
-    yield person
-    context.close()
+    with reading(
+        browser, system.stack.url("dashboard"), system.stack.password, getattr(request, "param", DESK)
+    ) as person:
+        yield person
 
 
 def test_nobody_sees_the_plant_without_signing_in(reader: Reader) -> None:
