@@ -1,8 +1,8 @@
 """The pumping station's closed loop over the 16 real days, by what is known ahead: cost, energy, outflow, emptyings, solve times.
 
 Run with HEADWORKS_DATA set: `make bench NAME=backtests`. Each variant is a `headworks backtest` of its own with one thread,
-two at once; what is done of one is gone on with when it is run again, and begun anew once code, site or record changed. All plan
-every two hours unless told otherwise.
+two at once; what is done of one is gone on with when it is run again, and begun anew once code, site or record changed. Each
+plans at a pace of its own, since a forecast is worth less the older it is, unless `--every` gives one for all.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,26 +36,28 @@ class Variant:
     price: str
     knows: tuple[str, str]
     more: tuple[str, ...] = ()
+    every: int = 8
+    """Steps between solves; 1 is the service's pace."""
 
 
 CHANGES = (
     "planning.prices.uneven_outflow=20",
     "planning.prices.change_of_outflow=1",
-    "planning.even_within=900 m**3/hour",
+    "planning.even_within=700 m**3/hour",
 )
 SMOOTH = tuple(word for change in CHANGES for word in ("--change", change))
 WIDE = ("--change", "pumping_station.rules.maximum_outflow=16000 m**3/hour")
 VARIANTS = (
+    Variant("own forecast, high price", HIGH, OWN, every=4),
+    Variant("own forecast, normal price", NORMAL, OWN, every=4),
     Variant("perfect, normal price", NORMAL, PERFECT),
     Variant("perfect, high price", HIGH, PERFECT),
     Variant("perfect inflow, day-ahead prices, normal price", NORMAL, INFLOW_PERFECT),
-    Variant("own forecast, normal price", NORMAL, OWN),
-    Variant("own forecast, high price", HIGH, OWN),
     Variant("persistence, normal price", NORMAL, PERSISTENCE),
     Variant("persistence, high price", HIGH, PERSISTENCE),
     Variant("own forecast and noise, normal price", NORMAL, OWN, ("--noise", "1")),
-    Variant("smooth, perfect, normal price", NORMAL, PERFECT, SMOOTH),
-    Variant("smooth, own forecast, normal price", NORMAL, OWN, SMOOTH),
+    Variant("smooth, perfect, normal price", NORMAL, PERFECT, SMOOTH, every=16),
+    Variant("smooth, own forecast, normal price", NORMAL, OWN, SMOOTH, every=16),
     Variant("perfect, normal price, F2 to 16,000", NORMAL, PERFECT, WIDE),
 )
 
@@ -63,24 +65,24 @@ VARIANTS = (
 def main() -> None:
     """Run all, print the table, write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--every", type=int, default=8, help="steps between solves; 1 is the service's pace")
+    parser.add_argument("--every", type=int, help="steps between solves, for all; 1 is the service's pace")
     parser.add_argument("--days", type=int, default=16, help="how many days of the record")
     parser.add_argument("--only", default="", help="only variants whose name holds this")
     arguments = parser.parse_args()
     data = os.environ.get("HEADWORKS_DATA")
     if not data:
         raise SystemExit("HEADWORKS_DATA is not set: this benchmark needs the record")
-    chosen = [variant for variant in VARIANTS if arguments.only in variant.name]
+    chosen = [replace(v, every=arguments.every or v.every) for v in VARIANTS if arguments.only in v.name]
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda v: lived(v, Path(data) / RECORD, arguments.every, arguments.days), chosen))
-    rows = [row(variant.name, variant.price, result) for variant, result in zip(chosen, results, strict=True)]
+        results = list(pool.map(lambda v: lived(v, Path(data) / RECORD, arguments.days), chosen))
+    rows = [row(variant, result) for variant, result in zip(chosen, results, strict=True)]
     harness.show("16 days", rows)
-    harness.write("backtests", ("highspy", "pulp", "numpy"), {"every": arguments.every, "rows": rows})
+    harness.write("backtests", ("highspy", "pulp", "numpy"), {"rows": rows})
 
 
-def lived(variant: Variant, record: Path, every: int, days: int) -> dict[str, Any]:
+def lived(variant: Variant, record: Path, days: int) -> dict[str, Any]:
     """The results of one back-test."""
-    folder = folder_of(variant, record, every, days)
+    folder = folder_of(variant, record, days)
     inflow, prices = variant.knows
     options = {
         "--site": SITE_FILE,
@@ -89,7 +91,7 @@ def lived(variant: Variant, record: Path, every: int, days: int) -> dict[str, An
         "--price": variant.price,
         "--inflow": inflow,
         "--prices": prices,
-        "--every": every,
+        "--every": variant.every,
         "--days": days,
         "--change": "planning.solve.threads=1",
     }
@@ -99,11 +101,11 @@ def lived(variant: Variant, record: Path, every: int, days: int) -> dict[str, An
     return results
 
 
-def folder_of(variant: Variant, record: Path, every: int, days: int) -> Path:
+def folder_of(variant: Variant, record: Path, days: int) -> Path:
     """Its own for everything that changes what comes out: the variant, the record, the site file, the code."""
     made_of = (repr(variant), code_sha256(), sha256(record.read_bytes()), sha256(SITE_FILE.read_bytes()))
     name = variant.name.replace(", ", "_").replace(" ", "_")
-    return FOLDER / f"{name}-{every}-{days}-{sha256(repr(made_of).encode())[:12]}"
+    return FOLDER / f"{name}-{variant.every}-{days}-{sha256(repr(made_of).encode())[:12]}"
 
 
 def run_cli(arguments: Sequence[str], name: str) -> None:
@@ -115,13 +117,14 @@ def run_cli(arguments: Sequence[str], name: str) -> None:
     print(f"{name}: done", flush=True)
 
 
-def row(name: str, price: str, result: dict[str, Any]) -> dict[str, object]:
+def row(variant: Variant, result: dict[str, Any]) -> dict[str, object]:
     """One back-test as a row."""
-    score, solving, share = result["score"], result["solving"], result["to_history"].get(price)
-    cost = score["cost_eur"][price] + score["end_correction_eur"][price]
+    score, solving, share = result["score"], result["solving"], result["to_history"].get(variant.price)
+    cost = score["cost_eur"][variant.price] + score["end_correction_eur"][variant.price]
     outflow = score["outflow"]
     return {
-        "variant": name,
+        "variant": variant.name,
+        "every": variant.every,
         "EUR": round(cost),
         "to history": "not known" if share is None else f"{share:+.1%}",
         "MWh": round(score["energy_mwh"], 1),

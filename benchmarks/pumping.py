@@ -148,7 +148,7 @@ def besides(
     small = [beside(site, days[0], "day 1", 2, 8, limit_s, soft=soft) for soft in (False, True)]
     assert [row["rows"] for row in small] == [INVENTORY_ROWS[0], INVENTORY_ROWS[1]]
     whole = [beside(site, inputs, f"day {d + 1}", 8, DAY, limit_s, soft=True) for d, inputs in enumerate(days)]
-    return small + [
+    return [row | {"ours s": "not compared", "our gap": ""} for row in small] + [
         row | {"ours s": our["total_s"], "our gap": our["gap"]} for row, our in zip(whole, ours, strict=False)
     ]
 
