@@ -33,9 +33,9 @@ def test_a_run_names_its_inputs_and_keeps_the_rules_or_says_which_cannot_hold(sy
     found = system.get("optimizer", "/sites/blominmaki/runs/latest")
     run, solution = found["run"], found["solution"]
     uses = {use["series"]: use["source"] for use in run["inputs"]}
-    assert uses["tunnel_level_m"] == "ingest"
-    assert uses["tunnel_inflow_m3s"] == "ingest"
-    assert uses["day_ahead_price_eur_per_mwh"] == "ingest"
+    assert uses["tunnel_level_m"] == "pi"
+    assert uses["tunnel_inflow_m3s"] == "pi"
+    assert uses["day_ahead_price_eur_per_mwh"] == "entsoe"
     assert len(solution["steps"]) == 96
     assert (run["status"] == "RELAXED") == bool(solution["relaxations"])
     speeds_hz = [sorted(step["frequency_hz"].values()) for step in solution["steps"]]

@@ -22,6 +22,11 @@ def sample(
     return Sample(series="elevation_m", valid_at=at, value=value, quality=quality, basis=basis)
 
 
+def given_by(source: str, what: Sample) -> Sample:
+    """As it is read: with who gave it."""
+    return what.model_copy(update={"source": source})
+
+
 async def values(
     store: SeriesStore, known_at: datetime | None = None, basis: Basis | None = None
 ) -> list[float | None]:
@@ -73,7 +78,7 @@ async def test_a_change_of_quality_or_of_how_it_was_made_up_is_a_change(store: S
     held = suspect.model_copy(update={"substituted": "held"})
     assert await store.add_samples("abay", "pi", [held], NOW + 2 * MINUTE) == [held]
     [found] = await store.values("abay", "elevation_m", NOW, NOW + HOUR, None, None)
-    assert found == held
+    assert found == given_by("pi", held)
 
 
 async def test_a_value_that_goes_back_to_what_it_was_is_a_change_too(store: SeriesStore) -> None:
@@ -107,20 +112,25 @@ async def test_the_latest_good_value_is_found_behind_missing_and_suspect_ones(st
     await store.add_samples("abay", "pi", [sample(357.0, at=NOW - HOUR)], NOW - HOUR)
     missing = sample(None, quality=Quality.MISSING)
     await store.add_samples("abay", "pi", [sample(1.0, at=NOW - MINUTE, quality=Quality.SUSPECT), missing], NOW)
-    assert await store.latest("abay", "elevation_m", NOW, good_only=False) == missing
-    assert await store.latest("abay", "elevation_m", NOW, good_only=True) == sample(357.0, at=NOW - HOUR)
+    assert await store.latest("abay", "elevation_m", NOW, good_only=False) == given_by("pi", missing)
+    assert await store.latest("abay", "elevation_m", NOW, good_only=True) == given_by(
+        "pi", sample(357.0, at=NOW - HOUR)
+    )
 
 
 async def test_a_good_value_that_was_corrected_to_bad_is_good_no_more(store: SeriesStore) -> None:
     await store.add_samples("abay", "pi", [sample(357.0, at=NOW - HOUR)], NOW - HOUR)
     await store.add_samples("abay", "pi", [sample(400.0)], NOW)
     await store.add_samples("abay", "pi", [sample(None, quality=Quality.BAD)], NOW + MINUTE)
-    assert await store.latest("abay", "elevation_m", NOW, good_only=True) == sample(357.0, at=NOW - HOUR)
+    assert await store.latest("abay", "elevation_m", NOW, good_only=True) == given_by(
+        "pi", sample(357.0, at=NOW - HOUR)
+    )
 
 
 async def test_the_latest_value_is_none_of_the_future(store: SeriesStore) -> None:
     prices = [sample(10.0 * h, at=NOW + h * HOUR, basis=Basis.HOUR_MEAN) for h in (0, 1)]
     await store.add_samples("abay", "entsoe", prices, NOW - HOUR)
+    prices = [given_by("entsoe", price) for price in prices]
     for good_only in (True, False):
         assert await store.latest("abay", "elevation_m", NOW - MINUTE, good_only=good_only) is None
         assert await store.latest("abay", "elevation_m", NOW + HOUR - MINUTE, good_only=good_only) == prices[0]

@@ -93,7 +93,8 @@ class Ingest:
         return [self._sample(series, first + t * STEP, value, Basis.QUARTER_HOUR_MEAN) for t in range(count)]
 
     def _sample(self, series: str, at: datetime, value: float, basis: Basis = Basis.INSTANT) -> Sample:
-        return Sample(series=series, valid_at=at, value=value, quality=Quality.GOOD, basis=basis)
+        source = "entsoe" if series == names.PRICE else "pi"
+        return Sample(series=series, valid_at=at, value=value, quality=Quality.GOOD, basis=basis, source=source)
 
 
 @pytest.fixture
@@ -197,10 +198,9 @@ async def test_every_input_is_in_the_record_with_its_source(worker: Worker, stor
     await worker.on_job(job, delivery(1))
     run = await end_of(store, job.run_id)
     uses = {use.series: use for use in run.inputs or ()}
-    measured = (names.TUNNEL_LEVEL, names.TUNNEL_INFLOW, names.PRICE, names.pump_series("P1_4", "frequency"))
-    assert {uses[series].source for series in measured} == {"ingest"}, (
-        "what it is told does not say of which source it is"
-    )
+    measured = (names.TUNNEL_LEVEL, names.TUNNEL_INFLOW, names.pump_series("P1_4", "frequency"))
+    assert {uses[series].source for series in measured} == {"pi"}
+    assert uses[names.PRICE].source == "entsoe"
     assert "expected_level_m" not in uses, "nothing is planned from it"
     assert uses[names.PRICE].substituted == "known until 2026-03-10 13:00Z; then expected"
     inputs = await store.case(job.run_id, StationInputs)

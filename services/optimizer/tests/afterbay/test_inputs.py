@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 def sample(series: str, value: float | None, at: datetime = NOW, quality: Quality = Quality.GOOD) -> Sample:
-    return Sample(series=series, valid_at=at, value=value, quality=quality)
+    return Sample(series=series, valid_at=at, value=value, quality=quality, source="pi")
 
 
 def forecast(

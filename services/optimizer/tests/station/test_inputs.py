@@ -35,7 +35,8 @@ RESOURCES = ("P1_1", "P1_2", "P1_3", "P1_4", "P2_1", "P2_2", "P2_3", "P2_4")
 
 def sample(series: str, at: datetime, value: float | None, basis: Basis = Basis.INSTANT) -> Sample:
     quality = Quality.GOOD if value is not None else Quality.MISSING
-    return Sample(series=series, valid_at=at, value=value, quality=quality, basis=basis)
+    source = "entsoe" if series == names.PRICE else "pi"
+    return Sample(series=series, valid_at=at, value=value, quality=quality, basis=basis, source=source)
 
 
 def means(
@@ -112,13 +113,24 @@ def test_what_is_known_becomes_the_problem(station_site: StationSite) -> None:
 def test_every_input_says_where_it_comes_from(station_site: StationSite) -> None:
     found = made(station_site, known())
     sources = {use.series: use.source for use in found.inputs}
-    assert sources == {names.pump_series(r, "frequency"): "ingest" for r in RESOURCES} | {
-        names.TUNNEL_LEVEL: "ingest", names.TUNNEL_INFLOW: "ingest", names.PRICE: "ingest", "emptied_at": "none",
+    assert sources == {names.pump_series(r, "frequency"): "pi" for r in RESOURCES} | {
+        names.TUNNEL_LEVEL: "pi", names.TUNNEL_INFLOW: "pi", names.PRICE: "entsoe", "emptied_at": "none",
         "diverged_m3": "runs", "past_inflow_error": "runs", "strategies": "site file",
         "control_state": "none",
     }  # fmt: skip
     assert not any(use.stale for use in found.inputs)
     assert use_of(found, names.TUNNEL_LEVEL).age_s == 90.0
+
+
+def test_a_record_of_several_sources_names_them_all_and_one_that_is_not_named_is_ingests(
+    station_site: StationSite,
+) -> None:
+    what = known()
+    imported = [s.model_copy(update={"source": "import-quarter_hours"}) for s in what.inflow[:2]]
+    unnamed = [s.model_copy(update={"source": None}) for s in what.prices]
+    found = made(station_site, replace(what, inflow=[*imported, *what.inflow[2:]], prices=unnamed))
+    assert use_of(found, names.TUNNEL_INFLOW).source == "import-quarter_hours, pi"
+    assert use_of(found, names.PRICE).source == "ingest"
 
 
 @pytest.mark.parametrize(

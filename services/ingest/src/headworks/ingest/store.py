@@ -51,7 +51,7 @@ async def add_samples(
     known = {(r.series, r.basis, r.valid_at): (r.value, r.quality, r.substituted) for r in rows}
     fresh = [s for k, s in wanted.items() if known.get(k) != (s.value, s.quality.value, s.substituted)]
     if fresh:
-        added = [{**common, **s.model_dump(), "basis": s.basis.value, "quality": s.quality.value} for s in fresh]
+        added = [{**s.model_dump(), **common, "basis": s.basis.value, "quality": s.quality.value} for s in fresh]
         await connection.execute(insert(observations).on_conflict_do_nothing(), added)
     return fresh
 
@@ -278,4 +278,5 @@ def _sample(row: RowMapping) -> Sample:
         quality=Quality(row["quality"]),
         basis=Basis(row["basis"]),
         substituted=row["substituted"],
+        source=row["source"],
     )

@@ -1,10 +1,11 @@
 """What every run says of its inputs: where each comes from, how old it is, and what was done for want of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from headworks.common.messages import Sample
 from headworks.optimizer.values import Value
 from headworks.waterway import series as names
 from headworks.waterway.mfra import MfraHour
@@ -66,6 +67,11 @@ def required_ages(site: Site) -> dict[str, timedelta]:
     """The greatest age of each series that a run may rely on, from the site's `schedule` section."""
     section = site.section("schedule").get("required_age", {})
     return {names.si_series(base).name: timedelta(seconds=in_unit(text, "s")) for base, text in dict(section).items()}
+
+
+def who_gave(samples: Iterable[Sample]) -> str:
+    """The sources of what was measured or imported, by name; `ingest` where it does not say."""
+    return ", ".join(sorted({sample.source or "ingest" for sample in samples})) or "none"
 
 
 def joined(*notes: str | None) -> str | None:

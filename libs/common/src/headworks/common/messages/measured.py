@@ -49,6 +49,9 @@ class Sample(Message):
     quality: Quality
     basis: Basis = Basis.INSTANT
     substituted: str | None = Field(default=None, description="how the value was made up, when it was")
+    source: str | None = Field(
+        default=None, description="who gave it; None within Measurements, which name theirs once for all"
+    )
 
 
 class Measurements(Message):

@@ -12,7 +12,7 @@ from statistics import fmean
 from headworks.common.ingest import on_grid
 from headworks.common.messages import Award, Forecast, Override, Quality, Sample
 from headworks.optimizer.afterbay.case import Case, Forcing, Options
-from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, required_ages
+from headworks.optimizer.inputs import Assembled, Unknown, Uses, joined, required_ages, who_gave
 from headworks.waterway import series as names
 from headworks.waterway.afterbay import Conditions, Mode, bias_m3s, inflow_m3s, unit_flow_m3s
 from headworks.waterway.afterbay_site import AfterbaySite
@@ -76,20 +76,20 @@ def _state(site: AfterbaySite, known: Known, uses: Uses, grid: TimeGrid) -> tupl
     if elevation is None or elevation.value is None:
         reasons.append("elevation is not known")
         uses.note(names.ELEVATION, "none", None)
-    elif uses.note(names.ELEVATION, "pi", elevation.valid_at, _not_of(grid.start, elevation)):
+    elif uses.note(names.ELEVATION, who_gave([elevation]), elevation.valid_at, _not_of(grid.start, elevation)):
         reasons.append(f"elevation of {elevation.valid_at:%Y-%m-%d %H:%M}Z is too old to plan from")
     power = known.latest.get(names.OXPH_POWER)
     minimum_mw = site.afterbay.unit.min_power
     if power is None or power.value is None:
         uses.note(names.OXPH_POWER, "site file", None, f"not known; the unit's minimum of {minimum_mw} MW")
     else:
-        uses.note(names.OXPH_POWER, "pi", power.valid_at)
+        uses.note(names.OXPH_POWER, who_gave([power]), power.valid_at)
     floated = known.latest.get(names.FLOAT_ELEVATION)
     float_m = site.afterbay.reservoir.float_elevation
     if floated is None or floated.value is None:
         uses.note(names.FLOAT_ELEVATION, "site file", None, "the operator's tag is not known")
     else:
-        uses.note(names.FLOAT_ELEVATION, "pi", floated.valid_at)
+        uses.note(names.FLOAT_ELEVATION, who_gave([floated]), floated.valid_at)
         float_m = floated.value
     if reasons or elevation is None or elevation.value is None:
         return reasons
@@ -151,7 +151,7 @@ def _mode(site: AfterbaySite, known: Known, uses: Uses) -> Mode:
     if mode is None:
         uses.note(names.MODE, "site file", sample.valid_at, f"mode {sample.value:g} is none of {sorted(modes)}; GEN")
         return Mode.GEN
-    uses.note(names.MODE, "pi", sample.valid_at)
+    uses.note(names.MODE, who_gave([sample]), sample.valid_at)
     return Mode(mode)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headworks.common.messages import ControlState, Forecast, Quality, Sample
-from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, required_ages
+from headworks.optimizer.inputs import DEFAULT_REQUIRED_AGE, Assembled, Unknown, Uses, required_ages, who_gave
 from headworks.optimizer.station.case import (
     LastPlan,
     OutsideInflow,
@@ -32,8 +32,6 @@ from headworks.waterway.timegrid import TimeGrid
 
 PUMP_FREQUENCY = "pump_frequency_hz"
 """What `required_age` calls the frequency of any pump."""
-MEASURED = "ingest"
-"""The source of what was measured or imported: a sample does not say which of ingest's sources gave it."""
 CONTROL = "control_state"
 """What a run's record calls the gateway's last word."""
 OF_START = timedelta(minutes=5)
@@ -149,7 +147,7 @@ def _level(site: StationSite, known: Known, uses: Uses, grid: TimeGrid) -> float
         uses.note(names.TUNNEL_LEVEL, "none", None)
         return Missing(f"{names.TUNNEL_LEVEL} is not known")
     why = None if at_start else f"no good value of {grid.start:%H:%M}Z; the newest one"
-    if uses.note(names.TUNNEL_LEVEL, MEASURED, sample.valid_at, why):
+    if uses.note(names.TUNNEL_LEVEL, who_gave([sample]), sample.valid_at, why):
         return Missing(f"{names.TUNNEL_LEVEL} of {sample.valid_at:%Y-%m-%d %H:%M}Z is too old to plan from")
     top_m = site.pumping_station.station.tunnel.pieces[-1].to_m
     if not -NOISE_M <= sample.value <= top_m:
@@ -162,7 +160,7 @@ def _pump(resource: str, known: Known, uses: Uses, grid: TimeGrid) -> PumpState 
     series, newest = names.pump_series(resource, "frequency"), known.frequency.get(resource)
     required = uses.required.get(PUMP_FREQUENCY, DEFAULT_REQUIRED_AGE)
     if newest is not None and uses.now - newest.valid_at <= required:
-        uses.note(series, MEASURED, newest.valid_at)
+        uses.note(series, who_gave([newest]), newest.valid_at)
         return pump_state(resource, newest, known.frequencies.get(resource, ()), grid)
     why = "no good frequency" if newest is None else f"the frequency of {newest.valid_at:%H:%M}Z is too old"
     before = _before(known, grid)
@@ -213,7 +211,7 @@ def _inflow(
     steps = (grid.start - first) // grid.step
     newest = max(past, default=None)
     why = f"{steps - len(past)} of {steps} steps are not known" if steps > len(past) else None
-    uses.note(names.TUNNEL_INFLOW, MEASURED if past else "none", newest, why)
+    uses.note(names.TUNNEL_INFLOW, who_gave(known.inflow) if past else "none", newest, why)
     record_m3s = tuple(past.get(first + t * grid.step) for t in range(steps))
     outside = outside_inflow(known.outside, quantiles, uses, grid)
     if isinstance(outside, OutsideInflow):
@@ -242,7 +240,8 @@ def _prices(known: Known, uses: Uses, grid: TimeGrid, most: int) -> _Prices | Mi
         uses.note(names.PRICE, "none", None)
         return Missing(f"{names.PRICE} is not known, neither of {grid.start:%Y-%m-%d %H:%M}Z nor of the days before")
     until = grid.start + len(ahead) * grid.step
-    uses.note(names.PRICE, MEASURED, None, None if until >= grid.end else f"{_known_until(until, grid)}; then expected")
+    why = None if until >= grid.end else f"{_known_until(until, grid)}; then expected"
+    uses.note(names.PRICE, who_gave(known.prices), None, why)
     return _Prices(past, tuple(ahead[:most]))
 
 
@@ -253,10 +252,11 @@ def _known_until(until: datetime, grid: TimeGrid) -> str:
 def _emptied_at(site: StationSite, known: Known, uses: Uses) -> datetime | None:
     """When the tunnel was last seen empty: as the rule has it, for a plan that turned round short of it would not do it."""
     emptied_m = site.pumping_station.rules.emptied_level
-    seen = [s.valid_at for s in known.levels if s.value is not None and s.value <= emptied_m]
-    at = max(seen, default=None)
+    seen = [s for s in known.levels if s.value is not None and s.value <= emptied_m]
+    last = max(seen, key=lambda s: s.valid_at, default=None)
+    at = last.valid_at if last else None
     text = f"at {at:%Y-%m-%d %H:%M}Z" if at else f"no level to {emptied_m:g} m is known"
-    uses.note("emptied_at", MEASURED if at else "none", None, text)
+    uses.note("emptied_at", who_gave([last] if last else []), None, text)
     return at
 
 
