@@ -187,6 +187,45 @@ async def test_a_flood_of_refused_requests_does_not_fill_the_disk(call: Caller) 
     assert 10 <= len(noted(call.folder)) <= 25
 
 
+BACKUP = {
+    "category": "backup_and_restore",
+    "event_type": "backup",
+    "result": "failure",
+    "subject": "headworks.dump",
+    "reason": "disk full",
+}
+
+
+async def test_a_backup_is_noted_with_who_says_so_and_how_it_ended(call: Caller) -> None:
+    before = len(noted(call.folder))
+    answer = await call.by_key("POST", "/audit/events", BACKUP)
+    assert (answer.status_code, answer.json()) == (201, BACKUP)
+    [event] = noted(call.folder)[before:]
+    assert {name: event[name] for name in BACKUP} == BACKUP
+    assert event["actor"] == "tablet"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"category": "control_system"}, "category"), ({"result": "well"}, "result"), ({"reason": ""}, "reason")],
+)
+async def test_what_is_not_for_others_to_note_is_refused_by_field(
+    call: Caller, change: dict[str, str], field: str
+) -> None:
+    answer = await call("POST", "/audit/events", json=BACKUP | change)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [f"body.{field}"]
+    assert (await call("POST", "/audit/events", Role.VIEWER, BACKUP)).status_code == 403
+    assert all(event["event_type"] != "backup" for event in noted(call.folder))
+
+
+async def test_a_backup_that_cannot_be_noted_is_said_not_to_be(call: Caller) -> None:
+    journal = call.folder / "journal.jsonl"
+    journal.rename(journal.with_name("away"))
+    answer = await call("POST", "/audit/events", json=BACKUP)
+    assert (answer.status_code, answer.json()["title"]) == (503, "The event cannot be recorded")
+
+
 async def test_the_journal_says_that_the_database_is_away(call: Caller) -> None:
     answer = await call("GET", "/sites/abay/journal", Role.VIEWER)
     assert answer.status_code == 503

@@ -1,4 +1,4 @@
-"""The gateway's OpenAPI: state, mode, e-stop and its clearing, journal."""
+"""The gateway's OpenAPI: state, mode, e-stop and its clearing, journal, and what others have noted in its audit."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated
@@ -13,6 +13,7 @@ from headworks.common.problems import FieldProblem, Problem
 from headworks.common.refused_requests import RefusedRequests, where_of
 from headworks.common.service import create_app
 from headworks.control_gateway.actuator_api import ModeOrder, add_actuator_routes
+from headworks.control_gateway.audit_api import add_audit_routes
 from headworks.control_gateway.by_hand import UNRECORDED, by_hand, recorded, refuse_machines
 from headworks.control_gateway.e_stop import Scope
 from headworks.control_gateway.e_stop_api import add_e_stop_routes, clear_recorded
@@ -35,6 +36,7 @@ def create_api(loops: Mapping[str, ControlLoop], shipper: Shipper, orders: StopO
     app = create_app("control gateway", "The last metre: safety decision, write, read-back, journal.")
     app.middleware("http")(RefusedRequests(auditor.refused_request))
     add_e_stop_routes(app, orders)
+    add_audit_routes(app, auditor)
 
     def loop_of(site: str) -> ControlLoop:
         if site not in loops:
