@@ -22,15 +22,21 @@ async def rows(plans: Plans, table: str, where: str) -> int:
     return n
 
 
+def keep_first(answers: dict[str, dict[str, object]], message: Msg) -> None:
+    """What a busy service answers twice, since its answer came later than the bus waits for, says the same again."""
+    reply = json.loads(message.data)
+    answers.setdefault(reply["submission_id"], reply)
+
+
 async def test_a_flood_is_refused_past_the_quota_and_another_vendor_s_plan_does_not_wait_behind_it(
     plans: Plans,
 ) -> None:
     await plans.add("acme", quota={"submissions_per_hour": QUOTA})
     await plans.add("beta", max_priority=9)
-    replies = list[dict[str, object]]()
+    replies = dict[str, dict[str, object]]()
 
     async def heard(message: Msg) -> None:
-        replies.append(json.loads(message.data))
+        keep_first(replies, message)
 
     async def beta_leads() -> bool:
         spans = await plans.store.effective("abay", None, NOW, NOW.replace(minute=1))
@@ -49,8 +55,8 @@ async def test_a_flood_is_refused_past_the_quota_and_another_vendor_s_plan_does_
         answered_before = len(replies)
         await eventually(lambda: len(replies) == FLOOD, 240)
     assert answered_before < FLOOD / 2, "beta's plan was in force before half of the flood was answered"
-    accepted = [reply for reply in replies if reply["accepted"]]
-    refused = [reply for reply in replies if not reply["accepted"]]
+    accepted = [reply for reply in replies.values() if reply["accepted"]]
+    refused = [reply for reply in replies.values() if not reply["accepted"]]
     assert (len(accepted), len(refused)) == (QUOTA, FLOOD - QUOTA)
     [fields] = {tuple(refusal["field"] for refusal in reply["refusals"]) for reply in refused}  # type: ignore[attr-defined]
     assert fields == ("submission_id",)
@@ -93,10 +99,10 @@ async def test_a_flood_while_nobody_answers_pushes_out_nobody_s_submission_and_t
     most = PLAN_SUBMISSIONS_STREAM.max_per_subject
     await plans.add("acme", quota={"submissions_per_hour": QUOTA})
     await plans.add("beta", max_priority=9)
-    answered: dict[str, list[dict[str, object]]] = {"acme": [], "beta": []}
+    answered: dict[str, dict[str, dict[str, object]]] = {"acme": {}, "beta": {}}
 
     async def heard(message: Msg) -> None:
-        answered[message.subject.split(".")[2]].append(json.loads(message.data))
+        keep_first(answered[message.subject.split(".")[2]], message)
 
     async with plans.connected("acme") as acme, plans.connected("beta") as beta:
         await eventually(lambda: plans.lanes.publishers >= {"acme", "beta"}, 20)
@@ -117,12 +123,9 @@ async def test_a_flood_while_nobody_answers_pushes_out_nobody_s_submission_and_t
             late = unit_plan("b2", 4.0, publisher="beta", priority=9, begins=NOW + HOUR)
             await beta.client.jetstream().publish("plans.submit.beta.abay", late.model_dump_json().encode())
         await eventually(lambda: len(answered["beta"]) == 2, 60)
-        assert [(reply["submission_id"], reply["accepted"]) for reply in answered["beta"]] == [
-            ("b1", True),
-            ("b2", True),
-        ]
+        assert [(name, reply["accepted"]) for name, reply in answered["beta"].items()] == [("b1", True), ("b2", True)]
         await eventually(lambda: len(answered["acme"]) == most, 240)
         await stream.publish("plans.submit.acme.abay", unit_plan("again", 2.0).model_dump_json().encode())
-        await eventually(lambda: answered["acme"][-1]["submission_id"] == "again", 20)
-    assert [reply["submission_id"] for reply in answered["acme"][:most]] == [f"a{i}" for i in range(most)]
-    assert sum(bool(reply["accepted"]) for reply in answered["acme"]) == QUOTA
+        await eventually(lambda: "again" in answered["acme"], 20)
+    assert list(answered["acme"]) == [*(f"a{i}" for i in range(most)), "again"]
+    assert sum(bool(reply["accepted"]) for reply in answered["acme"].values()) == QUOTA
