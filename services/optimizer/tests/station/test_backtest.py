@@ -25,6 +25,7 @@ from headworks.optimizer.station.backtest import (
 )
 from headworks.optimizer.station.backtest_folder import BacktestFolder
 from headworks.optimizer.station.case import Strategy, StrategyPeriod
+from headworks.optimizer.station.planning import plan_problem
 from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.report import solving_of
 from headworks.optimizer.station.skill import PastForecast
@@ -156,12 +157,25 @@ def test_perfect_forecasts_are_the_record_and_persistence_its_last_hour(station_
     perfect = inputs_at(station_site, record, Knowledge(Inflow.PERFECT, Prices.PERFECT), state, ())
     assert perfect.outside_inflow is not None
     assert perfect.outside_inflow.flow_m3s == pytest.approx([v / 900 for v in record.inflow_m3[10:]])
+    assert perfect.outside_inflow.low_m3s == perfect.outside_inflow.high_m3s == perfect.outside_inflow.flow_m3s
     assert perfect.price_eur_per_mwh == record.price_eur_per_mwh[10:]
     held = inputs_at(station_site, record, Knowledge(Inflow.PERSISTENCE), state, ())
     assert held.outside_inflow is not None
-    assert held.outside_inflow.flow_m3s == pytest.approx((sum(record.inflow_m3[6:10]) / 4 / 900,) * 16), (
-        "held as far as the plan looks: its 4 h"
-    )
+    assert len(held.outside_inflow.flow_m3s) == 16, "as far as the plan looks: its 4 h"
+    assert held.outside_inflow.flow_m3s[-1] == pytest.approx(sum(record.inflow_m3[6:10]) / 4 / 900, rel=0.05)
+
+
+@pytest.mark.parametrize(("inflow_m3", "dry"), [(143_000.0, True), (145_000.0, False)])
+def test_a_day_that_is_known_is_dry_or_wet_by_its_water_alone(inflow_m3: float, dry: bool) -> None:
+    """Whatever errors forecasts of that record would have made: each day had half as much water again as the one before."""
+    past = tuple(inflow_m3 / 96 * 1.5 ** (day - 5) for day in range(5) for _ in range(96))
+    midnight = START + timedelta(minutes=15)
+    record = Record(midnight, 900.0, (*past, *(inflow_m3 / 96,) * 192), (50.0,) * 672, 9000.0, lived().before)
+    site = station_with(solve={"tail": "0 h"})
+    known = inputs_at(site, record, Knowledge(Inflow.PERFECT, Prices.PERFECT), State(480, 9000.0, record.before), ())
+    problem = plan_problem(site, known)
+    assert not isinstance(problem, str)
+    assert bool(problem.case.dry_days) == dry
 
 
 def test_a_noisy_station_moves_more_or_less_at_the_same_power(station_site: StationSite) -> None:

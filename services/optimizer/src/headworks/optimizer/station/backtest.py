@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+import numpy as np
+
 from headworks.optimizer.station.case import (
     LastPlan,
     OutsideInflow,
@@ -20,6 +22,8 @@ from headworks.optimizer.station.case import (
     WantedVolume,
 )
 from headworks.optimizer.station.divergence import OVER, diverged_m3
+from headworks.optimizer.station.forecasting import InflowMethod, forecast_inflow
+from headworks.optimizer.station.forecasting import Record as ForecastRecord
 from headworks.optimizer.station.planning import solve_inputs
 from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.settings import horizon_steps, planning_of
@@ -153,16 +157,6 @@ def inputs_at(
     # Before the record nothing is known: its first value stands for the step before it.
     flows = tuple(volume / record.step_s for volume in (past or record.inflow_m3[:1]))
     known = _known_prices(site, record, knowledge, t)
-    outside = None
-    if knowledge.inflow is Inflow.PERFECT:
-        ahead = record.inflow_m3[t:]
-        outside = OutsideInflow(
-            source="the record itself", issued_at=start, flow_m3s=tuple(volume / record.step_s for volume in ahead)
-        )
-    elif knowledge.inflow is Inflow.PERSISTENCE:
-        held = flows[-4:]
-        steps = sum(horizon_steps(site, planning_of(site), record.step_s))
-        outside = OutsideInflow(source="persistence", issued_at=start, flow_m3s=(sum(held) / len(held),) * steps)
     end = record.start + len(record.inflow_m3) * timedelta(seconds=record.step_s)
     pumps = site.pumping_station.pumps
     tunnel = site.pumping_station.station.tunnel
@@ -178,13 +172,42 @@ def inputs_at(
         past_inflow_m3s=flows,
         past_price_eur_per_mwh=record.price_eur_per_mwh[max(0, t - len(flows)) : t],
         price_eur_per_mwh=known,
-        outside_inflow=outside,
+        outside_inflow=_outside(site, record, knowledge.inflow, t, start, flows),
         emptied_at=state.emptied_at,
         diverged_m3=diverged_m3(state.missed_m3),
         past_inflow_error=_errors(record, state),
         strategies=tuple(strategies),
         last_plan=_last_plan(site, state),
         wanted_volume=None if record.end_volume_m3 is None else WantedVolume(at=end, at_most_m3=record.end_volume_m3),
+    )
+
+
+def _outside(
+    site: StationSite, record: Record, inflow: Inflow, t: int, start: datetime, past_m3s: Sequence[float]
+) -> OutsideInflow | None:
+    """What is told of the inflow ahead: the record itself, in which nothing is uncertain; persistence with the errors that
+    it made in the record so far; or nothing, for the plan's own forecast.
+    """
+    quantiles = planning_of(site).forecast.quantiles
+    match inflow:
+        case Inflow.OWN:
+            return None
+        case Inflow.PERFECT:
+            source, flow_m3s = "the record itself", tuple(volume / record.step_s for volume in record.inflow_m3[t:])
+            low_m3s = high_m3s = flow_m3s
+        case Inflow.PERSISTENCE:
+            steps = sum(horizon_steps(site, planning_of(site), record.step_s))
+            known = ForecastRecord(np.array(past_m3s, dtype=float), record.step_s)
+            held = forecast_inflow(known, steps, InflowMethod.PERSISTENCE, quantiles)
+            source, flow_m3s = held.source, held.flow_m3s
+            low_m3s, high_m3s = held.low_m3s[: held.measured], held.high_m3s[: held.measured]
+    return OutsideInflow(
+        source=source,
+        issued_at=start,
+        flow_m3s=flow_m3s,
+        quantiles=quantiles if low_m3s else None,
+        low_m3s=low_m3s,
+        high_m3s=high_m3s,
     )
 
 
