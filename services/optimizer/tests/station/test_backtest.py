@@ -167,8 +167,8 @@ def test_perfect_forecasts_are_the_record_and_persistence_its_last_hour(station_
 
 @pytest.mark.parametrize(("inflow_m3", "dry"), [(143_000.0, True), (145_000.0, False)])
 def test_a_day_that_is_known_is_dry_or_wet_by_its_water_alone(inflow_m3: float, dry: bool) -> None:
-    """Whatever errors forecasts of that record would have made: each day had half as much water again as the one before."""
-    past = tuple(inflow_m3 / 96 * 1.5 ** (day - 5) for day in range(5) for _ in range(96))
+    """Whatever errors forecasts of that record would have made: its flow rose and fell by the hour, at other hours each day."""
+    past = tuple(inflow_m3 / 96 * (1 + 0.8 * math.sin(t / 4 + (t // 96) ** 2)) for t in range(480))
     midnight = START + timedelta(minutes=15)
     record = Record(midnight, 900.0, (*past, *(inflow_m3 / 96,) * 192), (50.0,) * 672, 9000.0, lived().before)
     site = station_with(solve={"tail": "0 h"})
