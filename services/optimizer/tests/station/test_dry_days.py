@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from station_rig import MIDNIGHT, inputs, quick_station, station_with
 
+from headworks.optimizer.station.dry_days import dry_days, dry_steps
 from headworks.optimizer.station.forecasting import InflowForecast
-from headworks.optimizer.station.planning import dry_days, plan_problem, solve_inputs
+from headworks.optimizer.station.planning import plan_problem, solve_inputs
 from headworks.optimizer.values import Status
 
 
@@ -56,6 +57,25 @@ def test_a_day_counts_as_dry_by_what_came_and_comes() -> None:
     assert days(1.6, 1.8) == ()
     assert days(1.6, 1.6, emptied_at=noon - timedelta(hours=3)) == ()
     assert days(1.6, 1.6, emptied_at=noon - timedelta(hours=13)) == (range(47),)
+
+
+def test_a_day_near_the_limit_is_kept_for_an_emptying_and_not_for_a_flush() -> None:
+    """Of 144,000 m³ the day is expected to bring 150,000; it may bring 130,000."""
+    flow_m3s, low_m3s = (150_000 / 86_400,) * 96, (130_000 / 86_400,) * 96
+    asked = inputs(quick_station(), flow_m3s=1.0, past_inflow_m3s=(1.7,) * 60)
+    forecast = InflowForecast("test", flow_m3s, low_m3s, flow_m3s, measured=96)
+    assert dry_days(quick_station(), asked, forecast) == (range(95),)
+    assert dry_steps(quick_station(), asked, forecast) == [False] * 96
+    assert dry_steps(quick_station(), asked, InflowForecast("test", low_m3s, low_m3s, low_m3s)) == [True] * 96
+
+
+@pytest.mark.parametrize(("now_m3s", "dry"), [(1.29, True), (1.31, False)])
+def test_while_the_inflow_surges_today_is_no_day_for_a_flush(now_m3s: float, dry: bool) -> None:
+    """By 30 % in two hours, as for the risk; tomorrow may be one."""
+    site = station_with(schedule={"horizon": "24 h"}, solve={"alike": "1 m", "tail": "24 h"})
+    asked = inputs(site, flow_m3s=1.0, past_inflow_m3s=(1.0,) * 20 + (now_m3s,))
+    found = dry_steps(site, asked, InflowForecast("test", *((1.0,) * 192,) * 3))
+    assert found == [dry] * 96 + [True] * 96
 
 
 def test_what_is_not_known_of_today_is_bridged_and_said() -> None:

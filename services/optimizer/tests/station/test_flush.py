@@ -125,6 +125,19 @@ def test_nobody_asks(station_site: StationSite, section: FlushWindowSection) -> 
     assert asked(station_site, section, EXAMPLES["dry-day"]()) == FlushAsked()
 
 
+def test_a_pump_that_no_plan_leads_is_missing_from_the_window_and_named(
+    station_site: StationSite, section: FlushWindowSection
+) -> None:
+    given = inputs()
+    led = tuple(
+        p.model_copy(update={"led_by": "mode maintenance"} if p.resource == "P1_4" else {}) for p in given.pumps
+    )
+    found = asked(station_site, section, given.model_copy(update={"pumps": led}))
+    assert found.window is not None
+    assert found.faults == ("the flush is without P1_4: mode maintenance",)
+    assert asked(station_site, section, given).faults == ()
+
+
 def test_a_window_lies_within_its_period(station_site: StationSite, section: FlushWindowSection) -> None:
     given = inputs(begin=START + timedelta(hours=3), end=START + timedelta(hours=6))
     assert begins(asked(station_site, section, given)) == [12, 13, 14, 15]

@@ -1,10 +1,13 @@
 """From how a station stands to its schedule: flushed when dry, never flooded, and what cannot be is said."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from station_rig import CHEAP_NIGHT, GROUPED, MIDNIGHT, STEP, inputs, quick_station, station_with
 
+from headworks.optimizer import solver
+from headworks.optimizer.station import schedule
 from headworks.optimizer.station.case import LastPlan, OutsideInflow, Risk
 from headworks.optimizer.station.planning import plan_problem, solve_inputs
 from headworks.optimizer.station.settings import planning_of
@@ -227,3 +230,29 @@ def test_a_nearly_empty_tunnel_is_not_planned_with_the_flows_of_a_fuller_one() -
     solution = solve_inputs(short, asked.model_copy(update={"pumps": pumps}))
     assert solution.publishable, solution.reason
     assert all(step.frequency_hz["P1_4"] > 0 for step in solution.steps[:3])
+
+
+def test_where_program_and_simulation_differ_to_the_last_round_the_run_says_so() -> None:
+    def reasons(rounds: int, agree: str) -> str:
+        site = station_with(schedule={"horizon": "4 h"}, solve=GROUPED | {"rounds": rounds, "agree": agree})
+        solution = solve_inputs(site, inputs(site, flow_m3s=1.4))
+        assert solution.tuning is not None
+        return "; ".join(solution.tuning.reasons)
+
+    assert "after 1 rounds program and simulation differ by" in reasons(1, "0.000001 m**3")
+    assert "differ" not in reasons(4, "100 m**3")
+
+
+def test_a_later_round_without_an_answer_leaves_the_one_before_it_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    well = schedule._round
+    rounds = iter([1, 2])
+
+    def fails_in_the_second(*given: Any) -> Any:
+        return well(*given) if next(rounds) == 1 else solver.Failed("out of memory", "HiGHS")
+
+    monkeypatch.setattr(schedule, "_round", fails_in_the_second)
+    site = station_with(schedule={"horizon": "4 h"}, solve=GROUPED | {"rounds": 3, "agree": "0.000001 m**3"})
+    solution = solve_inputs(site, inputs(site, flow_m3s=1.4))
+    assert (solution.status, solution.rounds) == (Status.SOLVED, 2)
+    assert solution.tuning is not None
+    assert "round 2 had no answer" in solution.tuning.reasons

@@ -23,7 +23,7 @@ class StationSchedule:
     """Frequencies by step and pump (0: off), what they lead to, what it costs [EUR], and which rules break.
 
     `gap` is of the last round's program; `reference` starts the next solve. Without a schedule the status says why. With
-    `gone_on` it is no answer of the program but what the solve began with.
+    `gone_on` it is no answer of the program but what the solve began with. `notes` say how far the rounds came.
     """
 
     status: StationStatus
@@ -42,3 +42,4 @@ class StationSchedule:
     starts: int = 0
     flush: range = range(0)
     gone_on: bool = False
+    notes: tuple[str, ...] = ()

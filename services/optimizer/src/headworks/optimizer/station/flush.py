@@ -108,6 +108,7 @@ def _of_period(
         until=period.end,
         last=planned if planned is not None and planned.end - planned.start == count * step else None,
         reasons=(f"a flush is asked: it may begin at {len(begins)} steps",),
+        faults=tuple(f"the flush is without {p.resource}: {p.led_by}" for p in inputs.pumps if p.led_by is not None),
     )
 
 

@@ -57,10 +57,11 @@ def _why_not(station: Station, rules: StationRules, case: StationCase, window: F
 def _lasts(station: Station, case: StationCase, window: FlushWindow, s: int) -> bool:
     """Whether the water lasts for a window that begins with s, if no pump ran before it."""
     most_m3 = min(station.tunnel.full_m3, case.initial_volume_m3 + sum(case.inflow_m3[:s]))
+    hertz = tuple(0.0 if place in case.not_planned else window.least_hz for place in range(len(station.pumps)))
     ran = simulate_station(
         station,
         initial_volume_m3=most_m3,
-        frequency_hz=[(window.least_hz,) * len(station.pumps)] * window.steps,
+        frequency_hz=[hertz] * window.steps,
         inflow_m3=case.inflow_m3[s : s + window.steps],
         step_s=case.step_s,
     )

@@ -3,9 +3,9 @@
 The same code plans for the running service, for `headworks solve` and in every step of a back-test.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from headworks.optimizer.models.pumping_data import StationCase, StationWeights
@@ -14,6 +14,7 @@ from headworks.optimizer.station.case import (
     StationSolution,
     Tuning,
 )
+from headworks.optimizer.station.dry_days import dry_days, dry_steps, unknown_today
 from headworks.optimizer.station.flush import (
     Ahead,
     flush_asked,
@@ -39,7 +40,6 @@ from headworks.waterway.quantities import in_unit
 from headworks.waterway.station import Station
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
-from headworks.waterway.timegrid import TimeGrid, local_date, local_midnight
 
 LONG_STOOD = Before(on=False, steps=10_000)
 """How a pump that is not planned counts: whatever it does, no plan has a say in it."""
@@ -88,11 +88,11 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
     ahead = Ahead(
         forecast.flow_m3s[:scheduled],
         case.price_eur_per_mwh[:scheduled],
-        _dry_steps(site, inputs, forecast)[:scheduled],
+        dry_steps(site, inputs, forecast)[:scheduled],
     )
     flush = flush_asked(planning.flush.window, station.tunnel, site.zone, inputs, ahead)
     case = replace(case, flush=flush.window)
-    today = _unknown_today(inputs, site.zone)
+    today = unknown_today(inputs, site.zone)
     tuning = tuning.model_copy(
         update={"reasons": (*tuning.reasons, *_led_otherwise(inputs), *today, *_urgent(tuning, case), *flush.reasons)}
     )
@@ -217,61 +217,6 @@ def _wanted(inputs: StationInputs, steps: int, place: Callable[[int], int]) -> t
         return None
     ends = round((inputs.wanted_volume.at - inputs.start).total_seconds() / inputs.step_s)
     return (place(ends - 1), inputs.wanted_volume.at_most_m3) if 1 <= ends <= steps else None
-
-
-def dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> tuple[range, ...]:
-    """The steps of each local day that ends within the horizon, is expected to be dry, and has not seen the tunnel empty."""
-    return tuple(day for day, done in _dry_days(site, inputs, forecast) if not done)
-
-
-def _dry_steps(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> list[bool]:
-    """Whether each step lies in a day that is expected to be dry, emptied or not; of a day that ends later it is not known."""
-    dry = [False] * len(forecast.flow_m3s)
-    for day, _ in _dry_days(site, inputs, forecast):
-        for t in (*day, day.stop):
-            dry[t] = True
-    return dry
-
-
-def _dry_days(site: StationSite, inputs: StationInputs, forecast: InflowForecast) -> Iterator[tuple[range, bool]]:
-    """Each day that may well be dry, and whether it has seen the tunnel empty.
-
-    Near the limit the forecast crosses it again and again, and an emptying put off for hours may come too late: a day is
-    given up as wet only when even the low end of its forecast is. Where that end is a guess, a share of it counts.
-    """
-    low_m3s = forecast.low_taking(planning_of(site).flush.allow_for)
-    grid = TimeGrid(inputs.start, timedelta(seconds=inputs.step_s), len(forecast.flow_m3s))
-    day = local_date(inputs.start, site.zone)
-    while (end := local_midnight(day + timedelta(days=1), site.zone)) <= grid.end:
-        begin = local_midnight(day, site.zone)
-        # Emptied by the step that ends at midnight, it might be tomorrow: that step's water counts, its end does not.
-        first, stop = max(0, round((begin - grid.start) / grid.step)), round((end - grid.start) / grid.step) - 1
-        done = inputs.emptied_at is not None and begin <= inputs.emptied_at < end
-        if stop > first:
-            came_m3 = _came_m3(inputs, begin, forecast)
-            comes_m3 = sum(low_m3s[first : stop + 1]) * inputs.step_s
-            if came_m3 + comes_m3 <= site.pumping_station.rules.dry_day_inflow:
-                yield range(first, stop), done
-        day += timedelta(days=1)
-
-
-def _came_m3(inputs: StationInputs, since: datetime, forecast: InflowForecast) -> float:
-    """What has flowed in since an instant: steps that are not known as those about them, without a record as what comes next."""
-    back = max(0, round((inputs.start - since).total_seconds() / inputs.step_s))
-    record = record_of(inputs.past_inflow_m3s, inputs.step_s)
-    flow_m3s = (forecast.flow_m3s[0],) if record is None else record.flow_m3s[-back:]
-    return float(sum(flow_m3s[:back]) + flow_m3s[0] * max(0, back - len(flow_m3s))) * inputs.step_s
-
-
-def _unknown_today(inputs: StationInputs, zone: ZoneInfo) -> tuple[str, ...]:
-    """What is said where it is partly a guess whether today is dry."""
-    begin = local_midnight(local_date(inputs.start, zone), zone)
-    back = round((inputs.start - begin).total_seconds() / inputs.step_s)
-    known = sum(flow is not None for flow in inputs.past_inflow_m3s[-back:]) if back > 0 else back
-    if known == back:
-        return ()
-    about = "those about them" if any(flow is not None for flow in inputs.past_inflow_m3s) else "what is forecast"
-    return (f"the inflow of {back - known} of today's {back} steps is not known, and taken as {about}",)
 
 
 def _water_value(station: Station, planning: PlanningSection, prices: Sequence[float]) -> float:

@@ -69,6 +69,7 @@ class _Round:
     timed_out: bool
     terms: dict[str, float]
     flush: range
+    notes: tuple[str, ...] = ()
 
 
 def solve_station(
@@ -128,6 +129,7 @@ def _schedule_of(
         terms=best.terms,
         starts=starts_of(best.frequency_hz, case.before),
         flush=best.flush,
+        notes=best.notes,
     )
 
 
@@ -172,12 +174,15 @@ def _rounds(
         shortest_s = SHORTEST_ROUND * options.time_limit_s
         left_s = max(shortest_s, options.time_limit_s - watch.passed_s)
         if best is not None and left_s <= shortest_s:
-            return best, number - 1
+            return _noted(best, options, number - 1), number - 1
         data = prepare_station(station, rules, case, weights, groups, about)
         outcome = _round(station, data, replace(options, time_limit_s=left_s), begin_with, watch)
         if not isinstance(outcome, _Round):
             cancelled = isinstance(outcome, solver.TimedOut) and outcome.cancelled
-            return (outcome if best is None or cancelled else best), number
+            if best is None or cancelled:
+                return outcome, number
+            without = () if isinstance(outcome, solver.TimedOut) else (f"round {number} had no answer",)
+            return _noted(best, options, number, *without), number
         watch.saw_a_plan()
         if best is None or outcome.cost_eur < best.cost_eur:
             best = outcome
@@ -185,7 +190,14 @@ def _rounds(
         if outcome.disagreement_m3 <= options.agree_m3 and not _missed(rules, case, outcome.trajectory):
             return best, number
     assert best is not None, "a site file asks for one round at least"
-    return best, options.rounds
+    return _noted(best, options, options.rounds), options.rounds
+
+
+def _noted(best: _Round, options: StationOptions, rounds: int, *notes: str) -> _Round:
+    """The round that is kept, with what the others did not come to."""
+    if best.disagreement_m3 > options.agree_m3:
+        notes = (*notes, f"after {rounds} rounds program and simulation differ by {best.disagreement_m3:.0f} m³")
+    return replace(best, notes=notes)
 
 
 class _Watch:

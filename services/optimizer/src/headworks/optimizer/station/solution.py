@@ -64,6 +64,7 @@ def solution_of(
             ),
             "flush_window": flush_window,
             "flushed": flushed_before(flush_window, problem.flush),
+            "tuning": problem.tuning.model_copy(update={"reasons": (*problem.tuning.reasons, *schedule.notes)}),
             "next_action": _next_action(site, schedule.frequency_hz, problem.case.before),
         }
     )

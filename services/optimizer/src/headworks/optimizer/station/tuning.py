@@ -100,7 +100,7 @@ def risk_of(
         level = RISKS.index(Risk.LOW if room > limits.low_above_room else Risk.NORMAL)
     reasons = [f"{room:.0%} of the tunnel is free below {rules.maximum_level_m:g} m"]
     trend = _trend(inputs)
-    if trend is not None and trend > limits.rising_by:
+    if trend is not None and surges(planning, inputs):
         level += 1
         reasons.append(f"inflow rose by {trend:.0%} in two hours")
     spread = _spread(forecast)
@@ -117,6 +117,12 @@ def urgency(planning: PlanningSection, emptied_at: datetime | None, at: datetime
     age_s = (at - emptied_at).total_seconds()
     flush = planning.flush
     return min(1.0, max(0.0, (age_s - flush.urgent_from) / (flush.urgent_at - flush.urgent_from)))
+
+
+def surges(planning: PlanningSection, inputs: StationInputs) -> bool:
+    """Whether the inflow rises so fast that the risk is higher for it."""
+    trend = _trend(inputs)
+    return trend is not None and trend > planning.risk.rising_by
 
 
 def _trend(inputs: StationInputs) -> float | None:
