@@ -60,6 +60,8 @@ VARIANTS = (
     Variant("smooth, own forecast, normal price", NORMAL, OWN, SMOOTH, every=16),
     Variant("perfect, normal price, F2 to 16,000", NORMAL, PERFECT, WIDE),
 )
+STEPS = ("steps_above_alarm", "steps_above_maximum", "steps_above_high_high", "steps_below_low_low")
+OUTFLOW = ("largest", "standard_deviation", "mean_step", "p95_step", "largest_step")
 
 
 def main() -> None:
@@ -120,24 +122,24 @@ def run_cli(arguments: Sequence[str], name: str) -> None:
 def row(variant: Variant, result: dict[str, Any]) -> dict[str, object]:
     """One back-test as a row."""
     score, solving, share = result["score"], result["solving"], result["to_history"].get(variant.price)
-    cost = score["cost_eur"][variant.price] + score["end_correction_eur"][variant.price]
+    cost = {price: score["cost_eur"][price] + score["end_correction_eur"][price] for price in (NORMAL, HIGH)}
     outflow = score["outflow"]
     return {
         "variant": variant.name,
         "every": variant.every,
-        "EUR": round(cost),
+        "EUR": round(cost[variant.price]),
+        "EUR at the other price": round(cost[HIGH if variant.price == NORMAL else NORMAL]),
         "to history": "not known" if share is None else f"{share:+.1%}",
         "MWh": round(score["energy_mwh"], 1),
         "kWh/m³": round(score["kwh_per_m3"], 4),
-        "emptied": f"{score['dry_days_emptied']} of {score['dry_days']}",
+        "emptied dry, wet": f"{score['dry_days_emptied']} of {score['dry_days']}, {score['wet_days_emptied']}",
         "level m": f"{score['lowest_level_m']:.2f} to {score['highest_level_m']:.2f}",
+        "steps above 7.2 m, 8 m; starts at 7.4 m; stops at 0.05 m": ", ".join(str(score[key]) for key in STEPS),
         "starts": score["starts"],
-        "F2 largest; sd, mean and largest step": ", ".join(
-            f"{outflow[key]:.0f}" for key in ("largest", "standard_deviation", "mean_step", "largest_step")
-        ),
+        "F2 largest; sd; mean, p95 and largest step": ", ".join(f"{outflow[key]:.0f}" for key in OUTFLOW),
         "broken": ", ".join(f"{n} × {rule}" for rule, n in score["breaches"].items()) or "none",
-        "solve s: median, p95": f"{solving['median_s']:.2f}, {solving['p95_s']:.2f}",
-        "fallbacks": solving["fallbacks"],
+        "solve s: median, p95, largest": ", ".join(f"{solving[key]:.2f}" for key in ("median_s", "p95_s", "max_s")),
+        "gone on with": solving["gone_on"],
     }
 
 

@@ -18,12 +18,14 @@ HOURS = 24
 )
 @given(
     states=st.lists(st.tuples(st.booleans(), st.integers(1, 20)), min_size=8, max_size=8),
-    level_m=st.floats(0.1, 8.2),
-    flows=st.lists(st.floats(0.2, 4.5), min_size=HOURS, max_size=HOURS),
+    level_m=st.floats(0, 14.1),
+    flows=st.lists(st.floats(0, 8), min_size=HOURS, max_size=HOURS),
     emptied_h_ago=st.none() | st.floats(0, 40),
+    led_by_others=st.sets(st.integers(0, 7), max_size=3),
 )
 def test_a_day_from_any_start_keeps_the_rules_or_says_which_cannot_hold(
-    states: States, level_m: float, flows: list[float], emptied_h_ago: float | None
+    states: States, level_m: float, flows: list[float], emptied_h_ago: float | None, led_by_others: set[int]
 ) -> None:
+    """The tunnel's whole height, an inflow from none to thrice what the plant takes, and up to three pumps in others' hands."""
     site = station_with()
-    replayed(site, standing(site, MIDNIGHT, states, level_m, flows, emptied_h_ago), states)
+    replayed(site, standing(site, MIDNIGHT, states, level_m, flows, emptied_h_ago, led_by_others), states)

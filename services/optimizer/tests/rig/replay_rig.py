@@ -1,5 +1,6 @@
 """A plan held against an independent replay of it: what the answer says cannot hold is what the replay finds."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,7 @@ from headworks.optimizer.station.continuing import NEVER
 from headworks.optimizer.station.planning import plan_problem, solve_inputs
 from headworks.optimizer.station.settings import planned_rules, planning_of
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
-from headworks.waterway.station_rules import Before, Breach, StationRules, breaches
+from headworks.waterway.station_rules import Breach, StationRules, breaches
 from headworks.waterway.station_site import StationSite
 
 States = list[tuple[bool, int]]
@@ -37,11 +38,13 @@ def standing(
     level_m: float,
     by_hour_m3s: list[float],
     emptied_h_ago: float | None,
+    led_by_others: Collection[int] = (),
 ) -> StationInputs:
-    """How the station stands at an instant: an inflow for each hour from then on [m³/s]."""
+    """How the station stands at an instant: an inflow for each hour from then on [m³/s]; the places of pumps no plan leads."""
     asked = inputs(site, flow_m3s=1.0, level_m=level_m, start=start)
     pumps = tuple(
-        pump.model_copy(update={"on": on, "steps": n}) for pump, (on, n) in zip(asked.pumps, states, strict=True)
+        pump.model_copy(update={"on": on, "steps": n, "led_by": "mode off" if place in led_by_others else None})
+        for place, (pump, (on, n)) in enumerate(zip(asked.pumps, states, strict=True))
     )
     inflow = OutsideInflow(source="test", issued_at=start, flow_m3s=tuple(f for f in by_hour_m3s for _ in range(4)))
     emptied_at = None if emptied_h_ago is None else start - timedelta(hours=emptied_h_ago)
@@ -69,9 +72,8 @@ def replayed(site: StationSite, asked: StationInputs, states: States) -> Replaye
         inflow_m3=[step.inflow_m3s * asked.step_s for step in solution.steps],
         step_s=asked.step_s,
     )
-    before = tuple(Before(on, n) for on, n in states)
     days = [day for day in case.dry_days if day.stop <= len(hertz)]
-    broken = breaches(rules, hertz, ran, before, days)
+    broken = breaches(rules, hertz, ran, case.before, days)
     said = {(r.rule, round((r.at - asked.start) / STEP)) for r in solution.relaxations}
     assert said == {(breach.rule, breach.step) for breach in broken}
     assert not {breach.rule for breach in broken} & NEVER

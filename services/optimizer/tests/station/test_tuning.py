@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from station_rig import station_with
 
 from headworks.optimizer.station.case import (
     ForecastQuality,
@@ -66,6 +67,19 @@ def test_poor_forecasts_narrow_the_band_and_say_so(station_site: StationSite, pl
     assert "forecasts were poor, 22% off: maximum lowered by 0.88 m, minimum raised by 0.30 m" in poor.reasons
 
 
+def test_however_wrong_forecasts_were_the_maximum_comes_down_by_a_metre_at_most(
+    station_site: StationSite, planning: PlanningSection
+) -> None:
+    assert tuned(station_site, past_inflow_error=(0.6,) * 8).maximum_level_m == planning.margin_level - 1.0
+
+
+def test_whatever_narrows_the_band_one_is_left() -> None:
+    """From 1.5 m to 2.5 m: above the level that counts as empty there is room to go down, and to fill."""
+    narrow = station_with(emergency={"lowers_maximum": "6 m", "raises_minimum": "3 m"})
+    tight = tuned(narrow, diverged_m3=9999.0)
+    assert (tight.minimum_level_m, tight.maximum_level_m) == (1.5, 2.5)
+
+
 @pytest.mark.parametrize(
     ("level_m", "risk"), [(1.0, Risk.LOW), (5.0, Risk.NORMAL), (7.2, Risk.HIGH), (7.6, Risk.CRITICAL)]
 )
@@ -90,6 +104,7 @@ def test_when_measured_and_predicted_diverge_safety_comes_first(
     emergency = tuned(station_site, level_m=5.0, diverged_m3=-2501.0)
     assert emergency.emergency
     assert emergency.maximum_level_m == pytest.approx(planning.margin_level - 1.5)
+    assert emergency.minimum_level_m == pytest.approx(calm.minimum_level_m + 0.3)
     assert (emergency.cost_factor, emergency.safety_factor) == (0.3, 2 * calm.safety_factor)
 
 
