@@ -1,11 +1,14 @@
-"""A station's program as one can read it: the first round's, linear about the last plan, or about the first plan that is made."""
+"""A station's program as one can read it: the first round's, linear about what the solve begins with."""
 
 from headworks.optimizer import solver
 from headworks.optimizer.models.pumping import build_pumping
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
+from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.case import StationInputs
 from headworks.optimizer.station.coarse import first_plan
 from headworks.optimizer.station.continuing import reference_of
+from headworks.optimizer.station.draining import drained_instead
+from headworks.optimizer.station.flush import last_steps
 from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station_site import StationSite
 
@@ -19,6 +22,13 @@ class NoProblem(Exception):
 
 def lp_text(site: StationSite, inputs: StationInputs) -> str:
     """The problem of a station's inputs in the LP format. Raises NoProblem."""
+    return solver.write_lp(first_program(site, inputs).lp)
+
+
+def first_program(site: StationSite, inputs: StationInputs) -> PumpingProblem:
+    """The first round's program: about the last plan, or the first one that is made, or the one that empties the tunnel as soon
+    as can be. Raises NoProblem.
+    """
     planned = plan_problem(site, inputs)
     if isinstance(planned, str):
         raise NoProblem(planned)
@@ -28,8 +38,11 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
     begun_hz = planned.last_hz or first_plan(
         planned.station, planned.rules, case, planned.weights, options.first_volume_m3, PATIENCE_S
     )
+    last_flush = last_steps(inputs, planned.flush) if planned.last_hz else range(0)
+    drained_hz = drained_instead(planned.station, planned.rules, case, planned.weights, begun_hz, last_flush)
+    begun_hz = drained_hz or begun_hz
     about = reference_of(planned.station, planned.rules, case, groups, begun_hz) or flat_reference(
         case, groups, volume_m3
     )
     data = prepare_station(planned.station, planned.rules, case, planned.weights, groups, about)
-    return solver.write_lp(build_pumping(data).lp)
+    return build_pumping(data)
