@@ -114,7 +114,9 @@ async def test_a_leader_that_ends_in_order_is_replaced_at_once(start: Start) -> 
         ended_s = pair.signal(leader, signal.SIGTERM)
         await eventually(lambda: bool(pair.setpoints(other)), timeout_s=40)
         assert pair.setpoints(other)[0].at_s - ended_s < 15, "long before the lease would have been over"
+        await eventually(lambda: len(pair.setpoints(other)) > 5, timeout_s=20)
         never_both(pair)
+        no_jump(pair)
 
 
 @pytest.mark.prove

@@ -210,6 +210,24 @@ async def test_a_late_write_that_the_plc_does_not_take_gains_the_next_one_no_rat
     assert plc_server.writes == [201, 201]
 
 
+async def test_a_write_that_the_plc_takes_over_late_counts_from_when_it_is_seen(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    gateway.follow(plan_of(5.8))
+    await gateway.tick()
+    plc_server.fault = "ignore"
+    await gateway.tick(after_s=20)
+    assert gateway.outcomes() == ["intended", "read_back_differs"]
+    await gateway.tick(after_s=10)
+    plc_server.fault, plc_server.setpoint, plc_server.read_back = "none", 201, 201
+    await gateway.tick(after_s=5)
+    assert plc_server.writes == [201], "201 was not seen before"
+    await gateway.tick(after_s=14)
+    assert plc_server.writes == [201]
+    await gateway.tick()
+    assert plc_server.writes == [201, 202]
+
+
 async def test_without_a_journal_nothing_is_written_and_with_it_control_goes_on(
     gateway: Gateway, plc_server: PlcServer
 ) -> None:

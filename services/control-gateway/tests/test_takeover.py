@@ -53,6 +53,23 @@ class Two:
             self.track.append((self.clock.now(), self.plc.setpoint))
         return reason
 
+    async def look(self, name: str, *, after_s: float) -> None:
+        """This one alone looks at the PLC, so long after the last look of either."""
+        self.clock.forward(after_s)
+        self.track.append((self.clock.now(), self.plc.setpoint))
+        await self.gateways[name].tick(after_s=0)
+        self.track.append((self.clock.now(), self.plc.setpoint))
+
+    def keeps_to_the_rate(self) -> bool:
+        """From one turn's end to any later one's the register moves at most rate x time + 1 count, whoever writes."""
+        [actuator] = self.gateways["a"].actuators
+        ends = self.track[1::2]
+        return all(
+            abs(after - before) <= actuator.limits.rate_per_s * (end - begin).total_seconds() + 1
+            for i, (begin, before) in enumerate(ends)
+            for end, after in ends[i:]
+        )
+
     def keeps_to_the_window(self) -> bool:
         return all(
             abs(after - before) <= LIMIT.counts
@@ -91,6 +108,7 @@ async def test_who_looked_away_while_the_other_led_counts_all_that_it_may_have_w
     await two.tick("b", minutes=60)
     assert two.plc.setpoint < 180, "it goes on once a window has passed"
     assert two.keeps_to_the_window()
+    assert two.keeps_to_the_rate()
 
 
 async def test_who_never_looked_moves_nothing_until_a_window_has_passed(two: Two) -> None:
@@ -115,6 +133,7 @@ async def test_who_looked_on_all_the_time_goes_on_with_what_is_left_of_the_windo
     two.lead("a", 1.5)
     await two.tick("a", "b", minutes=60)
     assert two.keeps_to_the_window()
+    assert two.keeps_to_the_rate()
     assert two.plc.setpoint < 190
 
 
@@ -131,3 +150,32 @@ async def test_a_leader_that_begins_anew_counts_what_may_have_been_written_while
     await two.tick("a", minutes=30)
     assert two.plc.setpoint < 200
     assert two.keeps_to_the_window()
+    assert two.keeps_to_the_rate()
+
+
+async def test_who_is_woken_to_lead_right_after_the_others_write_earned_no_rate_by_watching(two: Two) -> None:
+    two.lead("a", 2.0)
+    await two.tick("a", "b", minutes=11)
+    two.lead("a", 2.5)
+    await two.tick("a", "b", minutes=1)
+    await two.look("a", after_s=STEP_S)
+    written = two.plc.setpoint
+    two.lead("b", 2.5)
+    await two.look("b", after_s=0.1)
+    assert two.plc.setpoint == written, "it was held for a tenth of a second only"
+    await two.look("b", after_s=STEP_S)
+    assert two.plc.setpoint == written + 1
+    assert two.keeps_to_the_rate()
+
+
+async def test_who_led_before_and_leads_again_earned_no_rate_while_the_other_led_unseen(two: Two) -> None:
+    two.lead("a", 2.0)
+    await two.tick("a", "b", minutes=11)
+    two.lead("b", 2.5)
+    await two.tick("b", minutes=1)
+    written = two.plc.setpoint
+    assert written > 200
+    two.lead("a", 2.5)
+    await two.look("a", after_s=0.1)
+    assert two.plc.setpoint == written
+    assert two.keeps_to_the_rate()

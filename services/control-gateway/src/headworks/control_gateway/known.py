@@ -32,7 +32,8 @@ class Known(NamedTuple):
 
     `link_up` is None before the first answer or fault. `lead` is who leads now, judged as things `stood`, `told` who was last
     recorded to; `local` whether the PLC says that its own control leads. `leads_under` is the epoch under which no other gateway
-    can write now, None where one may; `held_under` what it was when `held` was last seen to.
+    can write now, None where one may; `held_under` what it was when `held` was last seen to. `led` is the epoch with which this
+    gateway led when it last looked, None where it did not.
     """
 
     feedback: Feedback | None = None
@@ -42,6 +43,7 @@ class Known(NamedTuple):
     held: tuple[Held, ...] = ()
     held_under: int | None = ALONE
     leads_under: int | None = ALONE
+    led: int | None = None
     watched: Watched | None = None
     decision: Decision | None = None
     plan: Plan | None = None
@@ -55,6 +57,17 @@ class Known(NamedTuple):
     told: tuple[Leader, str] | None = None
     local: bool | None = None
     local_told_at: datetime | None = None
+
+
+def earned_since(before: Known, known: Known, leads: int | None) -> bool:
+    """Whether the rate goes on from `before`: what the PLC holds was seen to stand since, and nobody else could move it.
+
+    It does not where the link was away, where this gateway did not lead with the same epoch all the time, nor where the PLC holds
+    another setpoint than was seen last: it took over late what was written, or somebody else wrote.
+    """
+    if not before.link_up or before.led != leads or before.feedback is None or known.feedback is None:
+        return False
+    return before.feedback.read_back == known.feedback.read_back
 
 
 @dataclass(frozen=True, slots=True)

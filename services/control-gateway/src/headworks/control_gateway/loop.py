@@ -16,7 +16,7 @@ from headworks.control_gateway.due import due_plan
 from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.heartbeat import Heartbeat
 from headworks.control_gateway.journal import Journal
-from headworks.control_gateway.known import ALONE, Known, seen_local, seen_running, seen_setpoint
+from headworks.control_gateway.known import ALONE, Known, earned_since, seen_local, seen_running, seen_setpoint
 from headworks.control_gateway.last_word import LastWord
 from headworks.control_gateway.lead_board import LeadBoard, announced
 from headworks.control_gateway.leading import leading
@@ -152,16 +152,18 @@ class ControlLoop:
             shared.append(fence.point.point.name)
         return self.plcs[name].points.blocks(*dict.fromkeys([*wanted, *shared]))
 
-    async def _leads(self, name: str, snapshot: Snapshot, asked_s: float) -> bool:
-        """Whether this gateway may write the PLC now: it leads, and the PLC has its epoch."""
+    async def _leads(self, name: str, snapshot: Snapshot, asked_s: float) -> int | None:
+        """The epoch with which this gateway may write the PLC now: it leads, and the PLC has it. None while it may not."""
         fence = self.fences.get(name)
         if fence is None:
-            return True
+            return ALONE
         if fence.point is not None:
             epoch = snapshot.counts(fence.point.point)
             if not isinstance(epoch, LinkFault):
                 fence.saw(epoch, asked_s)
-        return fence.term.held is not None and await take_fence(self.plcs[name], fence) and fence.is_settled()
+        if fence.term.held is None or not await take_fence(self.plcs[name], fence):
+            return None
+        return fence.settled_epoch
 
     @property
     def is_standby(self) -> bool:
@@ -187,14 +189,14 @@ class ControlLoop:
         self.leads.trips.saw(name, snapshot, at)
         if self.leads.trips.judge(at):
             self.changed.set()
-        may_write = await self._leads(name, snapshot, asked_s)
+        leads = await self._leads(name, snapshot, asked_s)
         self._judge_available()
         for actuator in sorted(self._of_plc[name], key=lambda of: of.resource not in planned):
             if plc.connection != snapshot.connection:  # a write lost it: what was read before says nothing of now
                 snapshot, at = await plc.read(self._blocks[name]), self.clock.now()
             under = ALONE if fence is None else fence.leads_under(settled)
-            await self._tick(actuator, plc, snapshot, at, leads=may_write, under=under)
-        if may_write and await self._heartbeat.beat(name, plc):
+            await self._tick(actuator, plc, snapshot, at, leads=leads, under=under)
+        if leads is not None and await self._heartbeat.beat(name, plc):
             self.changed.set()
 
     def _judge_available(self) -> None:
@@ -212,26 +214,29 @@ class ControlLoop:
         snapshot: Snapshot,
         at: datetime,
         *,
-        leads: bool = True,
+        leads: int | None = ALONE,
         under: int | None = ALONE,
     ) -> None:
-        """One actuator, once, on what was read `at` an instant; `under` which epoch nobody else writes (None: another may)."""
+        """One actuator, once, on what was read `at` an instant.
+
+        `leads`: with which epoch this gateway may write (None: not); `under` which nobody else writes (None: another may).
+        """
         before = self._known.get(actuator.resource, Known())
         known = self._seen(actuator, snapshot, before, at)
         now = self.clock.now()
         if isinstance(known, LinkFault):
             plan = self.plans.current(self.site, actuator.resource, now)
             lost = before._replace(plan=plan)
-            known = self._without_link(actuator, lost, known, now, noted=before.link_up is False or not leads)
+            known = self._without_link(actuator, lost, known, now, noted=before.link_up is False or leads is None)
         else:
-            # While the link is away, as before the first answer, no rate is earned: the return starts from where it was.
-            ramped_until = before.ramped_until if before.link_up else now
+            ramped_until = before.ramped_until if earned_since(before, known, leads) else now
             plan = self.plans.current(self.site, actuator.resource, now)
             silent = self.leads.silence(None if plan is None else self.plans.newest_at(plan), now)
             plan = None if silent else plan
             mode = self.leads.mode(self.switches.now.mode, actuator.resource)
-            known = known._replace(link_up=True, plan=plan, mode=mode, ramped_until=ramped_until, leads_under=under)
-            if leads:
+            known = known._replace(link_up=True, plan=plan, mode=mode, ramped_until=ramped_until)
+            known = known._replace(led=leads, leads_under=under)
+            if leads is not None:
                 known = await self._follow(actuator, plc, known, silent, now)
             else:
                 known = self._watch(actuator, known, now)
