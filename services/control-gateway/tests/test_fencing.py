@@ -13,11 +13,12 @@ from headworks.common.messages import Lease
 from headworks.common.sites import read_sites
 from headworks.control_gateway.fencing import EPOCH_POINT, FRESH_S, Fence, Term, fences_of
 from headworks.control_gateway.lease import EPOCHS, Held, Seen, is_free, is_newer, next_epoch
-from headworks.control_gateway.plc import NotPermitted
+from headworks.control_gateway.limits import Actuator
+from headworks.control_gateway.plc import LOST, LinkFault, NotPermitted, unrefused
 from headworks.control_gateway.points import WritablePoint
 from headworks.control_gateway.section import HaSection, control_section
 from headworks.control_gateway.site_points import PlcPoints, plc_points
-from headworks.control_gateway.writer import take_fence
+from headworks.control_gateway.writer import Verified, take_fence, write_setpoint
 
 WRITE_S = 1.0
 epochs = st.integers(1, EPOCHS)
@@ -246,3 +247,38 @@ def test_a_section_that_protects_from_nothing_is_refused(ha: HaSection, timeout_
 def test_a_gateway_alone_has_no_fence() -> None:
     for ha in (None, HaSection(standby=False)):
         assert fences_of("abay", ha, {"oxph-plc": points_of("abay", "oxph-plc")}) is None
+
+
+@pytest.mark.parametrize("lost_by", ["the gateway", "the PLC"])
+async def test_a_fenced_write_too_goes_only_over_the_connection_that_was_read_over(
+    clock_s: Seconds, fenced: PlcPoints, plc_server: PlcServer, actuator: Actuator, lost_by: str
+) -> None:
+    plc = plc_at(plc_server.port, fenced)
+    plc.fence, plc_server.epoch = by_the_plc(clock_s, fenced), 7
+    await plc.read(fenced.blocks("OXPH.readback"))
+    assert await write_setpoint(plc, actuator, 201, unrefused) == Verified(201)
+    connection = plc.connection
+    if lost_by == "the gateway":
+        plc.close()
+    else:
+        await plc_server.stop()
+        await plc_server.start()
+    for _ in ("one actuator", "the next one of the same turn"):
+        assert await write_setpoint(plc, actuator, 202, unrefused) == LinkFault(LOST)
+    assert plc.connection == connection + 1, "what was read before is read anew"
+    assert plc_server.writes == [201]
+    await plc.read(fenced.blocks("OXPH.readback"))
+    assert await write_setpoint(plc, actuator, 202, unrefused) == Verified(202)
+    plc.close()
+
+
+async def test_a_plc_that_is_lost_as_it_says_who_leads_is_written_nothing(
+    clock_s: Seconds, fenced: PlcPoints, plc_server: PlcServer, actuator: Actuator
+) -> None:
+    plc = plc_at(plc_server.port, fenced, timeout_s=0.2)
+    plc.fence, plc_server.epoch = by_the_plc(clock_s, fenced), 7
+    await plc.read(fenced.blocks("OXPH.readback"))
+    plc_server.fault = "hang"
+    assert await write_setpoint(plc, actuator, 201, unrefused) == LinkFault(LOST)
+    assert plc_server.writes == []
+    plc.close()

@@ -33,6 +33,7 @@ from headworks.control_gateway.site_points import PlcPoints
 
 log = structlog.get_logger(__name__)
 ILLEGAL_ADDRESS, ILLEGAL_VALUE = 2, 3
+LOST = "the connection was lost before the write"
 Number = TypeVar("Number", int, float)
 
 
@@ -149,13 +150,19 @@ class Plc:
         async with self._lock:
             client = self._client
             if client is None or not client.connected:
-                return LinkFault("the connection was lost before the write")
+                return LinkFault(LOST)
             why = refusal() or (self.fence.refusal(writable) if self.fence is not None else None)
             if why is not None:
                 return NotPermitted(why)
             # Between the questions above and the first byte nothing waits: whoever is held up there is held up before them.
             reply = await self._guard(_write(client, writable, registers), writable.function)
         return reply if isinstance(reply, LinkFault) else self._written(writable, registers, reply)
+
+    def is_lost(self) -> bool:
+        """Whether there is no connection that reads went over; one that the PLC closed counts as lost from here on."""
+        if self._client is not None and not self._client.connected:
+            self.close()
+        return self._client is None
 
     def close(self) -> None:
         """Drop the connection."""

@@ -12,7 +12,7 @@ from prometheus_client import Histogram
 from headworks.control_gateway.batching import block_of
 from headworks.control_gateway.fencing import Fence
 from headworks.control_gateway.limits import Actuator
-from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc, Refusal
+from headworks.control_gateway.plc import LOST, LinkFault, NotPermitted, Plc, Refusal
 from headworks.control_gateway.points import Point, WritablePoint
 
 READ_BACK_S = 0.5
@@ -88,8 +88,8 @@ async def write_heartbeat(plc: Plc, heartbeat: WritablePoint, counts: int) -> Wr
 
 async def _write(plc: Plc, point: WritablePoint, readback: Point, counts: int, refusal: Refusal) -> WriteResult:
     started = time.perf_counter()
-    if plc.fence is not None:
-        await _ask_who_leads(plc, plc.fence)
+    if await _is_lost_before(plc):
+        return LinkFault(LOST)
     answer = await plc.write(point, counts, refusal)
     if isinstance(answer, NotPermitted):
         return answer
@@ -122,6 +122,19 @@ async def take_fence(plc: Plc, fence: Fence) -> bool:
         return False
     fence.took()
     return True
+
+
+async def _is_lost_before(plc: Plc) -> bool:
+    """Whether the connection is gone that was decided over. Where another gateway could lead, the PLC is asked who does.
+
+    To ask may connect anew. What the PLC holds behind that connection nobody has seen: nothing is written over it.
+    """
+    if plc.is_lost():
+        return True
+    connection = plc.connection
+    if plc.fence is not None:
+        await _ask_who_leads(plc, plc.fence)
+    return plc.connection != connection
 
 
 async def _ask_who_leads(plc: Plc, fence: Fence) -> None:
