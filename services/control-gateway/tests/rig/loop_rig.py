@@ -9,7 +9,7 @@ from gateway_rig import TIMEOUT_S, HandClock, lead_board, plc_at
 from headworks.common.bus import Bus
 from headworks.common.messages import Plan, ResourceState, Setpoint
 from headworks.common.plan_manager import OptimizationPlanManager
-from headworks.control_gateway.fencing import Fence, Term
+from headworks.control_gateway.fencing import EPOCH_POINT, Fence, Term
 from headworks.control_gateway.journal import Journal
 from headworks.control_gateway.limits import Actuator, actuators_of
 from headworks.control_gateway.loop import ControlLoop
@@ -49,7 +49,9 @@ class Gateway:
         self.plans = OptimizationPlanManager(
             "abay", self.client, self.bus, self.clock, cache_file=self.folder / "plans-abay.json"
         )
-        fences = {} if self.term is None else {name: Fence(self.term, 2 * self.timeout_s) for name in self.ports}
+        epoch = None if self.points is None else self.points.writable.get(EPOCH_POINT)
+        term, write_s = self.term, 2 * self.timeout_s
+        fences = {} if term is None else {name: Fence(term, write_s, epoch) for name in self.ports}
         plcs = {name: plc_at(port, self.points, self.timeout_s) for name, port in self.ports.items()}
         for name, fence in fences.items():
             plcs[name].fence = fence

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from headworks.control_gateway.plc import Plc
+from headworks.control_gateway.plc import NotPermitted, Plc
 from headworks.control_gateway.points import WritablePoint
 from headworks.control_gateway.writer import Verified, write_heartbeat
 
@@ -34,6 +34,8 @@ class Heartbeat:
             return False
         self._beats[name] = self._beats[name] % point.highest + 1
         result = await write_heartbeat(plc, point, self._beats[name])
+        if isinstance(result, NotPermitted) and plc.fence is not None and plc.fence.term.held is None:
+            return False  # another gateway leads, and beats: this one has missed none
         self._missed[name] = 0 if isinstance(result, Verified) else self._missed[name] + 1
         before = self.lost
         if self._missed[name] == 0:

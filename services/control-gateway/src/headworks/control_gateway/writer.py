@@ -79,7 +79,11 @@ async def write_local(plc: Plc, actuator: Actuator, local: bool, refusal: Refusa
 
 async def write_heartbeat(plc: Plc, heartbeat: WritablePoint, counts: int) -> WriteResult:
     """Let a PLC see that the gateway lives, and look once whether it holds it: control does not wait for a heartbeat."""
+    if await _is_lost_before(plc):
+        return LinkFault(LOST)
     answer = await plc.write(heartbeat, counts)
+    if isinstance(answer, NotPermitted):
+        return answer
     held = (await plc.read(plc.points.blocks(heartbeat.point.name))).counts(heartbeat.point)
     if isinstance(held, LinkFault) or held == counts:
         return held if isinstance(held, LinkFault) else Verified(counts)
