@@ -1,7 +1,9 @@
 """Who leads, on a real PLC: interlocks by condition, overrides, modes of an actuator, fail-safes and the way back, told once."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from gateway_rig import PlcServer, changed, good, plan_of
@@ -276,6 +278,78 @@ async def test_what_people_switched_to_local_at_the_plant_is_not_taken_back(
     assert (plc_server.local, state.leader, plc_server.writes) == (1, "plant", [])
     assert state.reason == "the PLC is in local control: somebody at the plant leads"
     assert led(gateway) == ["the PLC is in local control: somebody at the plant leads"]
+
+
+def without_a_journal(gateway: Gateway, _server: PlcServer) -> None:
+    (gateway.folder / "journal.jsonl").rename(gateway.folder / "away")
+
+
+def with_a_journal(gateway: Gateway) -> None:
+    (gateway.folder / "away").rename(gateway.folder / "journal.jsonl")
+
+
+def unremembered(gateway: Gateway, _server: PlcServer) -> None:
+    (gateway.folder / "orders-abay.json").mkdir()
+
+
+def remembered(gateway: Gateway) -> None:
+    (gateway.folder / "orders-abay.json").rmdir()
+
+
+def lost(gateway: Gateway, server: PlcServer) -> None:
+    """As soon as the intent is recorded."""
+    told, plc = gateway.loop._local.recorder, gateway.loop.plcs["oxph-plc"]
+    record = told.local
+
+    def record_and_lose(*args: Any, **fields: Any) -> bool:
+        plc.close()
+        return record(*args, **fields)
+
+    setattr(told, "local", record_and_lose)  # noqa: B010 - mypy lets no method be set
+
+
+def found(gateway: Gateway) -> None:
+    del gateway.loop._local.recorder.__dict__["local"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"), [(without_a_journal, with_a_journal), (unremembered, remembered), (lost, found)]
+)
+async def test_what_was_not_written_was_not_handed_over_and_a_person_at_the_plant_keeps_it(
+    gateway: Gateway,
+    plc_server: PlcServer,
+    site: Site,
+    begins: Callable[[Gateway, PlcServer], None],
+    ends: Callable[[Gateway], None],
+) -> None:
+    await handed(gateway, site)
+    begins(gateway, plc_server)
+    await gateway.tick(times=3)
+    assert plc_server.local == 0
+    plc_server.local = 1  # somebody at the plant
+    ends(gateway)
+    await wakes(gateway)
+    state = await gateway.tick(after_s=60, times=5)
+    assert (plc_server.local, state.leader) == (1, "plant")
+    told = [(e.outcome, e.enforced) for e in gateway.told() if e.unit == "local"]
+    assert (Outcome.INTENDED, 0.0) not in told
+
+
+async def test_a_disk_that_cannot_forget_what_was_handed_over_does_not_end_control(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    await handed(gateway, site)
+    await gateway.tick(times=2)
+    assert plc_server.local == 1
+    (gateway.folder / "orders-abay.json").unlink()
+    unremembered(gateway, plc_server)
+    await wakes(gateway)
+    state = await gateway.tick(after_s=60, times=3)
+    assert (plc_server.local, state.leader) == (0, "plan")
+    assert gateway.loop.leads.orders.handed_at("OXPH") is not None
+    remembered(gateway)
+    await gateway.tick()
+    assert gateway.loop.leads.orders.handed_at("OXPH") is None
 
 
 async def test_a_plc_that_does_not_take_it_over_is_told_again_after_a_while_only(

@@ -16,7 +16,7 @@ from headworks.control_gateway.last_word import LastWord
 from headworks.control_gateway.leading import Lead, Leader
 from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.orders import OrderBook
-from headworks.control_gateway.plc import LinkFault, NotPermitted, Plc
+from headworks.control_gateway.plc import LOST, LinkFault, NotPermitted, Plc
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.writer import Differs, Verified, write_local
 
@@ -52,27 +52,31 @@ class LocalControl:
         if lead.by is not Leader.LOCAL and known.local:
             return await self._tell(actuator, plc, known, "the gateway leads again", now, local=False)
         if lead.by is not Leader.LOCAL and handed:
-            self.orders.take_back(actuator.resource)
+            self._forget(actuator.resource)
         return known
 
     async def _tell(self, actuator: Actuator, plc: Plc, known: Known, why: str, now: datetime, *, local: bool) -> Known:
-        """Remember that it was the gateway, journal the intent, write, journal what became of it."""
+        """Journal the intent, remember that it was the gateway, write, journal what became of it.
+
+        What was surely not written is not remembered: who switches it to local next is somebody at the plant.
+        """
         plan, record, resource = known.plan, self.recorder.local, actuator.resource
         handed_before = self.orders.handed_at(resource) is not None
+        if not record(actuator, plan, Outcome.INTENDED, now, local=local, reason=why):
+            return known
         try:
             if local:
                 self.orders.hand_over(resource, now)
         except OSError:
             log.exception("not handed to local control: that cannot be remembered", resource=resource)
-            return known
-        if not record(actuator, plan, Outcome.INTENDED, now, local=local, reason=why):
-            return known
+            record(actuator, plan, Outcome.HELD, now, local=local, reason="not written: it cannot be remembered")
+            return known._replace(local_told_at=now)
         result = await write_local(plc, actuator, local, self.last_word.of(resource, known.stood))
         at = self.clock.now()
+        if local and not handed_before and (isinstance(result, NotPermitted) or result == LinkFault(LOST)):
+            self._forget(resource)
         if isinstance(result, NotPermitted):
             record(actuator, plan, Outcome.HELD, at, local=local, reason=f"not written: {result.reason}")
-            if local and not handed_before:
-                self._forget(resource)
             return known
         known = known._replace(local_told_at=now)
         match result:
@@ -90,7 +94,7 @@ class LocalControl:
                 assert_never(result)
 
     def _forget(self, resource: str) -> None:
-        """It was not handed over after all: who switches it to local now is somebody at the plant."""
+        """It is not handed over, or not any more."""
         try:
             self.orders.take_back(resource)
         except OSError:
