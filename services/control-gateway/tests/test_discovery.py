@@ -62,6 +62,37 @@ def test_a_new_actuator_on_a_new_plc_is_found(raw: Raw) -> None:
     assert [a.plc for a in actuators_of(sites["abay"], control_section(sites["abay"]))] == ["oxph-plc", "other-plc"]
 
 
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_new_actuator_that_an_interlock_guards_waits_for_a_restart(raw: Raw, extended: bool) -> None:
+    grown = with_second(raw)
+    grown["control"]["actuators"]["THIRD"] = grown["control"]["actuators"]["SECOND"]
+    grown["control"]["plcs"]["oxph-plc"]["points"]["THIRD"] = {
+        role: point | {"address": address}
+        for (role, point), address in zip(SECOND.items(), (130, 131, 130), strict=True)
+    }
+    [low] = grown["control"]["interlocks"]
+    if extended:
+        low["applies_to"] = ["OXPH", "SECOND"]
+    else:
+        grown["control"]["interlocks"] += [low | {"name": "guard", "applies_to": ["SECOND"]}]
+    sites, findings = look(raw, grown)
+    assert [a.resource for a in actuators_of(sites["abay"], control_section(sites["abay"]))] == ["OXPH", "THIRD"]
+    assert control_section(sites["abay"]).interlocks == control_section(site_of(raw)).interlocks
+    by = "low_afterbay" if extended else "guard"
+    assert findings == (
+        f"site abay: actuator SECOND is new, and its interlock {by} is not in force yet; it comes into force with a restart",
+        "site abay: what its actuators share is changed; it comes into force with a restart",
+    )
+
+
+def test_a_new_actuator_that_an_interlock_guards_begins_with_a_new_site(raw: Raw) -> None:
+    new = with_second(raw) | {"site": "other"}
+    new["control"]["interlocks"][0]["applies_to"] = ["OXPH", "SECOND"]
+    sites, findings = look(raw, raw, new)
+    assert findings == ()
+    assert [i.applies_to for i in control_section(sites["other"]).interlocks] == [("OXPH", "SECOND")]
+
+
 @pytest.mark.parametrize(
     ("change", "finding"),
     [

@@ -2,6 +2,7 @@
 
 A site that is new and whole, and an actuator that is new on a known site, may begin to be controlled. What controls already stays
 exactly as it is: whatever a file changes, drops or breaks of it is a finding for people, and comes into force with a restart.
+So do a site's interlocks, and an actuator that one of them guards waits with it: it is never led without what protects it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +57,7 @@ def _grown(before: Site, now: Site, findings: list[str]) -> Site | None:
     """The running site with the actuators that its file has besides; None where there is none. Raises ValueError."""
     old, new = control_section(before), control_section(now)
     findings += [f"site {now.site}: {change}; it comes into force with a restart" for change in _changes(old, new)]
-    added = [name for name, actuator in new.actuators.items() if name not in old.actuators and actuator.kind != "pump"]
+    added = [name for name in new.actuators if name not in old.actuators and _why_it_waits(name, new) is None]
     if not added:
         return None
     section = _with(before.section(CONTROL), now.section(CONTROL), added)
@@ -93,9 +94,18 @@ def _changes(old: ControlSection, new: ControlSection) -> Iterator[str]:
     rest: dict[str, object] = {"plcs": {}, "actuators": {}}
     if old.model_copy(update=rest) != new.model_copy(update=rest):
         yield "what its actuators share is changed"
-    for name, actuator in new.actuators.items():
-        if actuator.kind == "pump" and name not in old.actuators:
-            yield f"pump {name} is new, and all pumps of a site decide together"
+    for name in new.actuators:
+        if name not in old.actuators and (why := _why_it_waits(name, new)) is not None:
+            yield why
+
+
+def _why_it_waits(name: str, new: ControlSection) -> str | None:
+    """Why a new actuator of a known site cannot begin before a restart; None where it can."""
+    if new.actuators[name].kind == "pump":
+        return f"pump {name} is new, and all pumps of a site decide together"
+    # An interlock that is in force names only actuators that are known, so one that names a new one is new or changed.
+    guards = [interlock.name for interlock in new.interlocks if name in interlock.applies_to]
+    return f"actuator {name} is new, and its interlock {', '.join(guards)} is not in force yet" if guards else None
 
 
 def _unlisted(sites: Mapping[str, Site | None], planned: Mapping[str, frozenset[str]]) -> Iterator[str]:
