@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import structlog
 from gateway_rig import PlcServer, changed, good, plan_of
 from loop_rig import Gateway
 from time_rig import NOW
@@ -21,7 +22,7 @@ LOW = {
     "then": "value 0.8 MW",
     "applies_to": ["OXPH"],
 }
-LOW_FT, HIGH_FT = 6500, 6800
+LOW_FT, BETWEEN_FT, HIGH_FT = 6500, 6660, 6800
 LOCAL = {
     "local": {"table": "holding", "address": 102, "type": "uint16", "writable": True},
     "local_readback": {"table": "holding", "address": 103, "type": "uint16"},
@@ -55,7 +56,7 @@ async def test_an_interlock_leads_from_its_condition_to_its_release_at_the_rate_
     assert (state.leader, state.leads_because) == ("interlock", "interlock low_afterbay: elevation < 1166 ft for 30 s")
     assert [tripped.name for tripped in gateway.loop.state().interlocks] == ["low_afterbay"]
     assert plc_server.setpoint < 200
-    plc_server.elevation = 6660
+    plc_server.elevation = BETWEEN_FT
     state = await gateway.tick(after_s=15, times=3)
     assert state.leader == "interlock", "it holds until its release"
     plc_server.elevation = HIGH_FT
@@ -75,7 +76,7 @@ async def test_a_tripped_interlock_is_remembered_over_a_restart(
     plc_server.elevation = LOW_FT
     await gateway.tick(after_s=15, times=5)
     written = list(plc_server.writes)
-    plc_server.elevation = 6660
+    plc_server.elevation = BETWEEN_FT
     gateway.close()
     gateway.begin()
     state = await gateway.tick(after_s=15, times=5)
@@ -83,11 +84,50 @@ async def test_a_tripped_interlock_is_remembered_over_a_restart(
     assert state.reason == "interlock low_afterbay: elevation < 1166 ft for 30 s"
 
 
+async def test_a_trip_that_the_disk_refuses_is_told_once_and_kept_as_soon_as_the_disk_takes_it(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    gateway.begin_by(with_interlock(site, then="hold"))
+    (gateway.folder / "interlocks-abay.part").mkdir()
+    plc_server.elevation = LOW_FT
+    with structlog.testing.capture_logs() as logs:
+        await gateway.tick(after_s=15, times=5)
+    assert [(log["log_level"], log["file"]) for log in logs if "interlocks" in log["event"]] == [
+        ("error", "interlocks-abay.json")
+    ]
+    assert not gateway.loop.leads.trips.stored
+    plc_server.elevation = BETWEEN_FT
+    (gateway.folder / "interlocks-abay.part").rmdir()
+    await gateway.tick(after_s=15)
+    assert gateway.loop.leads.trips.stored
+    gateway.close()
+    gateway.begin()
+    assert (await gateway.tick(after_s=15, times=3)).leader == "interlock"
+
+
+async def test_a_release_that_the_disk_refuses_is_kept_as_soon_as_the_disk_takes_it(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    gateway.begin_by(with_interlock(site, then="hold"))
+    gateway.follow(plan_of(2.5))
+    plc_server.elevation = LOW_FT
+    await gateway.tick(after_s=15, times=5)
+    (gateway.folder / "interlocks-abay.part").mkdir()
+    plc_server.elevation = HIGH_FT
+    assert (await gateway.tick(after_s=15)).leader == "plan"
+    (gateway.folder / "interlocks-abay.part").rmdir()
+    await gateway.tick(after_s=15)
+    plc_server.elevation = BETWEEN_FT
+    gateway.close()
+    gateway.begin()
+    assert (await gateway.tick(after_s=15, times=3)).leader == "plan"
+
+
 async def test_a_file_of_interlocks_that_cannot_be_read_trips_all_until_their_release(
     gateway: Gateway, plc_server: PlcServer, site: Site
 ) -> None:
     (gateway.folder / "interlocks-abay.json").write_text("[")
-    plc_server.elevation = 6660
+    plc_server.elevation = BETWEEN_FT
     gateway.begin_by(with_interlock(site, then="refuse"))
     gateway.follow(plan_of(2.5))
     state = await gateway.tick(times=3)

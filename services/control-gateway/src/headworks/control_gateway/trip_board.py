@@ -48,6 +48,8 @@ class TripBoard:
         folder.mkdir(parents=True, exist_ok=True)
         self._path, self._made, self._begun_at = folder / f"interlocks-{site}.json", made, begun_at
         self._values: dict[str, Value] = {}
+        self.stored = True
+        """Whether what is tripped would be known after a restart."""
         self._states = self._read()
 
     def _read(self) -> dict[str, TripState]:
@@ -81,7 +83,7 @@ class TripBoard:
                 state = self._states[interlock.name]
                 self._states[interlock.name] = next_state(interlock, state, self._known(interlock, now), now)
         changed = self._tripped() != before
-        if changed:
+        if changed or not self.stored:
             self._store()
         return changed
 
@@ -113,7 +115,14 @@ class TripBoard:
         return just_begun and not interlock.points <= self._values.keys()
 
     def _store(self) -> None:
-        """Keep what is tripped; where the disk refuses, a restart judges anew."""
+        """Keep what is tripped; where the disk refuses, it holds all the same and is tried again with each judgement."""
         kept = {n: Kept(since=s.since, why=s.why) for n, s in self._states.items() if s.tripped and s.since}
-        with contextlib.suppress(OSError):
+        try:
             replace_durably(self._path, _kept.dump_json(kept).decode())
+        except OSError:
+            if self.stored:
+                with contextlib.suppress(OSError):  # the log may lie on the same full disk
+                    log.exception("interlocks: a restart would forget which are tripped", file=self._path.name)
+            self.stored = False
+        else:
+            self.stored = True
