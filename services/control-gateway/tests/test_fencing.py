@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from gateway_rig import PlcServer, plc_at, points_of
@@ -242,6 +243,38 @@ def test_a_section_that_protects_from_nothing_is_refused(ha: HaSection, timeout_
     plc = replace(points_of("abay", "oxph-plc"), timeout_s=timeout_s)
     with pytest.raises(ValueError, match=re.escape(message)):
         fences_of("abay", ha, {"oxph-plc": plc})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "type: uint16",
+        "type: int16, writable: true",
+        "type: float32, step: '1', writable: true",
+        "type: uint16, scale: 2 s, writable: true",
+        "type: uint16, scale: 1 s, offset: 1 s, writable: true",
+        "type: uint16, scale: 1 s, step: 2 s, writable: true",
+        "type: uint16, maximum: '65534', writable: true",
+        "type: uint16, minimum: '1', writable: true",
+    ],
+)
+@pytest.mark.parametrize("without_bus", ["stop", "continue"])
+def test_a_register_for_the_epoch_that_cannot_hold_each_is_refused(
+    sites_folder: Path, tmp_path: Path, changes: str, without_bus: Literal["stop", "continue"]
+) -> None:
+    text = (sites_folder / "abay.yaml").read_text()
+    beside = "      shared_points:\n"
+    (tmp_path / "abay.yaml").write_text(
+        text.replace(beside, f"{beside}        {EPOCH_POINT}: {{table: holding, address: 111, {changes}}}\n")
+    )
+    plc = plc_points("abay", control_section(read_sites(tmp_path)["abay"]))["oxph-plc"]
+    with pytest.raises(
+        ValueError, match=r"^site abay: control\.plcs\.oxph-plc\.shared_points\.lease_epoch must be a writable"
+    ):
+        fences_of("abay", HaSection(standby=True, lease="3 s", without_bus=without_bus), {"oxph-plc": plc})
+    assert fences_of("abay", HaSection(standby=False), {"oxph-plc": plc}) is None, (
+        "no other gateway: nothing rests on it"
+    )
 
 
 def test_a_gateway_alone_has_no_fence() -> None:

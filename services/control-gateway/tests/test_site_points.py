@@ -209,6 +209,46 @@ def test_what_is_wrong_is_named_with_its_value_and_what_would_be_right(path: str
     assert message in _plainly(str(raised.value))
 
 
+BEAT = {"table": "holding", "address": 90, "type": "uint16", "writable": True}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"minimum": "1"},
+        {"maximum": "2"},
+        {"minimum": "1", "maximum": "2"},
+        {"scale": "1 s"},
+        {"type": "int16"},
+        {"type": "uint32"},
+    ],
+)
+def test_a_heartbeat_that_can_be_1_and_2_is_taken(changes: dict[str, object]) -> None:
+    beat = read("shared_points.heartbeat", BEAT | changes).writable["heartbeat"]
+    assert beat.registers(1) != beat.registers(2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"writable": False},
+        {"minimum": "2"},
+        {"maximum": "1"},
+        {"scale": "2 s"},
+        {"scale": "1 s", "offset": "1 s"},
+        {"scale": "1 s", "step": "2 s"},
+        {"type": "float32", "step": "1"},
+        {"type": "bool"},
+        {"type": "bool", "table": "coil"},
+    ],
+)
+def test_a_heartbeat_that_nobody_could_see_change_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(
+        ValueError, match=r"^site s: control\.plcs\.p\.shared_points\.heartbeat must be writable, and a whole"
+    ):
+        read("shared_points.heartbeat", BEAT | changes)
+
+
 def _plainly(text: str) -> str:
     """Pydantic's own report, as control_section words it."""
     lines = text.replace("\n  ", ": ").replace(" [type=", " (got [type=")

@@ -139,13 +139,15 @@ def _fence(at: str, ha: HaSection, term: Term, plc: PlcPoints) -> Fence:
             f"{at}.ha.lease={ha.lease:g} s must be at least {LEAST_WRITES} times what a write to {plc.plc} may take, "
             f"{write_s:g} s (twice its timeout, and its bridge_delay)"
         )
+    holds_each = point is not None and point.point.is_plain and point.lowest <= 0 and point.highest >= EPOCHS
+    if EPOCH_POINT in plc.points and not holds_each:
+        raise ValueError(
+            f"{at}.plcs.{plc.plc}.shared_points.{EPOCH_POINT} must be a writable, whole uint16 without scale or range: it says "
+            "which of two gateways leads"
+        )
     if ha.without_bus == "continue" and point is None:
         raise ValueError(
             f"{at}.ha.without_bus='continue' needs plcs.{plc.plc}.shared_points.{EPOCH_POINT}, a writable uint16: "
             "without it nothing tells a leader that the other one leads"
-        )
-    if point is not None and (point.lowest > 0 or point.highest < EPOCHS):
-        raise ValueError(
-            f"{at}.plcs.{plc.plc}.shared_points.{EPOCH_POINT} must be a whole uint16 without scale or range"
         )
     return Fence(term, write_s, point)

@@ -6,10 +6,10 @@ import structlog
 
 from headworks.control_gateway.plc import NotPermitted, Plc
 from headworks.control_gateway.points import WritablePoint
+from headworks.control_gateway.site_points import HEARTBEAT
 from headworks.control_gateway.writer import Verified, write_heartbeat
 
 log = structlog.get_logger(__name__)
-POINT = "heartbeat"
 LOST_AFTER = 3
 """So many beats in a row that a PLC does not hold: one alone may be a time-out under load."""
 
@@ -18,7 +18,7 @@ class Heartbeat:
     """The heartbeats of one site's PLCs. `lost` are those that do not hold what is written."""
 
     def __init__(self, plcs: Mapping[str, Plc]) -> None:
-        found = {name: plc.points.writable.get(POINT) for name, plc in plcs.items()}
+        found = {name: plc.points.writable.get(HEARTBEAT) for name, plc in plcs.items()}
         self._points: dict[str, WritablePoint] = {name: point for name, point in found.items() if point is not None}
         self._beats = dict.fromkeys(self._points, 0)
         self._missed = dict.fromkeys(self._points, 0)

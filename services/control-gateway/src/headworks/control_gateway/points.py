@@ -38,6 +38,11 @@ class Point:
         """The first address behind it."""
         return self.address + self.encoding.width
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the whole number that its registers hold, and one count is one of it."""
+        return not self.encoding.is_float and (self.scale, self.offset, self.step) == (1, 0, 1)
+
     def counts(self, registers: tuple[int, ...]) -> int:
         """The registers in counts. Raises ValueError where they hold no number, or one that cannot be."""
         return round(self.number(registers) / self.step)

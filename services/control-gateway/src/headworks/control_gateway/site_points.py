@@ -32,6 +32,8 @@ READ_BACKS = {"setpoint": "readback", "run": "run_readback", "local": "local_rea
 """Where what is written is read back."""
 MEASURED_IN_COUNTS = ("readback", "actual")
 """The roles that are compared with the setpoint, so in its counts."""
+HEARTBEAT = "heartbeat"
+"""The shared point by which a PLC sees that the gateway lives."""
 LAST_SERIAL_UNIT = 247
 """Modbus over serial line V1.02, 2.2: single devices are 1 to 247, 0 is the broadcast, 248 to 255 are reserved."""
 
@@ -86,6 +88,8 @@ def _plc_points(at: str, name: str, section: ControlSection) -> PlcPoints:
             f"{at}: server_name and role must be left out: transport={plc.transport!r} has no certificates"
         )
     allowed = {e.name: _allowance(e, points) for e in entries.values() if _is_written(e)}
+    if HEARTBEAT in points:
+        _refuse_still_heartbeat(f"{at}.shared_points.{HEARTBEAT}", allowed.get(HEARTBEAT))
     return PlcPoints(
         plc=name,
         timeout_s=plc.timeout,
@@ -278,6 +282,15 @@ def _refuse_broadcasts(at: str, plc: PlcSection, entries: Mapping[str, _Entry]) 
                 f"{field}=0 must be 1 to 255, for {entry.name} is written: a bridge sends a write to unit 0 to every device; "
                 "where the PLC is none, say no_bridge: true"
             )
+
+
+def _refuse_still_heartbeat(at: str, beat: Allowance | None) -> None:
+    """No heartbeat that is never written, stands still, or cannot begin at 1: the PLC would not see the gateway die."""
+    if beat is None or not beat.point.is_plain or beat.lowest > 1 or beat.highest < 2:
+        raise ValueError(
+            f"{at} must be writable, and a whole number without scale, offset or step that may be 1 and 2, such as a uint16: "
+            "the gateway counts in it"
+        )
 
 
 def _are_bits_of_one(point: Point, other: Point) -> bool:
