@@ -1,17 +1,21 @@
 """Discovery while a real loop runs on a real PLC: what is new begins, and what controls already is left as it is."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from gateway_rig import HandClock, PlcServer, plan_of
 from sites_rig import Raw, Running, with_second
 from time_rig import NOW
 
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway import controlled
 from headworks.control_gateway.settings import GatewaySettings
+from headworks.control_gateway.watchdog import Measured, WatchLimits
 
 
 async def test_a_new_site_begins_and_the_other_is_not_touched(running: Running, raw: Raw) -> None:
@@ -100,6 +104,21 @@ async def test_a_loop_that_dies_ends_the_whole(ready: Running) -> None:
     ready.loop.end_after_this_turn()
     with pytest.raises(RuntimeError, match="control-abay ended by itself"):
         await whole
+
+
+@pytest.mark.parametrize(
+    ("watch", "told"),
+    [(WatchLimits(1200), ["abay"]), (WatchLimits(1200, 1200, (Measured("pi", "elevation_m"),)), [])],
+)
+async def test_a_site_that_begins_without_a_watchdog_over_measurements_is_told_once(
+    ready: Running, watch: WatchLimits, told: list[str]
+) -> None:
+    ready.loop.leads = replace(ready.loop.leads, watch=watch)
+    with structlog.testing.capture_logs() as logs:
+        async with in_background(ready.controlled.run()):
+            await eventually(lambda: ready.is_up("abay"))
+            await ready.turns()
+    assert [log["site"] for log in logs if log["log_level"] == "warning" and "no watchdog" in log["event"]] == told
 
 
 def test_addresses_may_stand_in_a_file_that_is_read_anew(tmp_path: Path) -> None:

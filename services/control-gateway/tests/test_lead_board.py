@@ -26,6 +26,8 @@ def test_the_site_file_names_the_series_by_their_source() -> None:
     rests_on = (ELEVATION, Measured("pi", "r4_flow_m3s"), Measured("scada", "mode"))
     assert watch_limits_of(watch) == WatchLimits(1200, 43200, rests_on)
     assert watch_limits_of(WatchdogSection()) == WatchLimits(1200)
+    by_default = watch_limits_of(WatchdogSection(measurements={"pi": ("elevation",)}))
+    assert by_default == WatchLimits(1200, 1200, (ELEVATION,))
 
 
 def test_what_the_repositorys_sites_rest_on_is_among_what_their_sources_give(site: Site, station_site: Site) -> None:
@@ -46,7 +48,6 @@ def test_what_the_repositorys_sites_rest_on_is_among_what_their_sources_give(sit
             "measurements is missing: name by their source the series that control rests on",
         ),
         ("watchdog.measurements", {}, "measurements is missing: name by their source the series that control rests on"),
-        ("watchdog.measurements_silent_after", None, "measurements_silent_after is missing: how long"),
         ("watchdog.measurements", {"pi": []}, ".measurements.pi: Tuple should have at least 1 item"),
         ("watchdog.measurements", {"pi": ["elevaton"]}, "series='elevaton' must be 'mode' or end in one of"),
     ],
@@ -54,6 +55,18 @@ def test_what_the_repositorys_sites_rest_on_is_among_what_their_sources_give(sit
 def test_what_would_watch_nothing_is_named(site: Site, path: str, value: object, text: str) -> None:
     with pytest.raises(ValueError, match=f"^site abay: control: watchdog.*{re.escape(text)}"):
         control_section(changed(site, path, value))
+
+
+async def test_measurements_are_awaited_for_20_minutes_where_the_site_file_says_nothing(
+    gateway: Gateway, clock: HandClock, site: Site
+) -> None:
+    section = control_section(changed(site, "watchdog.measurements_silent_after", None))
+    gateway.watch = watch_limits_of(section.watchdog)
+    gateway.begin()
+    clock.forward(1200)
+    assert gateway.loop.leads.silence(None, clock.now()) is None
+    clock.forward(1)
+    assert gateway.loop.leads.silence(None, clock.now()) == "no measurement of elevation_m by pi for 1200 s"
 
 
 async def test_over_the_bus_no_price_and_no_other_source_feeds_the_watchdog(

@@ -82,6 +82,8 @@ class ControlledSites:
                 asyncio.create_task(_forever(task, what), name=what) for what, task in self._to_run[name].items()
             ]
             self._news.set()
+            if not self.loops[name].leads.watch.rests_on:
+                log.warning("no watchdog over measurements: control.watchdog.measurements names none", site=name)
 
     def _raise_first(self) -> None:
         for of_site in self._running.values():

@@ -11,7 +11,7 @@ from headworks.control_gateway.limits import Actuator
 from headworks.control_gateway.orders import OrderBook, strictest
 from headworks.control_gateway.recording import Recorder
 from headworks.control_gateway.safety import DuePlan
-from headworks.control_gateway.section import WatchdogSection
+from headworks.control_gateway.section import SILENT_AFTER_S, WatchdogSection
 from headworks.control_gateway.trip_board import TripBoard
 from headworks.control_gateway.watchdog import Heard, Measured, WatchLimits, measured_until, silence
 from headworks.waterway.series import si_series
@@ -76,7 +76,10 @@ class LeadBoard:
 def watch_limits_of(section: WatchdogSection) -> WatchLimits:
     """How long silence is borne, as the site file says."""
     rests_on = (Measured(source, si_series(s).name) for source, names in section.measurements.items() for s in names)
-    return WatchLimits(section.plan_updates_silent_after, section.measurements_silent_after, tuple(rests_on))
+    measured_s = section.measurements_silent_after
+    if measured_s is None and section.measurements:
+        measured_s = SILENT_AFTER_S
+    return WatchLimits(section.plan_updates_silent_after, measured_s, tuple(rests_on))
 
 
 def announced(recorder: Recorder, actuator: Actuator, known: Known, lead: Lead, now: datetime) -> Known:
