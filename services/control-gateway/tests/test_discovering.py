@@ -1,6 +1,7 @@
 """Discovery while a real loop runs on a real PLC: what is new begins, and what controls already is left as it is."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +42,22 @@ async def test_a_new_actuator_begins_and_the_setpoint_of_the_old_goes_on_without
     assert plc_server.writes == [201, 202, 203]
     running.live(15)
     await eventually(lambda: plc_server.writes == [201, 202, 203, 204])
+
+
+async def test_what_is_discovered_is_noted_with_the_hash_of_its_file(running: Running, raw: Raw) -> None:
+    running.write("abay.yaml", with_second(raw))
+    running.write("new.yaml", raw | {"site": "other"})
+    assert await running.discovery.look() == ()
+    await running.journal.synced()
+    noted = [link.body for link in running.journal.unshipped_links(1000)[0]]
+    assert {
+        (event["subject"], event["details"]["sha256"])
+        for event in noted
+        if event.get("event_type") == "site_discovered"
+    } == {
+        (site, hashlib.sha256((running.sites / file).read_bytes()).hexdigest())
+        for site, file in (("abay", "abay.yaml"), ("other", "new.yaml"))
+    }
 
 
 async def test_a_broken_file_disturbs_nothing_and_is_told_until_it_is_mended(

@@ -1,6 +1,7 @@
 """Looks for new sites and actuators while the gateway runs, begins with what is whole, and tells what is wrong."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ class Discovery:
         """Look once; what people are told."""
         running = self.controlled.loops
         planned = {name: loop.plans.resources for name, loop in running.items()}
-        files = await asyncio.to_thread(_files, self.folder)  # large ones take long to read: control goes on
+        files, hashes = await asyncio.to_thread(_files, self.folder)  # large ones take long to read: control goes on
         found = discovered(self.controlled.sites, files, planned, self.controlled.build)
         findings = list(found.findings)
         for name, site in found.sites.items():
@@ -46,9 +47,14 @@ class Discovery:
             except (ValueError, OSError) as error:
                 findings.append(f"site {name} could not begin: {error}")
             else:
-                self.auditor.note(Category.CONFIGURATION, "site_discovered", self.auditor.journal.gateway, subject=name)
+                self._note(name, hashes[name])
         self._tell(tuple(findings))
         return tuple(findings)
+
+    def _note(self, site: str, sha256: str) -> None:
+        """Note a site that began, with the hash of the file from which it or its new actuators were taken."""
+        gateway = self.auditor.journal.gateway
+        self.auditor.note(Category.CONFIGURATION, "site_discovered", gateway, subject=site, sha256=sha256)
 
     def _tell(self, findings: tuple[str, ...]) -> None:
         """Each finding is logged once, and stands in the state of every site until it is mended."""
@@ -62,12 +68,15 @@ class Discovery:
                 loop.changed.set()
 
 
-def _files(folder: Path) -> Mapping[str, Site | str]:
-    """Every site file by its name, or what is wrong with it."""
+def _files(folder: Path) -> tuple[Mapping[str, Site | str], Mapping[str, str]]:
+    """Every site file by its name, or what is wrong with it; and by its site the hash of what was read."""
     found: dict[str, Site | str] = {}
+    hashes: dict[str, str] = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
-            found[path.name] = parse_site(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
+            found[path.name] = site = parse_site(content.decode("utf-8"))
+            hashes[site.site] = hashlib.sha256(content).hexdigest()
         except (ValueError, OSError) as error:
             found[path.name] = str(error)
-    return found
+    return found, hashes
