@@ -8,21 +8,26 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from gateway_rig import PlcServer, plan_of
 from process_rig import Process, token_of
 from pump_rig import PumpPlcServer
 
 from headworks.common.bus import Bus, Deliver
+from headworks.common.clock import Clock
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.process import spawn
 from headworks.common.messages import ControlState
+from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.subjects import CONTROL_STATE
+from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway.clock_mark import ClockMark, boot_id
 from headworks.control_gateway.journal import CLOCK_STEPPED, Journal
 from headworks.control_gateway.lease import seconds
-from headworks.control_gateway.main import outlasting_faults
+from headworks.control_gateway.main import outlasting_faults, plans_of, tell_what_is_off
 from headworks.control_gateway.settings import GatewaySettings
+from headworks.waterway.site import Site
 
 SOURCE = Path(__file__).parents[1] / "src" / "headworks" / "control_gateway"
 
@@ -49,6 +54,7 @@ async def test_with_all_else_down_it_controls_on_its_last_plan_and_its_e_stop_wo
         await eventually(lambda: plc_server.read_back == 210, timeout_s=30)
         state = (await client.get("/sites/abay/state")).json()
         assert state["resources"][0]["plan_age_s"] is None, "nobody has confirmed the plan"
+        assert "no local e-stop" in (gateway.folder / "log").read_text()
         pressed = await client.post("/sites/abay/e-stop", json={"reason": "smoke"})
         assert pressed.json()["e_stop"] is True
         plc_server.read_back = plc_server.actual = 150
@@ -228,6 +234,56 @@ async def test_a_site_file_that_comes_later_is_controlled_without_a_restart(
         await eventually(is_told, timeout_s=30)
         assert await is_controlled()
     await of_later.stop()
+
+
+async def test_how_often_plans_are_asked_for_and_whether_are_settings(
+    tmp_path: Path, site: Site, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both managers run side by side: once the one has asked again and again, the other has not asked at all."""
+    asked: dict[str, int] = {"on": 0, "off": 0}
+
+    def started(name: str) -> OptimizationPlanManager:
+        def answer(_request: httpx.Request) -> httpx.Response:
+            asked[name] += 1
+            return httpx.Response(200, json=[])
+
+        client = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://plans")
+        return plans_of(site, GatewaySettings(state_dir=tmp_path / name), client, bus, Clock())
+
+    monkeypatch.setenv("HEADWORKS_OPTIMIZATION_REFRESH_SECONDS", "0.02")
+    on = started("on")
+    monkeypatch.setenv("HEADWORKS_OPTIMIZATION_MONITORING_ENABLED", "false")
+    off = started("off")
+    async with in_background(on.start_monitoring()), in_background(off.start_monitoring()):
+        await eventually(lambda: asked["on"] >= 3)
+    assert asked["off"] == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"LOCAL_API": "/run/e-stop.sock", "LOCAL_SECRETS_FILE": "/run/secrets.json"}, []),
+        ({}, ["no local e-stop"]),
+        ({"OPTIMIZATION_MONITORING_ENABLED": "false"}, ["no local e-stop", "plans are not heard of"]),
+    ],
+)
+def test_what_the_settings_leave_out_is_told_at_the_start(
+    variables: dict[str, str], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"HEADWORKS_{name}", value)
+    with structlog.testing.capture_logs() as logs:
+        tell_what_is_off(GatewaySettings())
+    assert [(log["event"].partition(":")[0], log["log_level"]) for log in logs] == [(text, "warning") for text in told]
+
+
+def test_plans_are_asked_for_every_30_s_where_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = GatewaySettings()
+    assert (told.optimization_monitoring_enabled, told.optimization_refresh_seconds) == (True, 30)
+    for wrong in ("0", "-1", "inf", "nan"):
+        monkeypatch.setenv("HEADWORKS_OPTIMIZATION_REFRESH_SECONDS", wrong)
+        with pytest.raises(ValueError, match="HEADWORKS_OPTIMIZATION_REFRESH_SECONDS="):
+            GatewaySettings()
 
 
 def test_only_the_writer_writes_and_only_the_port_reaches_modbus() -> None:

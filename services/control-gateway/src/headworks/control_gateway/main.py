@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
 import structlog
 from fastapi import FastAPI
 
@@ -76,6 +77,7 @@ async def _control(settings: GatewaySettings) -> None:
     shipper, marks = Shipper(journal, database), ClockMarks(settings.folder, clock, journal.begun_after)
     board = EStopBoard(settings.folder)
     _note_start(auditor, settings)
+    tell_what_is_off(settings)
     async with (
         Bus.connect_in_background(settings.nats_url, "control_gateway", settings.nats_seed_file) as bus,
         service_client(settings, "control_gateway", settings.plans_url) as client,
@@ -88,9 +90,7 @@ async def _control(settings: GatewaySettings) -> None:
 
         def build(site: Site) -> tuple[ControlLoop, dict[str, Task]]:
             by = SteadyClock.beside(clock, begun_at=marks.would_be(site.site) if starting else None)
-            plans = OptimizationPlanManager(
-                site.site, client, bus, by, cache_file=settings.folder / f"plans-{site.site}.json"
-            )
+            plans = plans_of(site, settings, client, bus, by)
             loop = _loop(site, settings, plans, journal, by, board)
             known = {**loops, site.site: loop}
             refuse_shared({f"{plc} of {name}": at for name, of in known.items() for plc, at in of.plcs.items()})
@@ -154,6 +154,14 @@ def _note_start(auditor: Auditor, settings: GatewaySettings) -> None:
         )
 
 
+def tell_what_is_off(settings: GatewaySettings) -> None:
+    """Warn once, at the start, of what people may count on that the settings leave out."""
+    if settings.local_api is None:
+        log.warning("no local e-stop: HEADWORKS_LOCAL_API is not set, so an e-stop needs the API and a token or key")
+    if not settings.optimization_monitoring_enabled:
+        log.warning("plans are not heard of: HEADWORKS_OPTIMIZATION_MONITORING_ENABLED=false")
+
+
 def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus) -> dict[str, Task]:
     return {
         f"plans-{loop.site}": outlasting_faults(f"plans-{loop.site}", plans.start_monitoring),
@@ -201,6 +209,21 @@ def outlasting_faults(name: str, task: Task) -> Task:
             await asyncio.sleep(BEGIN_AGAIN_S)
 
     return begun_again
+
+
+def plans_of(
+    site: Site, settings: GatewaySettings, client: httpx.AsyncClient, bus: Bus, clock: Clock
+) -> OptimizationPlanManager:
+    """What the gateway holds of a site's plans, kept in its folder."""
+    return OptimizationPlanManager(
+        site.site,
+        client,
+        bus,
+        clock,
+        cache_file=settings.folder / f"plans-{site.site}.json",
+        optimization_monitoring_enabled=settings.optimization_monitoring_enabled,
+        optimization_refresh_seconds=settings.optimization_refresh_seconds,
+    )
 
 
 def _loop(

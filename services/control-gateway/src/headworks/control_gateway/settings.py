@@ -35,6 +35,13 @@ class GatewaySettings(ServiceSettings):
     plc_addresses_file: Path | None = Field(
         default=None, description="more addresses, as a JSON object; read anew for each PLC that is discovered"
     )
+    optimization_monitoring_enabled: bool = Field(
+        default=True,
+        description="hear of plans; else only those in the cache file are followed, for as long as they hold",
+    )
+    optimization_refresh_seconds: float = Field(
+        default=30, gt=0, allow_inf_nan=False, description="how often all plans are asked for, beside the bus' events"
+    )
     auto_discovery_enabled: bool = Field(default=True, description="look for new sites and actuators while running")
     auto_discovery_refresh_minutes: float = Field(default=60, gt=0)
     plc_ca_file: Path | None = Field(default=None, description="who signs the PLCs' certificates (transport: tls)")
