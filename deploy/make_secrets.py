@@ -27,6 +27,7 @@ DEMO = {
 KUBERNETES = {
     "headworks-database": ["headworks_database_url"],
     "headworks-auth": ["jwt_secret", "api_keys"],
+    "headworks-local": ["local_secrets"],
     "headworks-sources": list(DEMO),
     "headworks-caiso": ["caiso-client.pem", "caiso-client.key"],
     "headworks-mail": ["smtp_password"],
@@ -65,6 +66,9 @@ def _write_services(folder: Path, known: dict[str, str]) -> None:
     _keep(folder / "headworks_database_url", f"postgresql+asyncpg://{POSTGRES}:{password}@postgres:5432/{POSTGRES}")
     _keep(folder / "jwt_secret", secrets.token_urlsafe(48))
     _keep(folder / "api_keys", "[]")
+    _keep(
+        folder / "local_secrets", "[]"
+    )  # who may use the local e-stop: a person adds what `headworks e-stop new-secret` says
     for name in (*DEMO, "smtp_password", "caiso-client.pem", "caiso-client.key"):
         _keep(folder / name, known.get(name, ""))
 

@@ -156,6 +156,14 @@ def test_every_secret_that_a_variable_names_is_given_to_that_service(compose: Co
             assert targets["/run/secrets/nats_seed"] == f"nats_{party}", name
 
 
+def test_the_gateway_has_a_local_e_stop_of_its_own(compose: Compose) -> None:
+    gateway = compose["services"]["control-gateway"]
+    socket = Path(gateway["environment"]["HEADWORKS_LOCAL_API"])
+    assert str(socket.parent) in gateway["tmpfs"], "where it can be made, on no disk that may be full"
+    having = [name for name, service, _ in ours(compose) if "/run/secrets/local_secrets" in secret_targets(service)]
+    assert having == ["control-gateway"]
+
+
 def test_services_find_one_another(compose: Compose) -> None:
     services = compose["services"]
     for name, service, _module in ours(compose):

@@ -225,6 +225,13 @@ def test_every_secret_file_that_is_named_is_mounted(objects: list[Object], secre
             assert "headworks_database_url" in there, name
 
 
+def test_the_gateway_has_a_local_e_stop_of_its_own(objects: list[Object]) -> None:
+    [gateway] = [container for name, _, container in running_us(objects) if name == "control-gateway"]
+    socket = Path(str(variables(gateway, objects)["HEADWORKS_LOCAL_API"]))
+    assert str(socket.parent) in {mount["mountPath"] for mount in gateway["volumeMounts"] if mount["name"] == "tmp"}
+    assert [name for name, pod in pods(objects) if "headworks-local" in mounted_secrets(pod)] == ["control-gateway"]
+
+
 def test_every_service_is_there_and_is_asked_on_its_ops_port(objects: list[Object]) -> None:
     names = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for _, pod, _ in running_us(objects)}
     assert names == SERVICES | {"migrate"}

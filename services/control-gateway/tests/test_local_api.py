@@ -26,9 +26,9 @@ from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.stop_orders import StopOrders
 
 
-def said(*words: str) -> tuple[int, str]:
-    """The command's exit code and what it says."""
-    result = CliRunner().invoke(app, list(words))
+def said(*words: str, given: str | None = None) -> tuple[int, str]:
+    """The command's exit code and what it says; `given` is its input."""
+    result = CliRunner().invoke(app, list(words), input=given)
     return result.exit_code, result.output
 
 
@@ -99,6 +99,14 @@ async def test_one_presses_one_asks_and_another_confirms(desk: Desk) -> None:
         ("e_stop_clear_requested", "bob", "pending"),
         ("e_stop_cleared", "carl", "success"),
     ]
+
+
+async def test_a_secret_may_come_by_the_input(desk: Desk) -> None:
+    words = ("press", "system", "--reason", "smoke", "--address", desk.address, "--secret-file", "-")
+    code, output = await asyncio.to_thread(said, *words, given="another\n")
+    assert (code, desk.board.now.active()) == (1, ()), output
+    code, output = await asyncio.to_thread(said, *words, given=(desk.folder / "ann").read_text() + "\n")
+    assert (code, "system: stopped by ann" in output) == (0, True)
 
 
 async def test_nobody_gets_in_without_a_secret_of_the_list(desk: Desk) -> None:

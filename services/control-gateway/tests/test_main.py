@@ -260,6 +260,17 @@ async def test_how_often_plans_are_asked_for_and_whether_are_settings(
 
 
 @pytest.mark.parametrize(
+    ("content", "told"), [("[]", True), ("[ ]\n", True), ('[{"name": "ann"}]', False), ("", False)]
+)
+def test_a_local_e_stop_that_nobody_may_use_is_told_at_the_start(tmp_path: Path, content: str, told: bool) -> None:
+    (tmp_path / "secrets").write_text(content)
+    settings = GatewaySettings(local_api="/run/e-stop.sock", local_secrets_file=tmp_path / "secrets")
+    with structlog.testing.capture_logs() as logs:
+        tell_what_is_off(settings)
+    assert ["names nobody" in log["event"] for log in logs] == [True] * told
+
+
+@pytest.mark.parametrize(
     ("variables", "told"),
     [
         ({"LOCAL_API": "/run/e-stop.sock", "LOCAL_SECRETS_FILE": "/run/secrets.json"}, []),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ from headworks.common.auth import ApiKey, Role
 app = typer.Typer(no_args_is_help=True, help="Emergency stops, by the local API of a gateway.")
 REFUSED, UNREACHED = 1, 2
 TIMEOUT_S = 10.0
+STDIN = Path("-")
+"""A container's file system has no place for people's secrets: there the secret comes by the input."""
 
 What = Annotated[str, typer.Argument(help="system, SITE, or SITE/RESOURCE")]
 Reason = Annotated[str, typer.Option(help="why; it is kept in the journal and the audit")]
@@ -21,7 +24,10 @@ Address = Annotated[
     str, typer.Option(envvar="HEADWORKS_LOCAL_API", help="the gateway's local API: a unix socket's path, or host:port")
 ]
 Secret = Annotated[
-    Path, typer.Option(envvar="HEADWORKS_LOCAL_SECRET_FILE", help="file with your own secret, that only you may read")
+    Path,
+    typer.Option(
+        envvar="HEADWORKS_LOCAL_SECRET_FILE", help="file with your own secret, that only you may read; - is the input"
+    ),
 ]
 
 
@@ -69,7 +75,8 @@ def _call(method: str, path: str, address: str, secret_file: Path, body: dict[st
     try:
         if unix and not Path(address).is_socket():
             raise FileNotFoundError("there is no such socket")
-        headers = {"X-API-Key": secret_file.read_text().strip()}
+        secret = sys.stdin.read() if secret_file == STDIN else secret_file.read_text()
+        headers = {"X-API-Key": secret.strip()}
         with httpx.Client(transport=transport, timeout=TIMEOUT_S, trust_env=False) as client:
             response = client.request(
                 method, f"http://{'gateway' if unix else address}{path}", headers=headers, json=body

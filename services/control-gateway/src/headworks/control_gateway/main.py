@@ -1,8 +1,10 @@
 """Wires the control gateway and runs it."""
 
 import asyncio
+import contextlib
 import gc
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -158,8 +160,19 @@ def tell_what_is_off(settings: GatewaySettings) -> None:
     """Warn once, at the start, of what people may count on that the settings leave out."""
     if settings.local_api is None:
         log.warning("no local e-stop: HEADWORKS_LOCAL_API is not set, so an e-stop needs the API and a token or key")
+    elif _is_empty_list(settings.local_secrets_file):
+        log.warning(
+            "no local e-stop: HEADWORKS_LOCAL_SECRETS_FILE names nobody, so an e-stop needs the API and a token or key"
+        )
     if not settings.optimization_monitoring_enabled:
         log.warning("plans are not heard of: HEADWORKS_OPTIMIZATION_MONITORING_ENABLED=false")
+
+
+def _is_empty_list(file: Path | None) -> bool:
+    """Whether nobody is in a list; one that cannot be read is refused where it is used."""
+    with contextlib.suppress(OSError, ValueError):
+        return file is not None and json.loads(file.read_text()) == []
+    return False
 
 
 def _tasks(loop: ControlLoop, plans: OptimizationPlanManager, bus: Bus) -> dict[str, Task]:
