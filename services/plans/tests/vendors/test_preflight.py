@@ -189,26 +189,34 @@ async def test_a_station_s_plan_is_simulated_from_what_ingest_knows(plans: Plans
         await ingest.measured("blominmaki", series, dict.fromkeys(quarters, hz), Basis.QUARTER_HOUR_MEAN)
         await ingest.measured("blominmaki", series, {NOW: hz})
 
-    async def answered(number: int, *hertz: float) -> Any:
+    async def answered(number: int, *targets: PumpTargets, publisher: str = "acme", resource: str = "P2_2") -> Any:
         intervals = tuple(
             PlanInterval(
-                resource="P2_2",
+                resource=resource,
                 resource_type=ResourceType.PUMP,
                 interval_start=NOW + i * QUARTER,
                 interval_end=NOW + (i + 1) * QUARTER,
-                targets=PumpTargets(suggested_speed_hz=hz),
+                targets=each,
             )
-            for i, hz in enumerate(hertz)
+            for i, each in enumerate(targets)
         )
         return await plans.desk.take(
             PlanSubmission(
-                submission_id=f"s{number}", publisher="acme", site="blominmaki", created_at=NOW, intervals=intervals
+                submission_id=f"s{number}", publisher=publisher, site="blominmaki", created_at=NOW, intervals=intervals
             )
         )
 
-    good = await answered(1, *[49.0] * 8, *[0.0] * 4)
+    runs, stands = (PumpTargets(suggested_speed_hz=hz) for hz in (49.0, 0.0))
+    flows = PumpTargets(target_flow_m3h=1800.0)
+    good = await answered(1, *[runs] * 8, *[stands] * 4)
     assert good.accepted, good
     assert any("the same time of the day before" in note for note in good.notes)
-    short = await answered(2, *[49.0] * 4, *[0.0] * 4)
+    short = await answered(2, *[runs] * 4, *[stands] * 4)
     assert [refusal.field for refusal in short.refusals] == ["intervals.0.targets.suggested_speed_hz"]
     assert "a run of 4 steps; at least 8 are right" in short.refusals[0].expected
+    [no_speed] = (await answered(3, runs, flows)).refusals
+    assert no_speed.expected.startswith("what it needs: intervals.1.targets names no suggested_speed_hz")
+    assert not any("goes on" in note for note in good.notes)
+    assert (await answered(4, *[flows] * 4, publisher="optimizer", resource="P2_3")).accepted
+    beside = await answered(5, *[runs] * 8)
+    assert "P2_3: its plan in force names no suggested_speed_hz; what it did before goes on" in beside.notes

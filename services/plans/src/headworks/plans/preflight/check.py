@@ -1,6 +1,7 @@
 """Preflight of a submission: which site it is for, what is known, the simulation, and what is said where there can be none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, assert_never
 
@@ -11,7 +12,7 @@ from headworks.common.messages import PlanSubmission, Refusal
 from headworks.plans.measured import HOUR
 from headworks.plans.preflight.afterbay import fly_afterbay
 from headworks.plans.preflight.conditions import afterbay_state, station_state
-from headworks.plans.preflight.flight import Flown, NotFlown, horizon, off_the_grid, pieces
+from headworks.plans.preflight.flight import Flown, NotFlown, asked, beside, horizon, off_the_grid, without_a_value
 from headworks.plans.preflight.station import fly_station
 from headworks.plans.store import PlanStore
 from headworks.waterway.afterbay_site import AfterbaySite
@@ -65,9 +66,10 @@ class Preflight:
         start = datetime.fromtimestamp(now.timestamp() // step_s * step_s, now.tzinfo)
         steps = horizon(submission.intervals, start, step_s)
         in_force = await self._store.effective(submission.site, None, start, start + steps * step_s / 3600 * HOUR)
-        planned, without = pieces(submission.intervals, in_force), pieces((), in_force)
-        if isinstance(planned, str) or isinstance(without, str):
-            return NotFlown(str(planned))
+        own = asked(submission.intervals)
+        if isinstance(own, str):
+            return NotFlown(own)
+        planned, without = beside(own, in_force), beside({}, in_force)
         wrong = off_the_grid(planned, step_s) if isinstance(site, StationSite) else None
         if wrong is not None:
             return Flown((wrong,), ())
@@ -78,6 +80,9 @@ class Preflight:
                 return afterbay if isinstance(afterbay, NotFlown) else fly_afterbay(site, afterbay, unit)
             case StationSite():
                 station = await station_state(site, self._ingest, now, steps)
-                return station if isinstance(station, NotFlown) else fly_station(site, station, planned, without)
+                if isinstance(station, NotFlown):
+                    return station
+                unread = without_a_value(own, in_force)
+                return fly_station(site, replace(station, notes=(*station.notes, *unread)), planned, without)
             case _:
                 assert_never(site)

@@ -41,23 +41,39 @@ def value_of(targets: PumpTargets | GenericTargets) -> float | None:
     return targets.suggested_speed_hz if isinstance(targets, PumpTargets) else targets.target_value
 
 
-def pieces(intervals: Sequence[PlanInterval], in_force: Sequence[EffectiveSpan]) -> dict[str, list[Piece]] | str:
-    """By resource: the submission's intervals, and what is in force before and after them; or why that says nothing."""
+def asked(intervals: Sequence[PlanInterval]) -> dict[str, list[Piece]] | str:
+    """By resource what a submission asks for; or why that says nothing."""
     found: dict[str, list[Piece]] = {}
     for i, interval in enumerate(intervals):
         value = value_of(interval.targets)
         if value is None:
             return f"intervals.{i}.targets names no suggested_speed_hz; flow, power and level alone are not simulated"
         found.setdefault(interval.resource, []).append(Piece(interval.interval_start, interval.interval_end, value, i))
-    spans = {resource: (own[0].start, own[-1].end) for resource, own in found.items()}
+    return found
+
+
+def beside(own: Mapping[str, Sequence[Piece]], in_force: Sequence[EffectiveSpan]) -> dict[str, list[Piece]]:
+    """By resource its own pieces, and what is in force before and after them."""
+    found = {resource: list(pieces) for resource, pieces in own.items()}
     for span in in_force:
         value = value_of(span.plan.targets)
         if value is not None:
-            first, last = spans.get(span.resource, (span.end, span.end))
-            left = [(span.start, min(span.end, first)), (max(span.start, last), span.end)]
-            here = [Piece(start, end, value) for start, end in left if start < end]
-            found.setdefault(span.resource, []).extend(here)
-    return {resource: sorted(own, key=lambda piece: piece.start) for resource, own in found.items()}
+            found.setdefault(span.resource, []).extend(Piece(start, end, value) for start, end in _left(span, own))
+    return {resource: sorted(pieces, key=lambda piece: piece.start) for resource, pieces in found.items()}
+
+
+def without_a_value(own: Mapping[str, Sequence[Piece]], in_force: Sequence[EffectiveSpan]) -> tuple[str, ...]:
+    """A note for each resource that is led by a plan without a speed: what it did before stands in for that."""
+    names = sorted({span.resource for span in in_force if value_of(span.plan.targets) is None and _left(span, own)})
+    return tuple(f"{name}: its plan in force names no suggested_speed_hz; what it did before goes on" for name in names)
+
+
+def _left(span: EffectiveSpan, own: Mapping[str, Sequence[Piece]]) -> list[tuple[datetime, datetime]]:
+    """What its own pieces leave of what is in force for a resource."""
+    pieces = own.get(span.resource)
+    first, last = (pieces[0].start, pieces[-1].end) if pieces else (span.end, span.end)
+    parts = [(span.start, min(span.end, first)), (max(span.start, last), span.end)]
+    return [(start, end) for start, end in parts if start < end]
 
 
 def on_steps(own: Sequence[Piece], grid: TimeGrid, before: float) -> list[float]:
