@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from station_rig import raw_station
 
-from headworks.optimizer.station.settings import high_high_level_m, low_low_level_m, planned_rules, planning_of
+from headworks.optimizer.station.settings import planned_rules, planning_of
 from headworks.waterway.station_site import StationSite
 
 
@@ -25,7 +25,7 @@ def highest_m(site: StationSite) -> float:
 
 def test_a_plan_stays_below_the_interlock_and_is_not_the_rules_maximum() -> None:
     site = site_of()
-    assert (highest_m(site), high_high_level_m(site)) == (7.3, 7.4)
+    assert (highest_m(site), site.high_high_level_m) == (7.3, 7.4)
     assert site.pumping_station.limits(900.0).maximum_level_m == 8.0
     assert highest_m(site_of(planned_maximum_level="7.39 m")) == 7.39
 
@@ -48,14 +48,14 @@ def test_the_highest_planned_level_is_within_the_rules(level: str) -> None:
 
 def test_without_an_interlock_the_rules_maximum_may_be_planned() -> None:
     site = site_of(interlock=False, planned_maximum_level=None)
-    assert (highest_m(site), high_high_level_m(site)) == (8.0, None)
+    assert (highest_m(site), site.high_high_level_m) == (8.0, None)
 
 
 def test_the_water_of_a_plan_stays_above_the_interlock_that_stops_the_pumps() -> None:
     """Also when less flows in than was forecast, and the simulation lies lower than the program: 50 m³ are left then."""
     site = site_of()
     planning, tunnel = planning_of(site), site.pumping_station.station.tunnel
-    assert (low_low_level_m(site), planning.lowest_volume, planning.inflow_reserve) == (0.05, 280, 130)
+    assert (site.low_low_level_m, planning.lowest_volume, planning.inflow_reserve) == (0.05, 280, 130)
     assert tunnel.water_at(0.05) == pytest.approx(43.75)
     planning_of(site_of(lowest_volume="274 m**3"))
     planning_of(site_of(stop_below="0.057 m"))
@@ -96,7 +96,7 @@ def test_what_a_plan_must_not_break_ends_where_the_interlock_begins() -> None:
 
 def test_without_an_interlock_the_lowest_volume_is_the_site_s_own() -> None:
     site = site_of(interlock=False, lowest_volume="0 m**3", inflow_reserve="0 m**3")
-    assert (planning_of(site).lowest_volume, low_low_level_m(site)) == (0, None)
+    assert (planning_of(site).lowest_volume, site.low_low_level_m) == (0, None)
 
 
 def test_urgency_grows_from_one_age_to_a_later_one() -> None:

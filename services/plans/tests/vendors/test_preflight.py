@@ -1,5 +1,6 @@
 """What is simulated before a plan from outside is accepted: by hand on the true curves, and with a real ingest beside."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from headworks.plans.preflight.station import StationState, fly_station
 from headworks.waterway import series as names
 from headworks.waterway.afterbay_site import AfterbaySite
 from headworks.waterway.site_file import AnySite
+from headworks.waterway.station import simulate_station
 from headworks.waterway.station_rules import Before
 from headworks.waterway.station_site import StationSite
 from headworks.waterway.timegrid import TimeGrid
@@ -111,6 +113,67 @@ def test_a_tunnel_that_fills_is_refused_where_more_pumps_could_keep_it_and_noted
     }
     flood = fly_station(station, station_state(station, level_m=7.99, inflow_m3s=40.0, steps=32), plan, {})
     assert rules(flood) <= {"maximum_outflow", "minimum_run", "minimum_rest"}
+
+
+def beyond_interlocks(flown: Flown) -> list[str]:
+    return [note for note in flown.notes if "whatever the plan says" in note]
+
+
+def to_level(site: StationSite, start_m: float, end_m: float) -> StationState:
+    """A state of one quarter hour that ends at a level, with the pump that runs in it."""
+    still = station_state(site, level_m=start_m, inflow_m3s=0.0, steps=1)
+    tunnel = site.pumping_station.station.tunnel
+    pumped = simulate_station(
+        site.pumping_station.station,
+        initial_volume_m3=still.volume_m3,
+        frequency_hz=[still.frequency_hz],
+        inflow_m3=[0.0],
+        step_s=900,
+    )
+    flow_m3s = pumped.outflow_m3s[0] + (tunnel.water_at(end_m) - still.volume_m3) / 900
+    return replace(still, inflow_m3s=(flow_m3s,))
+
+
+@pytest.mark.parametrize(("end_m", "noted"), [(7.399, False), (7.401, True), (7.8, True)])
+def test_above_the_level_at_which_the_gateway_starts_pumps_the_plan_is_taken_with_a_note(
+    station: StationSite, end_m: float, noted: bool
+) -> None:
+    flown = fly_station(station, to_level(station, 7.35, end_m), speeds("P1_2", 49.0), {})
+    assert flown.refusals == ()
+    assert beyond_interlocks(flown) == (
+        [
+            f"{end_m:.3f} m at 2026-02-17T08:15:00Z is above 7.4 m (control.pumps.high_high), where the gateway starts pumps "
+            "whatever the plan says; from there the station does not do as simulated"
+        ]
+        if noted
+        else []
+    )
+
+
+@pytest.mark.parametrize(("end_m", "noted"), [(0.051, False), (0.049, True)])
+def test_below_the_level_at_which_the_gateway_stops_all_pumps_the_plan_is_taken_with_a_note(
+    station: StationSite, end_m: float, noted: bool
+) -> None:
+    flown = fly_station(station, to_level(station, 0.5, end_m), speeds("P1_2", 49.0), {})
+    assert flown.refusals == ()
+    told = beyond_interlocks(flown)
+    assert [note.partition(" (")[0] for note in told] == (
+        ["0.049 m at 2026-02-17T08:15:00Z is below 0.05 m"] if noted else []
+    )
+
+
+def test_of_each_interlock_the_first_instant_is_noted_and_the_start_counts(station: StationSite) -> None:
+    plan = speeds("P1_2", *[49.0] * 16)
+    [rises] = beyond_interlocks(fly_station(station, station_state(station, level_m=7.3, inflow_m3s=5.0), plan, {}))
+    assert "at 2026-02-17T08:" in rises
+    [begins] = beyond_interlocks(fly_station(station, station_state(station, level_m=7.5, inflow_m3s=0.0), plan, {}))
+    assert begins.startswith("7.500 m at 2026-02-17T08:00:00Z is above 7.4 m")
+
+
+def test_a_site_without_interlocks_has_no_such_note(station: StationSite) -> None:
+    control = {name: part for name, part in station.section("control").items() if name != "pumps"}
+    without = station.model_copy(update={"control": control})
+    assert beyond_interlocks(fly_station(without, to_level(without, 7.35, 7.8), speeds("P1_2", 49.0), {})) == []
 
 
 def test_a_pump_s_interval_begins_and_ends_with_a_quarter_hour() -> None:

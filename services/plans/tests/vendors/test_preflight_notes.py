@@ -97,20 +97,33 @@ async def test_the_mode_as_last_seen_goes_on_however_long_ago_that_was(ingest: I
     assert told(state, "mode") == ["mode of 2026-02-13T08:00:00Z is older than 1 day, 0:00:00; it is used all the same"]
 
 
-async def test_pumps_whose_last_start_or_stop_is_not_known_are_named(ingest: Ingest, station: StationSite) -> None:
+async def pumps_state(
+    ingest: Ingest, site: StationSite, *, level_m: float = 3.0, known: Mapping[str, int] | None = None
+) -> StationState:
+    """All pumps stand, and have stood for a day; of those that `known` names so many quarter hours are known."""
     quarters = [NOW - k * QUARTER for k in range(1, 97)]
-    await ingest.measured("blominmaki", names.TUNNEL_LEVEL, {NOW: 3.0})
-    await ingest.measured("blominmaki", names.TUNNEL_INFLOW, dict.fromkeys(quarters, 0.8), Basis.QUARTER_HOUR_MEAN)
-    lengths = {"P1_1": 8, "P1_2": 7, "P2_1": 0}
-    for pump in station.pumping_station.pumps:
-        series, known = names.pump_series(pump.resource, "frequency"), lengths.get(pump.resource, 96)
-        await ingest.measured("blominmaki", series, {NOW: 0.0})
-        if known:
-            await ingest.measured("blominmaki", series, dict.fromkeys(quarters[:known], 0.0), Basis.QUARTER_HOUR_MEAN)
-    state = await station_state(station, ingest.client, NOW, 4)
+    await ingest.measured(site.site, names.TUNNEL_LEVEL, {NOW: level_m})
+    await ingest.measured(site.site, names.TUNNEL_INFLOW, dict.fromkeys(quarters, 0.8), Basis.QUARTER_HOUR_MEAN)
+    for pump in site.pumping_station.pumps:
+        series, steps = names.pump_series(pump.resource, "frequency"), (known or {}).get(pump.resource, 96)
+        await ingest.measured(site.site, series, {NOW: 0.0})
+        if steps:
+            await ingest.measured(site.site, series, dict.fromkeys(quarters[:steps], 0.0), Basis.QUARTER_HOUR_MEAN)
+    state = await station_state(site, ingest.client, NOW, 4)
     assert isinstance(state, StationState), state
+    return state
+
+
+async def test_pumps_whose_last_start_or_stop_is_not_known_are_named(ingest: Ingest, station: StationSite) -> None:
+    state = await pumps_state(ingest, station, known={"P1_1": 8, "P1_2": 7, "P2_1": 0})
     assert [before.steps for before in state.before[:2]] == [8, 7]
     assert state.before[4] == Before(on=False, steps=0)
     assert told(state, "P") == [
         "P1_2, P2_1: for how long they have run or stood is not known; they count as begun where their record begins"
     ]
+
+
+async def test_a_tunnel_that_is_nearly_empty_is_not_taken_for_a_full_sump(ingest: Ingest, station: StationSite) -> None:
+    state = await pumps_state(ingest, station, level_m=0.04)
+    assert station.pumping_station.station.tunnel.level_at(state.volume_m3) == pytest.approx(0.04)
+    assert state.volume_m3 == pytest.approx(35.0), "of the sump's 350 m³ at 0.4 m"

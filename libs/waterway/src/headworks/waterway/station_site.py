@@ -172,3 +172,18 @@ class StationSite(Site):
 
     model: Literal["pumping_station"]
     pumping_station: PumpingStation
+
+    @property
+    def high_high_level_m(self) -> float | None:
+        """The level above which the gateway's interlock starts pumps whatever the plan says; None where the site has none."""
+        return self._interlock_m("high_high", "start_above")
+
+    @property
+    def low_low_level_m(self) -> float | None:
+        """The level below which the gateway's interlock stops every pump whatever the plan says; None where the site has none."""
+        return self._interlock_m("low_low", "stop_below")
+
+    def _interlock_m(self, interlock: str, field: str) -> float | None:
+        pumps = (self.model_extra or {}).get("control", {}).get("pumps", {})
+        limits = pumps.get(interlock) if isinstance(pumps, dict) else None
+        return None if limits is None else q.in_unit(limits[field], "m")

@@ -7,7 +7,6 @@ from headworks.common.historian.record import Record as Historian
 from headworks.optimizer.station.backtest import Record, Turn
 from headworks.optimizer.station.real_station import RealStation
 from headworks.optimizer.station.score import Score, days_of, score
-from headworks.optimizer.station.settings import high_high_level_m, low_low_level_m
 from headworks.waterway.series import TUNNEL_VOLUME
 from headworks.waterway.station import StationTrajectory
 from headworks.waterway.station_site import StationSite
@@ -79,6 +78,6 @@ def score_of(
         days_of([stamp.astimezone(judged.site.zone) for stamp in judged.historian.grid.stamps[: judged.count]]),
         there(judged.historian, TUNNEL_VOLUME, judged.count - 1),
         lived.step_s,
-        high_high_level_m(judged.site),
-        low_low_level_m(judged.site),
+        judged.site.high_high_level_m,
+        judged.site.low_low_level_m,
     )

@@ -219,24 +219,8 @@ def horizon_steps(site: StationSite, planning: PlanningSection, step_s: float) -
 def planned_rules(site: StationSite, planning: PlanningSection, step_s: float) -> StationRules:
     """The rules that a plan keeps: the site's, with the highest level that may be planned, and none below the interlock."""
     rules = site.pumping_station.limits(step_s)
-    lowest_m = max(rules.minimum_level_m, low_low_level_m(site) or 0.0)
+    lowest_m = max(rules.minimum_level_m, site.low_low_level_m or 0.0)
     return replace(rules, minimum_level_m=lowest_m, maximum_level_m=_planned_maximum_m(site, planning))
-
-
-def high_high_level_m(site: StationSite) -> float | None:
-    """The level at which the gateway's interlock starts pumps whatever the plan says; None where the site has none."""
-    return _interlock_m(site, "high_high", "start_above")
-
-
-def low_low_level_m(site: StationSite) -> float | None:
-    """The level below which the gateway's interlock stops every pump whatever the plan says; None where the site has none."""
-    return _interlock_m(site, "low_low", "stop_below")
-
-
-def _interlock_m(site: StationSite, interlock: str, field: str) -> float | None:
-    pumps = (site.model_extra or {}).get("control", {}).get("pumps", {})
-    limits = pumps.get(interlock) if isinstance(pumps, dict) else None
-    return None if limits is None else in_unit(limits[field], "m")
 
 
 def _planned_maximum_m(site: StationSite, planning: PlanningSection) -> float:
@@ -249,7 +233,7 @@ def _check_maximum(site: StationSite, planning: PlanningSection) -> None:
     planned_m, rules, high_high_m = (
         _planned_maximum_m(site, planning),
         site.pumping_station.rules,
-        high_high_level_m(site),
+        site.high_high_level_m,
     )
     field = f"site {site.site}: planning: planned_maximum_level={planned_m:g} m"
     if not rules.emptied_level < planned_m <= rules.maximum_level:
@@ -266,7 +250,7 @@ def _check_maximum(site: StationSite, planning: PlanningSection) -> None:
 
 def _check_lowest(site: StationSite, planning: PlanningSection) -> None:
     """A plan whose water may end in the interlock is not what the station would do. Raises ValueError."""
-    low_low_m, tunnel = low_low_level_m(site), site.pumping_station.station.tunnel
+    low_low_m, tunnel = site.low_low_level_m, site.pumping_station.station.tunnel
     if low_low_m is None:
         return
     must_m3 = tunnel.water_at(max(0.0, low_low_m))

@@ -204,7 +204,7 @@ async def station_state(site: StationSite, ingest: IngestClient, now: datetime, 
     notes = (note, f"from level {_value(level):.3f} m of {level.valid_at:%FT%TZ}")
     return StationState(
         grid=grid,
-        volume_m3=kind.station.tunnel.volume_at(max(0.0, _value(level) or 0.0)),
+        volume_m3=kind.station.tunnel.water_at(max(0.0, _value(level) or 0.0)),
         frequency_hz=tuple(speeds),
         before=before,
         inflow_m3s=tuple(coming),
