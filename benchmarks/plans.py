@@ -104,7 +104,7 @@ async def measure(url: str, actuators: int, versions: int, writers: int, seconds
     database = Database(url, pool_size=writers // 2)
     store = PlanStore(database)
     await store.register([pump(number) for number in range(actuators)], NOW)
-    await tidy(database, NOW, Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO))
+    await tidy(database, NOW, Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO))
     for first in range(0, actuators, FILLED_AT_ONCE):
         last = min(first + FILLED_AT_ONCE, actuators)
         await database.fetch(FILL, SITE, NOW, versions, first, last, ACTIVE_EACH)

@@ -101,7 +101,7 @@ async def fill(url: str) -> None:
         for name in NAMES
     ]
     await store.register(pumps, NOW)
-    await tidy(database, NOW, Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO))
+    await tidy(database, NOW, Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO))
     for number in range(6):
         at = NOW + number * timedelta(days=10)
         reply = await store.accept(submission(number, NOW + number * HOUR), at)

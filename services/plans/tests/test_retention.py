@@ -23,7 +23,8 @@ NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-NOTHING_OLD = Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO)
+NOTHING_OLD = Limits(LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO)
+DECIDED = ("APPROVED", "REJECTED", "EXPIRED")
 PUMP = Actuator(
     station="works",
     resource="P1",
@@ -99,11 +100,14 @@ def test_of_two_clocks_the_one_behind_says_what_is_old() -> None:
     found = limits(NOW + 365 * DAY, NOW, settings)
     assert found == Limits(
         plans=datetime(2025, 11, 1, tzinfo=UTC),
+        approvals=datetime(2025, 11, 1, tzinfo=UTC),
         challengers=NOW - 50 * DAY,
         vendor_intake=NOW - 3 * DAY,
         sent_messages=NOW - 2 * DAY,
     )
     assert limits(NOW, NOW + 365 * DAY, settings).vendor_intake == NOW - 3 * DAY
+    longer = settings.model_copy(update={"approval_retention_days": 200})
+    assert limits(NOW + 365 * DAY, NOW, longer) == replace(found, approvals=datetime(2025, 8, 1, tzinfo=UTC))
     assert limits(NOW, NOW + 365 * DAY, settings).plans == datetime(2025, 11, 1, tzinfo=UTC)
 
 
@@ -196,6 +200,36 @@ async def test_challengers_plans_and_what_vendors_sent_go_once_they_are_past_and
     assert await left_by(replace(NOTHING_OLD, plans=NOW)) == [1, 6, 1, 1]
     [kept] = await database.fetch("select publisher from plans.challenger_plans")
     assert kept["publisher"] == "young"
+
+
+async def test_approvals_go_once_they_are_decided_and_carried_out_and_what_waits_never(database: Database) -> None:
+    """One of each state a day ago and one of now; `cut off` is decided, and its answer is still to come."""
+    for at, age in ((NOW - DAY, "old"), (NOW, "young")):
+        for state, answer in (
+            ("WAITING", None),
+            ("APPROVED", "{}"),
+            ("REJECTED", "{}"),
+            ("EXPIRED", "{}"),
+            ("APPROVED", None),
+        ):
+            await database.fetch(
+                """insert into plans.approvals (publisher, submission_id, site, content_hash, submission, over_bus, asked_by,
+                    asked_at, expires_at, roles, state, decided_at, reply)
+                values ('acme', $1, 'works', '', '{}', true, 'acme', $2, $2, '[]', $3, $4, $5)""",
+                f"{age} {state}" if answer or state == "WAITING" else f"{age} cut off",
+                at - DAY,
+                state,
+                None if state == "WAITING" else at,
+                answer,
+            )
+
+    async def left_by(limit: Limits) -> set[str]:
+        await tidy(database, NOW, limit)
+        return {row["submission_id"] for row in await database.fetch("select submission_id from plans.approvals")}
+
+    everything = {f"{age} {what}" for age in ("old", "young") for what in (*DECIDED, "WAITING", "cut off")}
+    assert await left_by(replace(NOTHING_OLD, plans=NOW + DAY, approvals=NOW - DAY)) == everything
+    assert await left_by(replace(NOTHING_OLD, approvals=NOW)) == everything - {f"old {state}" for state in DECIDED}
 
 
 async def test_a_writer_is_not_kept_waiting_and_tidying_comes_again(

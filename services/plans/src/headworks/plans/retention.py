@@ -48,6 +48,8 @@ DELETIONS = (
     ),
     """delete from plans.submissions where (publisher, submission_id) in (select publisher, submission_id
         from plans.submissions where received_at < :plans limit :batch)""",
+    """delete from plans.approvals where approval_id in (select approval_id from plans.approvals
+        where decided_at < :approvals and reply is not null limit :batch)""",
     """delete from plans.challenger_plans where plan_id in (select plan_id from plans.challenger_plans
         where interval_end < :challengers and plan_created_at < :challengers limit :batch)""",
     """delete from plans.challenger_runs where run_id in (select run_id from plans.challenger_runs
@@ -63,11 +65,12 @@ DELETIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is older goes: plans, submissions and challengers' scores (the begin of a month); challengers' plans and ended
-    runs; what vendors sent, as their quota counts it; messages that were sent.
+    """What is older goes: plans, submissions and challengers' scores (the begin of a month); decided approvals (the same);
+    challengers' plans and ended runs; what vendors sent, as their quota counts it; messages that were sent.
     """
 
     plans: datetime
+    approvals: datetime
     challengers: datetime
     vendor_intake: datetime
     sent_messages: datetime
@@ -96,8 +99,10 @@ def months_ahead(now: datetime, count: int = AHEAD) -> tuple[datetime, ...]:
 def limits(now: datetime, machine_now: datetime, settings: PlansSettings) -> Limits:
     """By the plant's clock and the machine's, whichever is behind: one that runs far ahead must not cost history."""
     behind = min(now, machine_now)
+    approval_days = settings.approval_retention_days or settings.plan_retention_days
     return Limits(
         plans=month_of(behind - timedelta(days=settings.plan_retention_days)),
+        approvals=month_of(behind - timedelta(days=approval_days)),
         challengers=behind - timedelta(days=settings.challenger_retention_days),
         vendor_intake=behind - timedelta(days=settings.vendor_intake_retention_days),
         sent_messages=machine_now - timedelta(days=settings.outbox_retention_days),

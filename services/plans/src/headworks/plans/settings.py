@@ -13,6 +13,11 @@ class PlansSettings(ServiceSettings):
     doorkeeper_seed_file: Path | None = Field(default=None, description="key in the bus' system account")
     vendor_issuer_seed_file: Path | None = Field(default=None, description="key that signs what a vendor may do")
     plan_retention_days: int = Field(default=5 * 365, ge=62, description="plans are kept so long at least")
+    approval_retention_days: int | None = Field(
+        default=None,
+        ge=62,
+        description="approvals are kept so long at least after they were decided; as long as plans unless it is given",
+    )
     challenger_retention_days: int = Field(
         default=400,
         ge=31,
