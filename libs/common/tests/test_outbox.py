@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
@@ -159,3 +160,47 @@ async def test_a_fault_of_ours_ends_the_relay(bus: Bus, database: Database) -> N
         await connection.execute(text("drop table boxes.outbox"))
     with pytest.raises(Exception, match="outbox"):
         await asyncio.wait_for(Outbox(table).relay(database, bus), 5)
+
+
+async def test_what_was_sent_long_ago_is_cleared_in_batches_and_what_is_unsent_stays_however_old(
+    bus: Bus, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headworks.common.outbox.CLEAR_BATCH", 2)
+    monkeypatch.setattr("headworks.common.outbox.CLEAR_EVERY_S", 0.01)
+    outbox = Outbox(table)
+    await add(outbox, database, "a", "b", "c", "d", "e", "young", "unsent")
+    sent = "update boxes.outbox set created_at = now() - interval '1 year', sent_at = "
+    sent += "case message_id when 'state:young' then now() - interval '47 h' else now() - interval '49 h' end"
+    await database.fetch(sent)
+    await database.fetch("update boxes.outbox set sent_at = null where message_id = 'state:unsent'")
+
+    async def left() -> set[str]:
+        return {row["message_id"] for row in await database.fetch("select message_id from boxes.outbox")}
+
+    async def cleared() -> bool:
+        return len(await left()) <= 2
+
+    # Two services' processes may share a table.
+    async with in_background(outbox.keep_cleared(database, 2), Outbox(table).keep_cleared(database, 2)):
+        await eventually(cleared)
+    assert await left() == {"state:young", "state:unsent"}
+
+
+async def test_a_database_that_is_away_is_waited_for_and_a_wrong_table_is_a_fault(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headworks.common.outbox.CLEAR_EVERY_S", 0.01)
+    away = Database("postgresql+asyncpg://headworks@127.0.0.1:1/headworks")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(Outbox(table).keep_cleared(away, 2), 0.3)
+    await away.close()
+    await database.fetch("drop table boxes.outbox")
+    with pytest.raises(Exception, match="outbox"):
+        await asyncio.wait_for(Outbox(table).keep_cleared(database, 2), 10)
+
+
+def test_every_service_that_relays_an_outbox_clears_it(sites_folder: Path) -> None:
+    mains = [path.read_text() for path in (sites_folder.parent / "services").glob("*/src/headworks/*/main.py")]
+    relaying = [text for text in mains if "outbox.relay(" in text]
+    assert len(relaying) == 5
+    assert all("outbox.keep_cleared(" in text or "keep_tidy(" in text for text in relaying)

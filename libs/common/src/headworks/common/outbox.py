@@ -2,17 +2,19 @@
 
 A service adds the message to its outbox table in the transaction of the change; the relay publishes what is unsent, in
 order, and marks it. A crash in between publishes twice with one message id, which the stream stores once. Where strangers
-publish to the stream too the message goes without one: an id of theirs could have the stream drop it.
+publish to the stream too the message goes without one: an id of theirs could have the stream drop it. What was sent long
+ago is cleared away.
 """
 
 import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, String, Table, func, insert
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, MetaData, String, Table, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +30,9 @@ M = TypeVar("M", bound=Message)
 log = structlog.get_logger(__name__)
 BATCH = 100
 POLL_S = 1.0
+CLEAR_BATCH = 1000
+"""Rows deleted in one transaction."""
+CLEAR_EVERY_S = 600.0
 UNSENT = """
     select outbox_id, subject, in_stream, message_id, headers, body from {}
     where sent_at is null order by outbox_id limit $1 for update skip locked"""
@@ -88,6 +93,32 @@ class Outbox:
                 sent = 0
             if sent < BATCH:
                 await wait_at_most(self._wake, POLL_S)
+
+    async def keep_cleared(self, database: Database, days: int) -> None:
+        """Delete for ever what was sent longer ago than so many days; run it as a task. Waits while the database is away."""
+        while True:
+            try:
+                cleared = await self._clear(database, timedelta(days=days))
+            except Exception as error:  # as in `relay`
+                if not is_away(error):
+                    raise
+                log.warning("outbox not cleared; tried again later", error=repr(error), again_in_s=CLEAR_EVERY_S)
+            else:
+                if cleared:
+                    log.info("outbox cleared", rows_deleted=cleared, sent_before_days=days)
+            await asyncio.sleep(CLEAR_EVERY_S)
+
+    async def _clear(self, database: Database, after: timedelta) -> int:
+        """Batch after batch, until nothing is left that may go. By the database's clock, as `sent_at` is."""
+        t, cleared = self.table, 0
+        old = select(t.c.outbox_id).where(t.c.sent_at < func.now() - after).limit(CLEAR_BATCH)
+        while True:
+            async with database.transaction() as connection:
+                skipping = old.with_for_update(skip_locked=True)  # another process may clear the same table
+                rows = (await connection.execute(delete(t).where(t.c.outbox_id.in_(skipping)))).rowcount
+            cleared += rows
+            if rows < CLEAR_BATCH:
+                return cleared
 
     async def _send_batch(self, database: Database, bus: Bus) -> int:
         """Publish up to BATCH messages in order; those before a failure are marked for good. Raises BusUnavailable."""

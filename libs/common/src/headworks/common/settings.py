@@ -41,6 +41,8 @@ class ServiceSettings(BaseSettings):
     jwt_audience: str = "headworks"
     api_keys_file: Path | None = Field(default=None, description="hashed API keys with their roles")
 
+    outbox_retention_days: int = Field(default=7, ge=1, description="messages are kept so long after they were sent")
+
     ingest_url: str = "http://127.0.0.1:8001"
     optimizer_url: str = "http://127.0.0.1:8002"
     plans_url: str = "http://127.0.0.1:8003"

@@ -37,7 +37,11 @@ async def main() -> None:
     store, desk = AlarmStore(database, addressees), NoticeDesk(database, channels)
     monitors = {name: Monitor(site, alarms_of(site), store, clock) for name, site in sites.items()}
     async with await Bus.connect(settings.nats_url, "alerts", settings.nats_seed_file) as bus:
-        tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus), **desk.tasks()}
+        tasks: dict[str, Task] = {
+            "outbox": lambda: store.outbox.relay(database, bus),
+            "outbox-clearing": lambda: store.outbox.keep_cleared(database, settings.outbox_retention_days),
+            **desk.tasks(),
+        }
         for monitor in monitors.values():
             tasks |= monitor.tasks(bus)
 

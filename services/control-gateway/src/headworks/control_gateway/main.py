@@ -88,7 +88,7 @@ async def _control(settings: GatewaySettings) -> None:
         starting = True
         orders = StopOrders(board, loops, auditor)
         shared = SharedOrders(settings.gateway_name, orders)
-        tasks = _telling(shipper, database, shared, bus)
+        tasks = _telling(shipper, database, shared, bus, settings.outbox_retention_days)
 
         def build(site: Site) -> tuple[ControlLoop, dict[str, Task]]:
             by = SteadyClock.beside(clock, begun_at=marks.would_be(site.site) if starting else None)
@@ -121,11 +121,14 @@ async def _control(settings: GatewaySettings) -> None:
     await database.close()
 
 
-def _telling(shipper: Shipper, database: Database, shared: SharedOrders, bus: Bus) -> dict[str, Task]:
+def _telling(shipper: Shipper, database: Database, shared: SharedOrders, bus: Bus, outbox_days: int) -> dict[str, Task]:
     """What carries the journal and the orders of people out of the process."""
     return {
         "journal": outlasting_faults("journal", shipper.ship),
         "outbox": outlasting_faults("outbox", lambda: shipper.outbox.relay(database, bus)),
+        "outbox-clearing": outlasting_faults(
+            "outbox-clearing", lambda: shipper.outbox.keep_cleared(database, outbox_days)
+        ),
         "orders": outlasting_faults("orders", lambda: shared.share(bus)),
     }
 

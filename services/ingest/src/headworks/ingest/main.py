@@ -30,7 +30,10 @@ async def main() -> None:
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(await Bus.connect(settings.nats_url, "ingest", settings.nats_seed_file))
         wiring = Wiring(settings, bus, stack)
-        tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
+        tasks: dict[str, Task] = {
+            "outbox": lambda: store.outbox.relay(database, bus),
+            "outbox-clearing": lambda: store.outbox.keep_cleared(database, settings.outbox_retention_days),
+        }
         awards: dict[str, AwardCollector] = {}
         for site in sites.values():
             collector = Collector(site, store, clock)

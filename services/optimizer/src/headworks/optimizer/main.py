@@ -41,7 +41,10 @@ async def main() -> None:
         await Bus.connect(settings.nats_url, "optimizer", settings.nats_seed_file) as bus,
         service_client(settings, "optimizer", settings.ingest_url, timeout_s=15) as client,
     ):
-        tasks: dict[str, Task] = {"outbox": lambda: store.outbox.relay(database, bus)}
+        tasks: dict[str, Task] = {
+            "outbox": lambda: store.outbox.relay(database, bus),
+            "outbox-clearing": lambda: store.outbox.keep_cleared(database, settings.outbox_retention_days),
+        }
         if settings.role in {"all", "worker"}:
             tasks["control"] = lambda: control.hear(bus)
             texts = site_texts(settings.sites)

@@ -26,4 +26,3 @@ class PlansSettings(ServiceSettings):
     vendor_intake_retention_days: int = Field(
         default=30, ge=2, description="what vendors sent, as their quota counts it, is kept so long"
     )
-    outbox_retention_days: int = Field(default=7, ge=1, description="messages are kept so long after they were sent")
