@@ -71,9 +71,9 @@ class ControlLoop:
     findings: tuple[str, ...] = ()
     """What the last discovery found wrong in site files and plans."""
     clock_finding: str | None = None
+    """What was done of late because somebody set the wall clock."""
     orders_ahead: dict[str, str] = field(default_factory=dict)
     """By gateway what is found of orders that it stamps in this one's future."""
-    """What was done of late because somebody set the wall clock."""
     _ending: bool = False
 
     def __post_init__(self) -> None:
