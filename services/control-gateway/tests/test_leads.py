@@ -424,7 +424,12 @@ async def test_the_heartbeat_changes_every_turn_and_a_plc_that_does_not_hold_it_
     assert (plc_server.heartbeat, gateway.loop.state().heartbeat_lost) == (7, ())
 
 
-async def test_a_heartbeat_is_never_0_as_after_a_restart_of_the_plc(gateway: Gateway, plc_server: PlcServer) -> None:
-    gateway.loop._heartbeat._beats["oxph-plc"] = 65535
-    await gateway.tick()
-    assert plc_server.heartbeat == 1
+async def test_a_heartbeat_is_never_0_as_after_a_restart_of_the_plc(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    gateway.begin_by(changed(site, "plcs.oxph-plc.shared_points.heartbeat.maximum", "3"))
+    beats = []
+    for _ in range(5):
+        await gateway.tick()
+        beats.append(plc_server.heartbeat)
+    assert beats == [1, 2, 3, 1, 2]
