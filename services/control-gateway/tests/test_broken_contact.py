@@ -1,61 +1,12 @@
 """A pump whose run feedback says that it stands while speed or power say that it turns: nothing is written but stops."""
 
-from dataclasses import replace
-
 import pytest
 from pump_rig import PumpGateway
-from pump_safety_rig import LIMITS, OFF, ON, RUNS, SPEEDS, STANDS, situation
-from time_rig import NOW, SECOND
+from time_rig import NOW
 
 from headworks.common.messages import Outcome
-from headworks.control_gateway.pump_safety import Duty, Keep, RunFeedback, Stop, decide_run, doubt_of_standing
-from headworks.control_gateway.safety import DuePlan, Refused
 
 DOUBT = "the run feedback says that it stands, but it gives 4780 counts of speed: which is wrong is not known"
-CALLED = Duty(called=True, high_high=True)
-
-
-@pytest.mark.parametrize(
-    ("actual", "power_kw", "told"),
-    [
-        (0, None, None),
-        (0, 2.0, None),
-        (0, 2.1, "the run feedback says that it stands, but it takes 2.1 kW: which is wrong is not known"),
-        (2390, 0.0, None),
-        (
-            2391,
-            0.0,
-            "the run feedback says that it stands, but it gives 2391 counts of speed: which is wrong is not known",
-        ),
-        (4780, None, DOUBT),
-    ],
-)
-def test_it_stands_only_if_speed_and_power_agree(actual: int, power_kw: float | None, told: str | None) -> None:
-    assert doubt_of_standing(SPEEDS, False, actual, power_kw) == told
-    assert doubt_of_standing(SPEEDS, True, actual, power_kw) is None
-
-
-@pytest.mark.parametrize("plan", [ON, OFF, None])
-@pytest.mark.parametrize("duty", [Duty(), CALLED])
-def test_in_doubt_no_wish_and_no_call_is_followed(plan: DuePlan | None, duty: Duty) -> None:
-    assert decided(STANDS, plan, duty) == Refused((DOUBT,))
-
-
-def test_one_that_stands_since_a_moment_may_run_down_still_and_nothing_is_told() -> None:
-    for s, expected in ((29, Keep(DOUBT)), (30, Refused((DOUBT,)))):
-        assert decided(replace(STANDS, since=NOW - s * SECOND)) == expected
-
-
-def test_in_doubt_what_stops_stops_it_also_where_it_is_not_commanded_to_run() -> None:
-    assert decided(STANDS, e_stop=True) == Stop("e-stop is active", forced=True)
-    low = decided(STANDS, duty=Duty(low_low=True))
-    assert low == Stop("the level is low-low: no pump may run", forced=True)
-    assert decided(RUNS, OFF, mode="manual") == Keep("mode is manual")
-
-
-def decided(feedback: RunFeedback, plan: DuePlan | None = ON, duty: Duty | None = None, **changes: object) -> object:
-    made = situation(feedback, plan, duty or Duty(), **changes)  # type: ignore[arg-type]  # as situation takes them
-    return decide_run(LIMITS, SPEEDS, replace(made, doubt=DOUBT), NOW)
 
 
 @pytest.fixture

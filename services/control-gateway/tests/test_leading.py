@@ -7,7 +7,7 @@ import pytest
 from time_rig import NOW
 
 from headworks.control_gateway.expressions import Comparison
-from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading
+from headworks.control_gateway.leading import Lead, Leader, Wishes, at_once, leading, speed_led
 from headworks.control_gateway.safety import DuePlan, Hold, Refused
 from headworks.control_gateway.trips import Action, Interlock
 
@@ -82,6 +82,31 @@ def test_an_interlock_that_asks_a_value_leaves_to_others_whether_a_pump_runs() -
 
 def test_where_somebody_at_the_plant_leads_nothing_is_written() -> None:
     assert leading("A", ALL, NOW) == Lead(Leader.PLANT, None, "the plant", barred=Hold("the plant"))
+
+
+@pytest.mark.parametrize("by", Leader)
+@pytest.mark.parametrize("stops", [True, False])
+def test_the_level_leads_a_pumps_speed_but_under_the_plcs_own_control_and_what_lets_it_not_run(
+    by: Leader, stops: bool
+) -> None:
+    lead, level = (
+        Lead(by, PLAN, "as planned", PLAN, stops=stops),
+        Lead(Leader.INTERLOCK, SAFE, "the level is high-high"),
+    )
+    assert speed_led(lead, None) is lead, "the level asks nothing"
+    under = by in {Leader.LOCAL, Leader.PLANT} or stops
+    assert speed_led(lead, level) is (lead if under else level)
+
+
+@pytest.mark.parametrize("barred", [Hold("interlock wet: x"), Refused(("interlock wet: x",)), None])
+def test_what_only_bars_wishes_bars_not_the_speed_that_the_level_asks(barred: Hold | Refused | None) -> None:
+    level = Lead(Leader.INTERLOCK, SAFE, "the level is high-high")
+    assert speed_led(Lead(Leader.INTERLOCK, None, "interlock wet: x", barred=barred), level) is level
+
+
+@pytest.mark.parametrize(("by", "its"), [(by, by in {Leader.LOCAL, Leader.PLANT}) for by in Leader])
+def test_the_plcs_own_control_leads_where_it_was_handed_to_or_taken_by_the_plant(by: Leader, its: bool) -> None:
+    assert Lead(by, None).by_the_plc is its
 
 
 def test_what_is_asked_at_once_is_for_now_only_and_held_against_the_stations_limits() -> None:
