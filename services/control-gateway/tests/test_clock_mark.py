@@ -10,6 +10,13 @@ from time_rig import NOW
 from headworks.common.clock import Clock
 from headworks.control_gateway.clock_mark import ClockMark, ClockMarks, boot_id, would_be
 
+
+@pytest.fixture
+def clock() -> HandClock:
+    """It stands at NOW."""
+    return HandClock(NOW)
+
+
 MARK = ClockMark(at=NOW, at_s=1000.0, boot="a")
 
 
