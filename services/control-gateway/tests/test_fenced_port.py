@@ -2,23 +2,33 @@
 
 from dataclasses import replace
 
+import pytest
 from fence_rig import WRITE_S, Seconds, plc_with
 from gateway_rig import PlcServer, plc_at, points_of
 
 from headworks.control_gateway.fencing import EPOCH_POINT, Fence, Term
 from headworks.control_gateway.lease import Held
 from headworks.control_gateway.plc import NotPermitted
+from headworks.control_gateway.site_points import PlcPoints
 from headworks.control_gateway.writer import take_fence
 
 
-async def test_the_port_itself_refuses_and_nothing_reaches_the_plc(plc_server: PlcServer) -> None:
-    clock_s, abay = Seconds(), points_of("abay", "oxph-plc")
-    epoch = plc_with().writable[EPOCH_POINT]
-    fenced = replace(
-        abay,
-        points={**abay.points, EPOCH_POINT: epoch.point},
-        writable={**abay.writable, EPOCH_POINT: epoch},
-    )
+@pytest.fixture
+def clock_s() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def fenced() -> PlcPoints:
+    """The afterbay's PLC with a register for the epoch."""
+    abay, epoch = points_of("abay", "oxph-plc"), plc_with().writable[EPOCH_POINT]
+    points, writable = {**abay.points, EPOCH_POINT: epoch.point}, {**abay.writable, EPOCH_POINT: epoch}
+    return replace(abay, points=points, writable=writable)
+
+
+async def test_the_port_itself_refuses_and_nothing_reaches_the_plc(
+    clock_s: Seconds, fenced: PlcPoints, plc_server: PlcServer
+) -> None:
     plc = plc_at(plc_server.port, fenced)
     fence = plc.fence = Fence(Term("stop", None), WRITE_S, fenced.writable[EPOCH_POINT], clock_s)
     await plc.read(fenced.blocks("OXPH.readback"))
