@@ -1,13 +1,16 @@
 """The mark of a clock: what time it would be at the start, had nobody set the wall clock while the gateway was down."""
 
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from gateway_rig import HandClock
+from structlog.testing import capture_logs
 from time_rig import NOW
 
 from headworks.common.clock import Clock
+from headworks.control_gateway import clock_mark
 from headworks.control_gateway.clock_mark import ClockMark, ClockMarks, boot_id, would_be
 
 
@@ -75,7 +78,13 @@ def test_a_mark_is_found_at_the_next_start_each_site_its_own(tmp_path: Path, clo
 @pytest.mark.parametrize("content", [b"", b"{", b'{"at": 3}', b"\xff"])
 def test_where_a_mark_cannot_be_read_the_journal_says_it(tmp_path: Path, clock: HandClock, content: bytes) -> None:
     (tmp_path / "clock-abay.json").write_bytes(content)
-    assert ClockMarks(tmp_path, clock, None).would_be("abay") is None
+    with capture_logs() as logged:
+        assert ClockMarks(tmp_path, clock, None).would_be("abay") is None
+    [entry] = logged
+    assert (entry["event"], entry["site"]) == (
+        "a clock's mark cannot be read: the journal alone says what time it was",
+        "abay",
+    )
     assert ClockMarks(tmp_path, clock, s(1)).would_be("abay") == s(1)
 
 
@@ -83,6 +92,26 @@ def test_a_disk_that_refuses_a_mark_stops_nothing(tmp_path: Path, clock: HandClo
     marks = ClockMarks(tmp_path / "away", clock, None)
     marks.leave("abay", NOW)
     assert marks.would_be("abay") is None
+
+
+def test_a_mark_that_cannot_be_written_leaves_the_last_one(tmp_path: Path, clock: HandClock) -> None:
+    marks = ClockMarks(tmp_path, clock, None, lambda: 1000.0, "a")
+    marks.leave("abay", s(3))
+    (tmp_path / "clock-abay.part").mkdir()
+    marks.leave("abay", s(4))
+    assert marks.would_be("abay") == s(3)
+
+
+def test_where_the_system_does_not_say_which_boot_it_is_none_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "boot_id"
+    monkeypatch.setattr(clock_mark, "BOOT_ID", file)
+    assert boot_id() == "", "there is no such file"
+    file.write_text("b\n")
+    assert boot_id() == "b"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert boot_id() == "", "its file means nothing there"
 
 
 def test_this_machine_says_which_boot_it_is(tmp_path: Path) -> None:

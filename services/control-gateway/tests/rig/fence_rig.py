@@ -21,23 +21,23 @@ class Seconds:
         return self.at_s
 
 
-def plc_with(lowest: int = 0, highest: int = EPOCHS) -> PlcPoints:
+SETPOINT = Point("OXPH.setpoint", "oxph-plc", 1, "holding", 100)
+EPOCH = Point(EPOCH_POINT, "oxph-plc", 1, "holding", 111)
+
+
+def plc_with(lowest: int = 0, highest: int = EPOCHS, epoch: Point = EPOCH) -> PlcPoints:
     """A PLC whose register for the epoch may hold this range."""
-    setpoint, epoch = (
-        Point("OXPH.setpoint", "oxph-plc", 1, "holding", 100),
-        Point(EPOCH_POINT, "oxph-plc", 1, "holding", 111),
-    )
     writable = allow_list(
-        {setpoint.name: Allowance(setpoint, 6, 0, 1000), epoch.name: Allowance(epoch, 6, lowest, highest)}
+        {SETPOINT.name: Allowance(SETPOINT, 6, 0, 1000), epoch.name: Allowance(epoch, 6, lowest, highest)}
     )
-    points = {setpoint.name: setpoint, epoch.name: epoch}
+    points = {SETPOINT.name: SETPOINT, epoch.name: epoch}
     return PlcPoints("oxph-plc", 0.5, points, writable, Readable(frozenset()))
 
 
 def without_epoch() -> PlcPoints:
     """One that has no such register."""
     plc = plc_with()
-    return replace(plc, writable={"OXPH.setpoint": plc.writable["OXPH.setpoint"]})
+    return replace(plc, points={SETPOINT.name: SETPOINT}, writable={SETPOINT.name: plc.writable[SETPOINT.name]})
 
 
 def by_the_clock(clock_s: Seconds, until_s: float = 110.0) -> Fence:
