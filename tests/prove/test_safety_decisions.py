@@ -40,6 +40,7 @@ FEWEST = {
     "fencing": 150,
     "lease": 40,
     "e_stop": 110,
+    "clock_mark": 60,
 }
 """The decisions; with fewer mutants than this, mutmut did not see the module."""
 EQUIVALENT = {
