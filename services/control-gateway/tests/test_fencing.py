@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
-from fence_rig import WRITE_S, Seconds, by_the_clock, by_the_plc, plc_with, without_epoch
+from fence_rig import EPOCH, WRITE_S, Seconds, by_the_clock, by_the_plc, plc_with, without_epoch
 
+from headworks.control_gateway.encoding import Encoding
 from headworks.control_gateway.fencing import EPOCH_POINT, FRESH_S, LEAST_WRITES, Fence, Term, fences_of
 from headworks.control_gateway.lease import EPOCHS, Held
 from headworks.control_gateway.points import WritablePoint
@@ -314,14 +315,35 @@ def test_going_on_without_the_bus_needs_a_register_for_the_epoch() -> None:
     assert made[1]["oxph-plc"].point is None
 
 
+@pytest.mark.parametrize(("lowest", "highest"), [(0, EPOCHS), (-1, EPOCHS + 1)])
+def test_a_register_for_the_epoch_holds_every_epoch_and_none(lowest: int, highest: int) -> None:
+    assert fences_of("abay", ha_of(), {"oxph-plc": plc_with(lowest, highest)}) is not None
+
+
+READ_ONLY = replace(plc_with(), writable=without_epoch().writable)
+
+
+@pytest.mark.parametrize("without_bus", ["stop", "continue"])
 @pytest.mark.parametrize(
-    ("lowest", "highest", "whole"),
-    [(0, EPOCHS, True), (-1, EPOCHS + 1, True), (1, EPOCHS, False), (0, EPOCHS - 1, False), (1, EPOCHS - 1, False)],
+    "plc",
+    [
+        READ_ONLY,
+        plc_with(1, EPOCHS),
+        plc_with(0, EPOCHS - 1),
+        plc_with(1, EPOCHS - 1),
+        plc_with(epoch=replace(EPOCH, scale=2)),
+        plc_with(epoch=replace(EPOCH, offset=1)),
+        plc_with(epoch=replace(EPOCH, step=2)),
+        plc_with(epoch=replace(EPOCH, encoding=Encoding("float32"))),
+    ],
 )
-def test_a_register_for_the_epoch_holds_every_epoch_and_none(lowest: int, highest: int, whole: bool) -> None:
-    plc = plc_with(lowest, highest)
-    if whole:
-        assert fences_of("abay", ha_of(), {"oxph-plc": plc}) is not None
-    else:
-        at = f"{AT}.plcs.oxph-plc.shared_points.lease_epoch"
-        refused(ha_of(), plc, f"{at} must be a whole uint16 without scale or range")
+def test_a_register_for_the_epoch_that_cannot_hold_each_is_refused(
+    plc: PlcPoints, without_bus: Literal["stop", "continue"]
+) -> None:
+    refused(
+        ha_of(without_bus=without_bus),
+        plc,
+        f"{AT}.plcs.oxph-plc.shared_points.lease_epoch must be a writable, whole uint16 without scale or range: it says "
+        "which of two gateways leads",
+    )
+    assert fences_of("abay", HaSection(standby=False), {"oxph-plc": plc}) is None, "nothing rests on it"

@@ -1,4 +1,4 @@
-"""The heartbeat where two gateways could lead: a slow PLC gets it, and who may not write has missed none."""
+"""The heartbeat changes every turn; where two gateways could lead a slow PLC gets it, and who may not write has missed none."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -91,3 +91,33 @@ async def test_a_leader_whose_beats_a_plc_is_too_slow_for_is_told(
     assert gateway.loop.state().heartbeat_lost == ()
     await gateway.tick()
     assert (plc_server.heartbeat, gateway.loop.state().heartbeat_lost) == (heartbeat, ("oxph-plc",))
+
+
+# ---------------------------------------------------------------- with or without another gateway
+
+
+async def test_the_heartbeat_changes_every_turn_and_a_plc_that_does_not_hold_it_is_told(
+    gateway: Gateway, plc_server: PlcServer
+) -> None:
+    await gateway.tick(times=3)
+    assert plc_server.heartbeat == 3
+    assert gateway.loop.state().heartbeat_lost == ()
+    plc_server.deaf = True
+    await gateway.tick(times=2)
+    assert gateway.loop.state().heartbeat_lost == ()
+    await gateway.tick()
+    assert gateway.loop.state().heartbeat_lost == ("oxph-plc",)
+    plc_server.deaf = False
+    await gateway.tick()
+    assert (plc_server.heartbeat, gateway.loop.state().heartbeat_lost) == (7, ())
+
+
+async def test_a_heartbeat_is_never_0_as_after_a_restart_of_the_plc(
+    gateway: Gateway, plc_server: PlcServer, site: Site
+) -> None:
+    gateway.begin_by(changed(site, "plcs.oxph-plc.shared_points.heartbeat.maximum", "3"))
+    beats = []
+    for _ in range(5):
+        await gateway.tick()
+        beats.append(plc_server.heartbeat)
+    assert beats == [1, 2, 3, 1, 2]

@@ -1,13 +1,11 @@
 """Who leads, on a real PLC: interlocks by condition, overrides, modes of an actuator, fail-safes and the way back, told once."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
-from typing import Any
 
 import pytest
 import structlog
 from gateway_rig import PlcServer, changed, good, plan_of
+from leads_rig import keeps_to_the_rate, led, silent, wakes
 from loop_rig import Gateway
 from time_rig import NOW
 
@@ -23,19 +21,6 @@ LOW = {
     "applies_to": ["OXPH"],
 }
 LOW_FT, BETWEEN_FT, HIGH_FT = 6500, 6660, 6800
-LOCAL = {
-    "local": {"table": "holding", "address": 102, "type": "uint16", "writable": True},
-    "local_readback": {"table": "holding", "address": 103, "type": "uint16"},
-}
-
-
-def led(gateway: Gateway) -> list[str]:
-    """What the journal says of who leads, one after the other."""
-    return [entry.reason for entry in gateway.told() if entry.outcome is Outcome.HELD]
-
-
-def keeps_to_the_rate(server: PlcServer, counts: int) -> bool:
-    return all(abs(b - a) <= counts for a, b in pairwise([200, *server.writes]))
 
 
 def with_interlock(site: Site, **changes: object) -> Site:
@@ -202,19 +187,6 @@ async def test_in_a_mode_of_its_own_nothing_is_written(gateway: Gateway, plc_ser
 # ---------------------------------------------------------------- silence and the way back
 
 
-async def silent(gateway: Gateway, **fail_safe: object) -> None:
-    """The gateway follows a plan to 2.1 MW; then nobody makes a new one for longer than 20 min."""
-    gateway.watch = WatchLimits(1200)
-    gateway.begin_with(**fail_safe)
-    gateway.follow(plan_of(2.1))
-    await gateway.tick(after_s=60, times=20)
-
-
-async def wakes(gateway: Gateway) -> None:
-    """A new plan to 2.3 MW is made."""
-    gateway.follow(plan_of(2.3, plan_id=2, made=gateway.clock.now()))
-
-
 async def test_in_silence_the_setpoint_is_held_and_the_return_is_at_the_rate(
     gateway: Gateway, plc_server: PlcServer
 ) -> None:
@@ -271,165 +243,3 @@ async def test_when_measurements_are_silent_the_fail_safe_is_taken(gateway: Gate
     leads, now = gateway.loop.leads, gateway.clock.now()
     leads.hear(good("pi", "elevation_m", now), now)
     assert (await gateway.tick()).leader == "plan"
-
-
-async def handed(gateway: Gateway, site: Site) -> None:
-    for role, point in LOCAL.items():
-        site = changed(site, f"plcs.oxph-plc.points.OXPH.{role}", point)
-    site = changed(changed(site, "actuators.OXPH.fail_safe", "hand_to_local"), "interlocks", [])
-    gateway.begin_by(site)
-    await silent(gateway)
-
-
-async def test_in_silence_it_is_handed_to_local_control_and_taken_back_at_the_rate_from_what_the_plc_holds(
-    gateway: Gateway, plc_server: PlcServer, site: Site
-) -> None:
-    await handed(gateway, site)
-    state = await gateway.tick(times=2)
-    assert (plc_server.local, state.leader, state.fail_safe) == (1, "local", True)
-    plc_server.setpoint = plc_server.read_back = plc_server.actual = 260
-    written = list(plc_server.writes)
-    gateway.close()
-    gateway.begin()
-    state = await gateway.tick(after_s=60, times=5)
-    assert (plc_server.local, state.leader, plc_server.writes) == (1, "local", written)
-    await wakes(gateway)
-    state = await gateway.tick(times=2)
-    assert (plc_server.local, state.leader) == (0, "plan")
-    state = await gateway.tick(after_s=15, times=60)
-    assert plc_server.setpoint == 230
-    assert all(abs(b - a) <= 2 for a, b in pairwise([260, *plc_server.writes[len(written) :]]))
-    told = [(e.outcome, e.enforced) for e in gateway.told() if e.unit == "local"]
-    assert told == [
-        (Outcome.INTENDED, 1.0),
-        (Outcome.VERIFIED, 1.0),
-        (Outcome.INTENDED, 0.0),
-        (Outcome.VERIFIED, 0.0),
-    ]
-
-
-async def test_what_people_switched_to_local_at_the_plant_is_not_taken_back(
-    gateway: Gateway, plc_server: PlcServer, site: Site
-) -> None:
-    plc_server.local = 1
-    await handed(gateway, site)
-    await wakes(gateway)
-    state = await gateway.tick(after_s=60, times=5)
-    assert (plc_server.local, state.leader, plc_server.writes) == (1, "plant", [])
-    assert state.reason == "the PLC is in local control: somebody at the plant leads"
-    assert led(gateway) == ["the PLC is in local control: somebody at the plant leads"]
-
-
-def without_a_journal(gateway: Gateway, _server: PlcServer) -> None:
-    (gateway.folder / "journal.jsonl").rename(gateway.folder / "away")
-
-
-def with_a_journal(gateway: Gateway) -> None:
-    (gateway.folder / "away").rename(gateway.folder / "journal.jsonl")
-
-
-def unremembered(gateway: Gateway, _server: PlcServer) -> None:
-    (gateway.folder / "orders-abay.json").mkdir()
-
-
-def remembered(gateway: Gateway) -> None:
-    (gateway.folder / "orders-abay.json").rmdir()
-
-
-def lost(gateway: Gateway, server: PlcServer) -> None:
-    """As soon as the intent is recorded."""
-    told, plc = gateway.loop._local.recorder, gateway.loop.plcs["oxph-plc"]
-    record = told.local
-
-    def record_and_lose(*args: Any, **fields: Any) -> bool:
-        plc.close()
-        return record(*args, **fields)
-
-    setattr(told, "local", record_and_lose)  # noqa: B010 - mypy lets no method be set
-
-
-def found(gateway: Gateway) -> None:
-    del gateway.loop._local.recorder.__dict__["local"]
-
-
-@pytest.mark.parametrize(
-    ("begins", "ends"), [(without_a_journal, with_a_journal), (unremembered, remembered), (lost, found)]
-)
-async def test_what_was_not_written_was_not_handed_over_and_a_person_at_the_plant_keeps_it(
-    gateway: Gateway,
-    plc_server: PlcServer,
-    site: Site,
-    begins: Callable[[Gateway, PlcServer], None],
-    ends: Callable[[Gateway], None],
-) -> None:
-    await handed(gateway, site)
-    begins(gateway, plc_server)
-    await gateway.tick(times=3)
-    assert plc_server.local == 0
-    plc_server.local = 1  # somebody at the plant
-    ends(gateway)
-    await wakes(gateway)
-    state = await gateway.tick(after_s=60, times=5)
-    assert (plc_server.local, state.leader) == (1, "plant")
-    told = [(e.outcome, e.enforced) for e in gateway.told() if e.unit == "local"]
-    assert (Outcome.INTENDED, 0.0) not in told
-
-
-async def test_a_disk_that_cannot_forget_what_was_handed_over_does_not_end_control(
-    gateway: Gateway, plc_server: PlcServer, site: Site
-) -> None:
-    await handed(gateway, site)
-    await gateway.tick(times=2)
-    assert plc_server.local == 1
-    (gateway.folder / "orders-abay.json").unlink()
-    unremembered(gateway, plc_server)
-    await wakes(gateway)
-    state = await gateway.tick(after_s=60, times=3)
-    assert (plc_server.local, state.leader) == (0, "plan")
-    assert gateway.loop.leads.orders.handed_at("OXPH") is not None
-    remembered(gateway)
-    await gateway.tick()
-    assert gateway.loop.leads.orders.handed_at("OXPH") is None
-
-
-async def test_a_plc_that_does_not_take_it_over_is_told_again_after_a_while_only(
-    gateway: Gateway, plc_server: PlcServer, site: Site
-) -> None:
-    plc_server.deaf = True
-    await handed(gateway, site)
-    await gateway.tick(after_s=10, times=5)
-    tried = [e.outcome for e in gateway.told() if e.unit == "local"]
-    assert tried.count(Outcome.READ_BACK_DIFFERS) == tried.count(Outcome.INTENDED)
-    await gateway.tick(after_s=10, times=5)
-    again = [e.outcome for e in gateway.told() if e.unit == "local"]
-    assert 0 < len(again) - len(tried) <= 2
-
-
-# ---------------------------------------------------------------- the heartbeat
-
-
-async def test_the_heartbeat_changes_every_turn_and_a_plc_that_does_not_hold_it_is_told(
-    gateway: Gateway, plc_server: PlcServer
-) -> None:
-    await gateway.tick(times=3)
-    assert plc_server.heartbeat == 3
-    assert gateway.loop.state().heartbeat_lost == ()
-    plc_server.deaf = True
-    await gateway.tick(times=2)
-    assert gateway.loop.state().heartbeat_lost == ()
-    await gateway.tick()
-    assert gateway.loop.state().heartbeat_lost == ("oxph-plc",)
-    plc_server.deaf = False
-    await gateway.tick()
-    assert (plc_server.heartbeat, gateway.loop.state().heartbeat_lost) == (7, ())
-
-
-async def test_a_heartbeat_is_never_0_as_after_a_restart_of_the_plc(
-    gateway: Gateway, plc_server: PlcServer, site: Site
-) -> None:
-    gateway.begin_by(changed(site, "plcs.oxph-plc.shared_points.heartbeat.maximum", "3"))
-    beats = []
-    for _ in range(5):
-        await gateway.tick()
-        beats.append(plc_server.heartbeat)
-    assert beats == [1, 2, 3, 1, 2]
