@@ -34,6 +34,13 @@ def test_a_start_that_was_not_ordered_here_counts_among_the_stations_starts(stat
     assert station.started_at == NOW + 4 * SECOND
 
 
+def test_a_start_by_hand_against_an_order_to_stand_counts_too(station: Station) -> None:
+    station.saw("P1_1", STANDS, NOW)
+    station.ordered("P1_1", False, NOW + SECOND)
+    station.saw("P1_1", RUNS, NOW + 2 * SECOND)
+    assert station.started_at == NOW + 2 * SECOND
+
+
 def test_what_runs_when_it_is_first_seen_was_not_seen_to_start(station: Station) -> None:
     station.saw("P1_1", RUNS, NOW)
     station.saw("P1_2", STANDS, NOW)

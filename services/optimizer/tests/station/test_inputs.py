@@ -28,8 +28,7 @@ from headworks.waterway.station_site import StationSite
 
 NOW = datetime(2026, 3, 10, 11, 1, 30, tzinfo=UTC)
 START = NOW.replace(minute=0, second=0)
-STEP = timedelta(minutes=15)
-MINUTE = timedelta(minutes=1)
+MINUTE, STEP = timedelta(minutes=1), timedelta(minutes=15)
 RESOURCES = ("P1_1", "P1_2", "P1_3", "P1_4", "P2_1", "P2_2", "P2_3", "P2_4")
 
 
@@ -127,10 +126,10 @@ def test_a_record_of_several_sources_names_them_all_and_one_that_is_not_named_is
 ) -> None:
     what = known()
     imported = [s.model_copy(update={"source": "import-quarter_hours"}) for s in what.inflow[:2]]
-    unnamed = [s.model_copy(update={"source": None}) for s in what.prices]
-    found = made(station_site, replace(what, inflow=[*imported, *what.inflow[2:]], prices=unnamed))
-    assert use_of(found, names.TUNNEL_INFLOW).source == "import-quarter_hours, pi"
-    assert use_of(found, names.PRICE).source == "ingest"
+    inflow, prices = [*imported, *what.inflow[2:]], [s.model_copy(update={"source": None}) for s in what.prices]
+    found = made(station_site, replace(what, inflow=inflow, prices=prices))
+    sources = [use_of(found, name).source for name in (names.TUNNEL_INFLOW, names.PRICE)]
+    assert sources == ["import-quarter_hours, pi", "ingest"]
 
 
 @pytest.mark.parametrize(

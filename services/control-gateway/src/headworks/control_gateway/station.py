@@ -50,7 +50,8 @@ class Station:
         """A pump was read."""
         since = self._runs.saw(resource, pump.running, now, pump.in_state_s or 0.0)
         before = self._pumps[resource]
-        if pump.running and before.running is False and before.ordered is None:
+        ordered_here = before.ordered is not None and before.ordered.on
+        if pump.running and before.running is False and not ordered_here:
             self.started_at = now  # by hand, or by the other gateway
         done = before.ordered is not None and before.ordered.on == pump.running
         self._since[resource] = since
