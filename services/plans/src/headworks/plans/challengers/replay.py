@@ -153,7 +153,7 @@ async def _station(site: StationSite, ingest: IngestClient, grid: TimeGrid, thei
         for into, values in zip(scored, asked, strict=True):
             figures = score_station(
                 site,
-                initial_volume_m3=site.pumping_station.station.tunnel.volume_at(max(0.0, level[steps.start] or 0.0)),
+                initial_volume_m3=site.pumping_station.station.tunnel.water_at(max(0.0, level[steps.start] or 0.0)),
                 before=[_before(record, grid.starts[steps.start]) for record in records],
                 frequency_hz=[values[t] or [] for t in steps],
                 inflow_m3s=[entered[t] or 0.0 for t in steps],
