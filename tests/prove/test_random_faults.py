@@ -361,7 +361,8 @@ def test_the_database_has_every_link_of_the_file_and_the_chain_is_whole(story: S
         command = [sys.executable, "-c", verify]
         done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, story.told([done.stdout, done.stderr])
-        ends = {line.rsplit(" ", 1)[1] for line in done.stdout.splitlines()}
+        # The plans' chain, which is verified too, stands in the table alone.
+        ends = {line.rsplit(" ", 1)[1] for line in done.stdout.splitlines() if not line.startswith("table: plans ")}
         return len(ends) == 1
 
     story.system.wait(whole, "the table ends where the file ends", 60)

@@ -90,13 +90,13 @@ def copied(repository: Path, folder: Path, module: str) -> Path:
     """A project of its own with the gateway's package, the tests of one decision, and what tests share."""
     shutil.copytree(repository / GATEWAY / "src", folder / "src")
     shutil.copytree(repository / GATEWAY / "tests" / "rig", folder / "tests")
-    for file in tests_of(repository, module):
+    for file in files_of(repository, module):
         shutil.copy(file, folder / "tests")
     (folder / "pyproject.toml").write_text(CONFIG.replace("{module}", module))
     return folder
 
 
-def tests_of(repository: Path, module: str) -> list[Path]:
+def files_of(repository: Path, module: str) -> list[Path]:
     """A decision's own tests; those of a large one are in several files.
 
     Not those of another module with a longer name, such as e_stop_board's.
@@ -135,7 +135,7 @@ def test_every_branch_of_a_safety_decision_is_taken(sites_folder: Path, tmp_path
     config, data, report = tmp_path / "coveragerc", tmp_path / "coverage", tmp_path / "coverage.json"
     config.write_text(COVERAGE.replace("{module}", module))
     own = [f"--rcfile={config}", f"--data-file={data}"]
-    tests = map(str, tests_of(root, module))
+    tests = map(str, files_of(root, module))
     coverage(root, "run", *own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests)
     coverage(root, "json", *own, "-o", str(report))
     [found] = json.loads(report.read_text())["files"].values()

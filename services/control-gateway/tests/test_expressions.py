@@ -199,12 +199,44 @@ def test_what_is_not_known_for_a_moment_does_not_last() -> None:
     assert lasted((0, None), (29, None), (30, None), (31, 1.5), (32, None)) == [False, False, None, False, False]
 
 
+@pytest.mark.parametrize(
+    ("text", "position", "both", "alone"),
+    [
+        ("door = 1 and level < 1 m for 15 min", 26, "(… and …) for 15 min", "… and (… for 15 min)"),
+        ("door = 1 or level < 1 m for 30 s", 25, "(… or …) for 30 s", "… or (… for 30 s)"),
+        ("door = 1 and not level < 1 m for 30 s", 30, "(… and …) for 30 s", "… and (… for 30 s)"),
+        ("door = 1 or door = 0 and level < 1 m for 1 h", 38, "(… and …) for 1 h", "… and (… for 1 h)"),
+        ("level < 1 m for 30 s and level < 2 m for 1 h and door = 1", 38, "(… and …) for 1 h", "… and (… for 1 h)"),
+    ],
+)
+def test_a_for_that_may_mean_all_parts_or_the_last_alone_is_refused(
+    text: str, position: int, both: str, alone: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"position {position}: which part lasts so long?")) as error:
+        parse(text, UNITS)
+    assert str(error.value).endswith(f"write {both}, or {alone}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(door = 1 and level < 1 m) for 15 min",
+        "door = 1 and (level < 1 m for 15 min)",
+        "door = 1 and (level < 1 m) for 15 min",
+        "level < 1 m for 15 min and door = 1",
+        "not level < 1 m for 15 min",
+    ],
+)
+def test_a_for_whose_part_is_plain_to_see_is_read(text: str) -> None:
+    assert parse(text, UNITS)
+
+
 def test_each_lasting_condition_of_a_text_has_a_memory_of_its_own() -> None:
-    condition = parse("level < 1 m for 10 s or depth < 1 cm for 20 s", UNITS)
+    condition = parse("level < 1 m for 10 s or (depth < 1 cm for 20 s)", UNITS)
     _, memory = evaluate(condition, {"level": 0, "depth": 2}, {}, NOW)
-    assert memory == {12: Since(NOW, NOW), 37: Since()}
+    assert memory == {12: Since(NOW, NOW), 38: Since()}
     found, memory = evaluate(condition, {"level": 2, "depth": 0}, memory, at(10))
-    assert (found, memory) == (False, {12: Since(), 37: Since(at(10), at(10))})
+    assert (found, memory) == (False, {12: Since(), 38: Since(at(10), at(10))})
     assert evaluate(condition, {"level": 2, "depth": 0}, memory, at(30))[0] is True
 
 

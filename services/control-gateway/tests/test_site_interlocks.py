@@ -1,14 +1,17 @@
 """Interlocks of a site file: read in counts, and what is wrong named with its field, text and place."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from gateway_rig import changed
+from time_rig import NOW
 
 from headworks.control_gateway.expressions import Comparison, Lasting
 from headworks.control_gateway.limits import actuators_of
 from headworks.control_gateway.section import control_section
 from headworks.control_gateway.site_interlocks import SiteInterlocks, interlocks_of, named_points
+from headworks.control_gateway.trips import TripState, next_state
 from headworks.waterway.site import Site
 
 LOW: dict[str, object] = {
@@ -38,6 +41,26 @@ def test_an_interlock_is_read_with_its_points_and_what_it_asks_in_counts(site: S
     assert other.release == Comparison("OXPH.actual", ">", 0.9)
     assert other.points == {"elevation", "OXPH.actual"} == made.points.keys()
     assert (other.action, other.counts) == ("hold", {})
+
+
+def test_a_pump_that_starts_after_a_long_rest_lifts_nothing_yet_and_may_go_on(station_site: Site) -> None:
+    """The shipped interlock: that it runs, and that nothing flows, must both last; at a start nothing has flowed for hours."""
+    [interlock] = read(station_site).interlocks
+    state, start = TripState(), NOW + timedelta(hours=3)
+
+    def seen(feedback: float, flow_m3_h: float, at: datetime) -> bool:
+        nonlocal state
+        state = next_state(interlock, state, {"P1_1.run_feedback": feedback, "P1_1.flow": flow_m3_h}, at)
+        return state.tripped
+
+    assert not seen(0, 0, NOW)
+    assert not seen(1, 0, start), "it begins to turn"
+    assert not seen(1, 0, start + timedelta(seconds=899))
+    assert seen(1, 0, start + timedelta(seconds=900)), "it has run for a quarter of an hour, and lifts nothing"
+    assert not seen(0, 0, start + timedelta(seconds=901))
+    assert not seen(1, 99, start + timedelta(hours=3))
+    assert not seen(1, 101, start + timedelta(hours=3, minutes=1))
+    assert not seen(1, 99, start + timedelta(hours=3, minutes=20))
 
 
 def test_a_site_without_interlocks_has_none(site: Site) -> None:

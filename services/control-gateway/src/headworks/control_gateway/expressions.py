@@ -6,6 +6,7 @@
     lasting    = ( "(" condition ")" | comparison ) [ "for" duration ]
     comparison = point ( "<" | "<=" | ">" | ">=" | "=" | "!=" ) ( quantity | point )
 
+A "for" after the last part of several is refused where no parenthesis says what lasts: `A and B for 15 min` may mean both.
 They are read once, at the start: units are checked by dimension, and what is wrong is named with its place. A condition is true,
 false, or, where a point is not known, neither (None, by Kleene's logic). Pure; nothing is ever evaluated as code.
 """
@@ -211,13 +212,22 @@ class _Reader:
         parts = [self._all_of()]
         while self._take("or"):
             parts.append(self._all_of())
+            self._refuse_for_of_the_last("or")
         return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     def _all_of(self) -> Condition:
         parts = [self._negation()]
         while self._take("and"):
             parts.append(self._negation())
+            self._refuse_for_of_the_last("and")
         return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def _refuse_for_of_the_last(self, joint: str) -> None:
+        """`A and B for 15 min` reads as if both had to last; it would be B alone, and A at the end of it."""
+        before, lasts, duration = self._tokens[self._next - 3 : self._next]
+        if lasts[0] == "for" and before[0] != ")":
+            both = f"(… {joint} …) for {duration[1]}"
+            raise self._wrong(lasts[2], f"which part lasts so long? write {both}, or … {joint} (… for {duration[1]})")
 
     def _negation(self) -> Condition:
         return Not(self._negation()) if self._take("not") else self._lasting()
