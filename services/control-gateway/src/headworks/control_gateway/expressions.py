@@ -224,10 +224,10 @@ class _Reader:
 
     def _refuse_for_of_the_last(self, joint: str) -> None:
         """`A and B for 15 min` reads as if both had to last; it would be B alone, and A at the end of it."""
-        before, lasts, duration = self._tokens[self._next - 3 : self._next]
-        if lasts[0] == "for" and before[0] != ")":
-            both = f"(… {joint} …) for {duration[1]}"
-            raise self._wrong(lasts[2], f"which part lasts so long? write {both}, or … {joint} (… for {duration[1]})")
+        (before, _, _), (lasts, _, place), (_, duration, _) = self._tokens[self._next - 3 : self._next]
+        if lasts == "for" and before != ")":
+            both = f"(… {joint} …) for {duration}"
+            raise self._wrong(place, f"which part lasts so long? write {both}, or … {joint} (… for {duration})")
 
     def _negation(self) -> Condition:
         return Not(self._negation()) if self._take("not") else self._lasting()
