@@ -1,5 +1,6 @@
 """The one path: measurements and awards in, a schedule solved, its plan stored, made safe, written, read back, and answered."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -70,29 +71,40 @@ def test_a_recalculation_of_an_edited_schedule_needs_no_solve(system: System) ->
 
 
 def test_measured_elevation_follows_the_forecast(system: System) -> None:
-    if (vendors := _vendor_plan(system)) is not None:
-        system.call("POST", "plans", f"/plans/{vendors}/cancel").raise_for_status()
-        system.wait(lambda: system.resource()["plan_id"] != vendors, "the vendor's plan has ended", 60)
-    hours = system.run("forecast to compare")["solution"]["hours"]
-    # The hour of the run is partly past, under another plan: the forecast is held against the two that follow it whole.
-    before, after = (datetime.fromisoformat(hours[t]["start"]) + timedelta(hours=1) for t in (0, 2))
-    system.wait(lambda: _measured(system, after) is not None, "both hours are measured", 120)
-    measured_m = [_measured(system, at) for at in (before, after)]
-    assert measured_m[0] is not None
-    assert measured_m[1] is not None
-    forecast_m = hours[2]["elevation_m"] - hours[0]["elevation_m"]
-    assert measured_m[1] - measured_m[0] == pytest.approx(forecast_m, abs=0.25 * 0.3048)
+    found = system.run("forecast to compare")
+    hours = found["solution"]["hours"]
+    starts = [datetime.fromisoformat(hour["start"]) for hour in hours[:4]]
+    elevation = Measured(system, "elevation_m", "instant")
+    system.wait(lambda: elevation.at(starts[3]) is not None, "the two hours after the run's are measured", 120)
+    # Later runs plan these hours anew: what is held against the plant is the forecast for the power it really gave.
+    power = Measured(system, "oxph_power_mw", "hour_mean")
+    system.wait(lambda: all(power.at(start) is not None for start in starts[:3]), "their power is known", 120)
+    given_mw = [min(5.8, max(0.8, power.value(start))) for start in starts[:3]]
+    body = {"run_id": found["run"]["run_id"], "setpoint_mw": [*given_mw, *(hour["setpoint_mw"] for hour in hours[3:])]}
+    forecast = system.call("POST", "optimizer", "/sites/abay/recalculate", json=body).raise_for_status().json()
+    forecast_m = forecast[2]["elevation_m"] - forecast[0]["elevation_m"]
+    assert elevation.value(starts[3]) - elevation.value(starts[1]) == pytest.approx(forecast_m, abs=0.25 * 0.3048)
 
 
-def _vendor_plan(system: System) -> int | None:
-    plan = system.get("plans", "/plans/current", station="abay", resource="OXPH")
-    return int(plan["plan_id"]) if plan["publisher"] == "vendor" else None
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What ingest has of one series."""
 
+    system: System
+    series: str
+    basis: str
 
-def _measured(system: System, at: datetime) -> float | None:
-    window = {"start": at.isoformat(), "end": (at + timedelta(seconds=1)).isoformat(), "basis": "instant"}
-    samples = system.get("ingest", "/sites/abay/series/elevation_m/values", **window)
-    return float(samples[0]["value"]) if samples else None
+    def at(self, at: datetime) -> float | None:
+        """The value of this time; None where there is none."""
+        window = {"start": at.isoformat(), "end": (at + timedelta(seconds=1)).isoformat(), "basis": self.basis}
+        samples = self.system.get("ingest", f"/sites/{self.system.site}/series/{self.series}/values", **window)
+        return float(samples[0]["value"]) if samples else None
+
+    def value(self, at: datetime) -> float:
+        """The value of this time, which must be there."""
+        value = self.at(at)
+        assert value is not None, (self.series, at)
+        return value
 
 
 @pytest.mark.parametrize(
