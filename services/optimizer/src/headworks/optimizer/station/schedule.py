@@ -27,7 +27,7 @@ from headworks.optimizer.station.answered import StationSchedule, StationStatus
 from headworks.optimizer.station.coarse import LONGEST_S, first_plan
 from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_begun_with, reference_of
 from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
-from headworks.optimizer.station.draining import drained_instead
+from headworks.optimizer.station.draining import MENDED, drained_instead
 from headworks.optimizer.station.following import Wish, follow
 from headworks.optimizer.station.parting import solve_by_parts
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
@@ -37,6 +37,8 @@ SHORTEST_ROUND = 0.1
 """With less than this share of the time left, the best schedule so far is the answer."""
 CUTS = 1
 """The program is tight already: cuts beyond a few take most of the time for nothing."""
+FIRST_TRY = 0.5
+"""The share of the time that a search about the last plan gets: one about a new plan has the rest if need be."""
 LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
 
@@ -85,28 +87,31 @@ def solve_station(
     """The cheapest schedule found for a case. `last_hz` is what is left of the last plan, from the case's start on, and
     `last_flush` the steps of its flush, which may have begun before.
 
-    Where the last plan would leave a dry day's water, the solve begins with one that empties the tunnel as soon as can be. Where
-    it finds only what breaks more rules than the plan it began with, that is gone on with, and the reason says so.
+    Where it finds only what breaks more rules than the last plan, that is gone on with, or one that empties the tunnel as soon as
+    can be where the last plan would leave a dry day's water; and the reason says so.
     """
     watch = _Watch(on_progress)
-    begun_hz, begun_flush = last_hz, last_flush
+    begun_hz, kept_flush = last_hz, last_flush
     if not last_hz:
-        begun_hz, begun_flush = _first_plan(station, rules, case, weights, options, watch), range(0)
-    drained_hz = drained_instead(station, rules, case, weights, begun_hz, begun_flush)
+        begun_hz, kept_flush = _first_plan(station, rules, case, weights, options, watch), range(0)
+    kept_hz, drained_hz = begun_hz, drained_instead(station, rules, case, weights, begun_hz, kept_flush)
     if drained_hz:
-        begun_hz, begun_flush = drained_hz, range(0)
-    if _is_a_plan(station, rules, case, begun_hz, begun_flush):
+        kept_hz, kept_flush = drained_hz, range(0)
+    if _is_a_plan(station, rules, case, kept_hz, kept_flush):
         watch.saw_a_plan()
-    best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
+    if last_hz:
+        best, rounds = _best_try(station, rules, case, weights, options, begun_hz, watch)
+    else:
+        best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
     if not isinstance(best, _Round):
         nothing = _nothing(best, rounds, watch, hard_maximum=weights.hard_maximum)
         late = nothing.status is StationStatus.TIMED_OUT
-        return begun_with(station, rules, case, nothing, begun_hz, begun_flush) if late else nothing
+        return begun_with(station, rules, case, nothing, kept_hz, kept_flush) if late else nothing
     found = _schedule_of(station, rules, case, best, rounds, watch)
     if not found.broken or not (last_hz or drained_hz):
         return found
     name = "a plan that empties the tunnel as soon as can be" if drained_hz else "the last plan"
-    return or_begun_with(station, rules, case, weights, found, begun_hz, begun_flush, name)
+    return or_begun_with(station, rules, case, weights, found, kept_hz, kept_flush, name)
 
 
 def _schedule_of(
@@ -131,6 +136,37 @@ def _schedule_of(
         flush=best.flush,
         notes=best.notes,
     )
+
+
+def _best_try(
+    station: Station,
+    rules: StationRules,
+    case: StationCase,
+    weights: StationWeights,
+    options: StationOptions,
+    last_hz: Sequence[Sequence[float]],
+    watch: "_Watch",
+) -> tuple[_Round | solver.Result, int]:
+    """The best round about the last plan, in a share of the time; the rest goes to what that found, or to a new plan where that
+    is nothing good: about a plan that pumps at other times the program sees other levels, and may find no emptying at all.
+    """
+    first_try = replace(options, time_limit_s=FIRST_TRY * options.time_limit_s)
+    best, rounds = _best_round(station, rules, case, weights, first_try, last_hz, watch)
+    if isinstance(best, _Round):
+        broken = broken_rules(station, rules, case, best.frequency_hz, best.trajectory, best.flush)
+        good = MENDED.isdisjoint(breach.rule for breach in broken)
+        if good and not best.timed_out:
+            return best, rounds
+    elif isinstance(best, solver.TimedOut) and not best.cancelled:
+        good = False
+    else:
+        return best, rounds
+    begun_hz = best.frequency_hz if good else _first_plan(station, rules, case, weights, options, watch)
+    again, more = _best_round(station, rules, case, weights, options, begun_hz, watch)
+    if isinstance(again, solver.TimedOut) and again.cancelled:
+        return again, rounds + more
+    tried = [outcome for outcome in (best, again) if isinstance(outcome, _Round)]
+    return min(tried, key=lambda outcome: outcome.cost_eur, default=best), rounds + more
 
 
 def _best_round(
