@@ -12,9 +12,11 @@ from gateway_rig import HandClock, PlcServer, plan_of
 from sites_rig import Raw, Running, with_second
 from time_rig import NOW
 
+from headworks.common.messages import PlannedActuator
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.control_gateway import controlled
+from headworks.control_gateway.discovering import UNKNOWN
 from headworks.control_gateway.settings import GatewaySettings
 from headworks.control_gateway.watchdog import Measured, WatchLimits
 
@@ -113,6 +115,32 @@ async def test_a_plan_for_an_unknown_actuator_stands_in_the_state(running: Runni
     running.follow(plan)
     [told] = await running.discovery.look()
     assert "plans name GATE_1" in told
+
+
+async def test_a_station_that_has_plans_and_no_file_is_told_until_it_has_one(running: Running, raw: Raw) -> None:
+    running.planned = [
+        PlannedActuator(station_id=station, resource_id=resource)
+        for station, resource in (("abay", "OXPH"), ("other", "OXPH"), ("other", "GATE_1"), ("elsewhere", "OXPH"))
+    ]
+    [told] = await running.discovery.look()
+    assert told == "plans name site other, which has no file here; not controlled: GATE_1, OXPH"
+    assert running.loop.state().findings == (told,)
+    running.write("other.yaml", raw | {"site": "other"})
+    assert await running.discovery.look() == (
+        "site other: plans name GATE_1, which its file does not list; it is not controlled",
+    )
+
+
+@pytest.mark.parametrize("status", [500, 401, 200])
+async def test_a_plans_service_that_does_not_answer_is_told_and_files_are_read_all_the_same(
+    running: Running, raw: Raw, status: int
+) -> None:
+    running.planned = status
+    running.write("other.yaml", raw | {"site": "other"})
+    assert await running.discovery.look() == (UNKNOWN,)
+    await eventually(lambda: running.is_up("other"))
+    running.planned = []
+    assert await running.discovery.look() == ()
 
 
 async def test_a_loop_that_dies_ends_the_whole(ready: Running) -> None:

@@ -138,6 +138,26 @@ def test_a_plan_for_an_actuator_that_no_file_lists_is_told(raw: Raw) -> None:
     assert look(raw, with_second(raw), planned=frozenset({"SECOND"}))[1] == ()
 
 
+def test_a_plan_for_an_actuator_that_waits_is_no_other_finding(raw: Raw) -> None:
+    grown = with_second(raw)
+    grown["control"]["interlocks"][0]["applies_to"] = ["OXPH", "SECOND"]
+    alone, planned = look(raw, grown)[1], look(raw, grown, planned=frozenset({"SECOND"}))[1]
+    assert planned == alone
+
+
+def test_plans_for_a_site_without_a_file_are_told(raw: Raw) -> None:
+    planned = {"other": frozenset({"P2", "P1"})}
+    found = discovered({"abay": site_of(raw)}, {"abay.yaml": site_of(raw)}, planned, checked)
+    assert found.findings == ("plans name site other, which has no file here; not controlled: P1, P2",)
+
+
+def test_plans_for_a_site_whose_file_is_wrong_are_no_other_finding(raw: Raw) -> None:
+    wrong = site_of(raw | {"site": "other", "control": raw["control"] | {"tick_every": "no time"}})
+    files = {"abay.yaml": site_of(raw), "other.yaml": wrong}
+    [told] = discovered({"abay": site_of(raw)}, files, {"other": frozenset({"P1"})}, checked).findings
+    assert told.endswith("nothing new of site other begins")
+
+
 def test_a_new_pump_waits_for_a_restart(sites_folder: Path) -> None:
     raw: Raw = yaml.safe_load((sites_folder / "blominmaki.yaml").read_text(encoding="utf-8"))
     grown = copy.deepcopy(raw)

@@ -264,3 +264,15 @@ async def test_a_cursor_that_is_none_is_refused(api: Any, cursor: str) -> None:
     answer = await api("GET", f"/plans/history?station=blominmaki&resource=P1_1&cursor={cursor}")
     assert answer.status_code == 422
     assert errors(answer)[0]["field"] == "query.cursor"
+
+
+async def test_the_actuators_that_have_plans_are_named_for_all_stations(api: Any) -> None:
+    async def named() -> object:
+        return (await api("GET", "/plans/actuators", role=Role.VIEWER)).json()
+
+    assert await named() == []
+    await api.planned("s1", api.pump(0, 4))
+    assert await named() == [{"station_id": "blominmaki", "resource_id": "P1_1"}]
+    for plan in (await api("GET", "/plans/active?station=blominmaki")).json():
+        await api("POST", f"/plans/{plan['plan_id']}/cancel")
+    assert await named() == []

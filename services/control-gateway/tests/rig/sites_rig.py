@@ -10,7 +10,7 @@ import yaml
 from gateway_rig import HandClock, PlcServer, lead_board, plc_at
 
 from headworks.common.bus import Bus
-from headworks.common.messages import Plan
+from headworks.common.messages import Plan, PlannedActuator
 from headworks.common.plan_manager import OptimizationPlanManager
 from headworks.common.service import Task
 from headworks.common.testing import eventually
@@ -66,6 +66,8 @@ class Running:
     lived_s: float = 0.0
     """The machine's seconds."""
     boot: str = "first"
+    planned: list[PlannedActuator] | int = field(default_factory=list)
+    """What the plans service names; a number is the status of a refusal."""
 
     def __post_init__(self) -> None:
         """Begin with the file that is there."""
@@ -80,7 +82,10 @@ class Running:
             self.controlled.add(parse_site(path.read_text()))
         self.starting = False
         auditor = Auditor(self.journal, self.clock)
-        self.discovery = Discovery(self.sites, self.controlled, auditor, every_s=3600)
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self.plans_service), base_url="http://plans")
+        self.discovery = Discovery(
+            self.sites, self.controlled, auditor, client, every_s=3600, elsewhere=frozenset({"elsewhere"})
+        )
         self.watch = ClockWatch(self.controlled, auditor, self.marks)
 
     def build(self, site: Site) -> tuple[ControlLoop, dict[str, Task]]:
@@ -104,6 +109,13 @@ class Running:
             leads=lead_board(self.state, site.site, actuators, clock.now()),
         )
         return loop, {f"control-{site.site}": loop.run}
+
+    def plans_service(self, request: httpx.Request) -> httpx.Response:
+        """What the neighbour that keeps the plans answers to discovery."""
+        assert request.url.path == "/plans/actuators"
+        if isinstance(self.planned, int):
+            return httpx.Response(self.planned)
+        return httpx.Response(200, json=[actuator.model_dump() for actuator in self.planned])
 
     def live(self, seconds: float) -> None:
         """So much time passes."""

@@ -1,14 +1,18 @@
-"""A solve begins with the last plan, and goes on with it where nothing better was found."""
+"""A solve begins with the last plan, tries a new one where that leads nowhere, and goes on with it if nothing better is found."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from station_rig import CHEAP_NIGHT, GROUPED, MIDNIGHT, STEP, inputs, quick_station, station_with
 
 from headworks.optimizer.models.pumping_data import flat_reference, group_pumps, prepare_station
+from headworks.optimizer.station import schedule
+from headworks.optimizer.station.answered import StationStatus
 from headworks.optimizer.station.case import LastPlan, PumpState
 from headworks.optimizer.station.continuing import begun_with, continue_plan, or_begun_with
 from headworks.optimizer.station.costing import given_way
+from headworks.optimizer.station.draining import drained_instead
 from headworks.optimizer.station.planning import plan_problem, solve_inputs
 from headworks.optimizer.station.schedule import solve_station
 from headworks.waterway.station_rules import Breach
@@ -59,6 +63,57 @@ def test_the_last_plan_is_gone_on_with() -> None:
     assert or_begun_with(station, rules, case, problem.weights, litres, never_emptied) is litres, (
         "nine small ones are no flood"
     )
+
+
+NEVER_EMPTIED = ((50.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 0.0),) * 96
+
+
+@pytest.mark.parametrize(("first_try", "tries"), [(0.5, 1), (1e-6, 2)])
+def test_a_search_is_about_the_last_plan_and_then_about_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, first_try: float, tries: int
+) -> None:
+    """Not about the one that empties as soon as can be, though that stands by: about it the program finds no late emptying."""
+    last = LastPlan(start=MIDNIGHT, frequency_hz=NEVER_EMPTIED)
+    problem = plan_problem(quick_station(), inputs(quick_station(), flow_m3s=1.4, last_plan=last))
+    assert not isinstance(problem, str)
+    about: list[Any] = []
+
+    def told(*arguments: Any) -> Any:
+        about.append(arguments[5])
+        return searched(*arguments)
+
+    searched = schedule._best_round
+    monkeypatch.setattr(schedule, "_best_round", told)
+    monkeypatch.setattr(schedule, "FIRST_TRY", first_try)
+    station, rules, case, weights = problem.station, problem.rules, problem.case, problem.weights
+    drained = drained_instead(station, rules, case, weights, problem.last_hz, range(0))
+    found = solve_station(station, rules, case, weights, problem.options, problem.last_hz)
+    assert (found.status, found.broken, found.gone_on) == (StationStatus.SOLVED, (), False)
+    assert (about[0], len(about)) == (NEVER_EMPTIED, tries)
+    assert drained
+    assert drained not in about
+    assert about[-1]
+
+
+def test_a_search_that_was_cut_goes_on_from_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = LastPlan(start=MIDNIGHT, frequency_hz=NEVER_EMPTIED)
+    problem = plan_problem(quick_station(), inputs(quick_station(), flow_m3s=1.4, last_plan=last))
+    assert not isinstance(problem, str)
+    found: list[Any] = []
+
+    def cut(*arguments: Any) -> Any:
+        outcome, rounds = searched(*arguments)
+        found.append((arguments[5], dataclasses.replace(outcome, timed_out=not found)))
+        return found[-1][1], rounds
+
+    searched = schedule._best_round
+    monkeypatch.setattr(schedule, "_best_round", cut)
+    answer = solve_station(
+        problem.station, problem.rules, problem.case, problem.weights, problem.options, problem.last_hz
+    )
+    (begun, first), (again, second) = found
+    assert (begun, again) == (NEVER_EMPTIED, first.frequency_hz)
+    assert answer.cost_eur == min(first.cost_eur, second.cost_eur)
 
 
 def test_water_below_where_every_pump_is_stopped_has_the_price_of_what_gives_way_last() -> None:

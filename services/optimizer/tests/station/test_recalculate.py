@@ -93,6 +93,14 @@ def test_a_flood_is_named(station_site: StationSite) -> None:
     assert "maximum_level" in {b.rule for b in found.breaches}
 
 
+@pytest.mark.parametrize(("level_m", "broken"), [(7.2, set()), (7.35, {"maximum_level"})])
+def test_a_level_at_which_the_gateway_takes_over_is_named_as_in_a_plan(
+    station_site: StationSite, level_m: float, broken: set[str]
+) -> None:
+    found = edit(station_site, {}, INPUTS.model_copy(update={"level_m": level_m}))
+    assert {b.rule for b in found.breaches} == broken
+
+
 def test_a_day_that_the_run_empties_must_be_emptied_still(station_site: StationSite) -> None:
     emptying = tuple(step.model_copy(update={"level_m": 0.5 if t == 6 else 2.0}) for t, step in enumerate(planned()))
     found = recalculated(station_site, INPUTS, emptying, {})

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import structlog
+from pydantic import TypeAdapter
 
 from headworks.common.audit import Category
+from headworks.common.messages import PlannedActuator
 from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.controlled import ControlledSites
 from headworks.control_gateway.discovery import discovered
@@ -16,6 +19,8 @@ from headworks.waterway.site import Site
 from headworks.waterway.site_file import parse_site
 
 log = structlog.get_logger(__name__)
+_ACTUATORS = TypeAdapter(list[PlannedActuator])
+UNKNOWN = "the plans service did not say which stations have plans; it is asked again with the next look"
 
 
 @dataclass
@@ -25,7 +30,11 @@ class Discovery:
     folder: Path
     controlled: ControlledSites
     auditor: Auditor
+    client: httpx.AsyncClient | None
+    """Asks the plans service which stations have plans; None where plans are not heard of."""
     every_s: float
+    elsewhere: frozenset[str] = frozenset()
+    """Stations that other gateways control."""
     _told: frozenset[str] = field(default=frozenset())
 
     async def run(self) -> None:
@@ -36,11 +45,10 @@ class Discovery:
 
     async def look(self) -> tuple[str, ...]:
         """Look once; what people are told."""
-        running = self.controlled.loops
-        planned = {name: loop.plans.resources for name, loop in running.items()}
+        planned, unknown = await self._planned()
         files, hashes = await asyncio.to_thread(_files, self.folder)  # large ones take long to read: control goes on
         found = discovered(self.controlled.sites, files, planned, self.controlled.build)
-        findings = list(found.findings)
+        findings = [*found.findings, *unknown]
         for name, site in found.sites.items():
             try:
                 await self.controlled.begin(site)
@@ -50,6 +58,23 @@ class Discovery:
                 self._note(name, hashes[name])
         self._tell(tuple(findings))
         return tuple(findings)
+
+    async def _planned(self) -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:
+        """The actuators with plans by station, and what is said where the plans service does not name them all."""
+        planned = {name: loop.plans.resources for name, loop in self.controlled.loops.items()}
+        if self.client is None:
+            return planned, ()
+        try:
+            answer = await self.client.get("/plans/actuators")
+            named = _ACTUATORS.validate_json(answer.raise_for_status().content)
+        except (httpx.HTTPError, ValueError) as error:
+            log.warning("stations with plans are not known", error=repr(error))
+            return planned, (UNKNOWN,)
+        for actuator in named:
+            station = actuator.station_id
+            if station in self.controlled.loops or station not in self.elsewhere:
+                planned[station] = planned.get(station, frozenset()) | {actuator.resource_id}
+        return planned, ()
 
     def _note(self, site: str, sha256: str) -> None:
         """Note a site that began, with the hash of the file from which it or its new actuators were taken."""

@@ -49,7 +49,7 @@ def discovered(
                 found[name] = begun
         except ValueError as error:
             findings.append(f"{error}; nothing new of site {name} begins")
-    findings += _unlisted({name: found.get(name, running.get(name)) for name in planned}, planned)
+    findings += _unlisted((running, read), planned)
     return Discovered(found, tuple(sorted(finding[:LONGEST_FINDING] for finding in findings)))
 
 
@@ -108,9 +108,16 @@ def _why_it_waits(name: str, new: ControlSection) -> str | None:
     return f"actuator {name} is new, and its interlock {', '.join(guards)} is not in force yet" if guards else None
 
 
-def _unlisted(sites: Mapping[str, Site | None], planned: Mapping[str, frozenset[str]]) -> Iterator[str]:
+def _unlisted(known: tuple[Mapping[str, Site], ...], planned: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """What is planned and stands in no file; a site whose file is wrong was told already."""
     for name, resources in planned.items():
-        site = sites[name]
-        listed = control_section(site).actuators if site is not None else {}
-        for resource in sorted(resources - listed.keys()):
+        sites = [of[name] for of in known if name in of]
+        try:
+            listed = {resource for site in sites for resource in control_section(site).actuators}
+        except ValueError:
+            continue
+        if not sites:
+            yield f"plans name site {name}, which has no file here; not controlled: {', '.join(sorted(resources))}"
+            continue
+        for resource in sorted(resources - listed):
             yield f"site {name}: plans name {resource}, which its file does not list; it is not controlled"

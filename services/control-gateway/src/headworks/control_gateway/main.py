@@ -104,7 +104,7 @@ async def _control(settings: GatewaySettings) -> None:
         starting = False  # a site that begins anew later begins by the wall clock
         tasks["sites"] = controlled.run
         tasks["clock"] = outlasting_faults("clock", ClockWatch(controlled, auditor, marks).run)
-        tasks |= _discovering(settings, controlled, auditor)
+        tasks |= _discovering(settings, controlled, auditor, client)
 
         async def controlling() -> bool:
             return all(loop.is_alive() for loop in loops.values())
@@ -141,11 +141,14 @@ def _local(settings: GatewaySettings, orders: StopOrders) -> dict[str, Task]:
     return {"local-api": outlasting_faults("local-api", lambda: serve_local_api(local, address))}
 
 
-def _discovering(settings: GatewaySettings, controlled: ControlledSites, auditor: Auditor) -> dict[str, Task]:
+def _discovering(
+    settings: GatewaySettings, controlled: ControlledSites, auditor: Auditor, client: httpx.AsyncClient
+) -> dict[str, Task]:
     if not settings.auto_discovery_enabled:
         return {}
+    asked = client if settings.optimization_monitoring_enabled else None
     every_s = 60 * settings.auto_discovery_refresh_minutes
-    discovery = Discovery(settings.sites, controlled, auditor, every_s)
+    discovery = Discovery(settings.sites, controlled, auditor, asked, every_s, settings.stations_elsewhere)
     return {"discovery": outlasting_faults("discovery", discovery.run)}
 
 

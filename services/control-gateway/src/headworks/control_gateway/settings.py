@@ -44,6 +44,10 @@ class GatewaySettings(ServiceSettings):
     )
     auto_discovery_enabled: bool = Field(default=True, description="look for new sites and actuators while running")
     auto_discovery_refresh_minutes: float = Field(default=60, gt=0)
+    stations_elsewhere: frozenset[str] = Field(
+        default=frozenset(),
+        description='stations of other gateways, as a JSON list such as ["abay"]: for these no file here is no finding',
+    )
     plc_ca_file: Path | None = Field(default=None, description="who signs the PLCs' certificates (transport: tls)")
     plc_certificate_file: Path | None = Field(
         default=None, description="the gateway's certificate, with its Modbus role"

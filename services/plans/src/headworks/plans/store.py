@@ -19,6 +19,7 @@ from headworks.common.messages import (
     PlanChange,
     PlanEvent,
     PlanInterval,
+    PlannedActuator,
     PlanReply,
     PlanStatus,
     PlanSubmission,
@@ -242,6 +243,17 @@ class PlanStore:
                 rows = await connection.execute(query.order_by(t.c[kind.resource], t.c.interval_start))
                 plans += [plan_of(kind, row) for row in rows.mappings()]
         return plans
+
+    async def planned(self, now: datetime) -> list[PlannedActuator]:
+        """The actuators of every station that have an active plan which has not ended, by station and name."""
+        found: set[tuple[str, str]] = set()
+        async with self._database.transaction() as connection:
+            for kind in KINDS:
+                t = kind.table
+                query = select(t.c.station_id, t.c[kind.resource]).distinct()
+                query = query.where(text("plan_status = 'ACTIVE'"), t.c.interval_end > now)
+                found |= {(station, resource) for station, resource in await connection.execute(query)}
+        return [PlannedActuator(station_id=station, resource_id=resource) for station, resource in sorted(found)]
 
     async def current(self, site: str, resource: str, at: datetime) -> Plan | None:
         """The plan in force: of those active at the instant the highest priority, then the newest version."""

@@ -122,6 +122,13 @@ class Plan(Message):
         return _EDIT.fullmatch(self.submission_id) is not None
 
 
+class PlannedActuator(Message):
+    """An actuator that has an active plan which is not over."""
+
+    station_id: Name
+    resource_id: Name
+
+
 class Refusal(Message):
     """Why something was refused: the field, the value, and what would be right."""
 

@@ -1,8 +1,8 @@
 """A plan that empties the tunnel as soon as can be: all that the plant takes until it is empty, then the least that may run.
 
 On a tight day the program may find no emptying in its time where there is one, and in a storm nothing that keeps to what the
-plant takes. Such a plan is there at once: a solve begins with it where the last plan would leave a dry day's water or send the
-plant too much, and goes on with it where nothing better was found.
+plant takes. Such a plan is there at once: where the last plan would leave a dry day's water or send the plant too much, it is
+what remains when nothing better was found. No search begins with it: linear about an early emptying, it finds no other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

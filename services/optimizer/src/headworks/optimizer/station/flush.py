@@ -1,7 +1,7 @@
 """Which flush window is asked: all pumps at speed for a while, within a period of the strategy document that asks for one.
 
 Where one may begin: on a day that is expected to be dry, the whole of it within the period and the schedule. Where it had
-better: in the hours of the site file, at an inflow under 80 % of the mean, at a price 0.3 standard deviations under the mean. The
+better: in the hours of the site file, at a low inflow and at a low price. The
 water that it needs is the program's to find. A window once begun is gone through with, whatever the pumps do, and one a
 period is enough. It is planned longer than it shall last by what the station takes to start its pumps, one after the other.
 """
@@ -17,9 +17,6 @@ from headworks.optimizer.models.pumping_data import FlushWindow
 from headworks.optimizer.station.case import PlannedFlush, StationInputs, StrategyPeriod
 from headworks.optimizer.station.settings import FlushWindowSection
 from headworks.waterway.tunnel import TunnelVolume
-
-LOW_INFLOW = 0.8
-LOW_PRICE_DEVIATIONS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +154,7 @@ def _begins(
 ) -> Iterator[tuple[int, float]]:
     """Each step that a window may begin with, and what it costs to begin where it had better not."""
     step, mean_inflow, prices = timedelta(seconds=inputs.step_s), fmean(ahead.inflow_m3s), ahead.price_eur_per_mwh
-    low_price = fmean(prices) - LOW_PRICE_DEVIATIONS * pstdev(prices)
+    low_price = fmean(prices) - section.low_price * pstdev(prices)
     for s in range(len(ahead.dry) - count + 1):
         begin, window = inputs.start + s * step, slice(s, s + count)
         if not (earliest <= begin and begin + count * step <= latest_end and all(ahead.dry[window])):
@@ -166,7 +163,7 @@ def _begins(
             continue
         misses = (
             not _lies_within(begin.astimezone(zone), (begin + count * step).astimezone(zone), section.preferred),
-            fmean(ahead.inflow_m3s[window]) >= LOW_INFLOW * mean_inflow,
+            fmean(ahead.inflow_m3s[window]) >= section.low_inflow * mean_inflow,
             fmean(prices[window]) >= low_price,
         )
         yield s, section.not_preferred * sum(misses)

@@ -7,8 +7,6 @@ from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.case import StationInputs
 from headworks.optimizer.station.coarse import first_plan
 from headworks.optimizer.station.continuing import reference_of
-from headworks.optimizer.station.draining import drained_instead
-from headworks.optimizer.station.flush import last_steps
 from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station_site import StationSite
 
@@ -26,9 +24,7 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
 
 
 def first_program(site: StationSite, inputs: StationInputs) -> PumpingProblem:
-    """The first round's program: about the last plan, or the first one that is made, or the one that empties the tunnel as soon
-    as can be. Raises NoProblem.
-    """
+    """The first round's program: about the last plan, or the first one that is made. Raises NoProblem."""
     planned = plan_problem(site, inputs)
     if isinstance(planned, str):
         raise NoProblem(planned)
@@ -38,9 +34,6 @@ def first_program(site: StationSite, inputs: StationInputs) -> PumpingProblem:
     begun_hz = planned.last_hz or first_plan(
         planned.station, planned.rules, case, planned.weights, options.first_volume_m3, PATIENCE_S
     )
-    last_flush = last_steps(inputs, planned.flush) if planned.last_hz else range(0)
-    drained_hz = drained_instead(planned.station, planned.rules, case, planned.weights, begun_hz, last_flush)
-    begun_hz = drained_hz or begun_hz
     about = reference_of(planned.station, planned.rules, case, groups, begun_hz) or flat_reference(
         case, groups, volume_m3
     )

@@ -105,6 +105,7 @@ def plan_problem(site: StationSite, inputs: StationInputs) -> Planned | str:
         rounds=planning.solve.rounds,
         agree_m3=planning.solve.agree,
         alike_m=planning.solve.alike,
+        first_volume_m3=planning.solve.first_volume,
     )
     return Planned(station, rules, case, weights, options, _since(inputs), flush, forecast, tuning)
 

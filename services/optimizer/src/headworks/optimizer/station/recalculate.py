@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from headworks.optimizer.station.case import PlannedFlush, StationInputs, StationRelaxation, StationStep
 from headworks.optimizer.station.costing import starts_of
-from headworks.optimizer.station.settings import planning_of
+from headworks.optimizer.station.settings import planned_rules, planning_of
 from headworks.optimizer.values import Value
 from headworks.waterway.station import StationTrajectory, simulate_station
 from headworks.waterway.station_rules import Before, breaches
@@ -32,7 +32,7 @@ def recalculated(
     """Simulate a run's steps with edited frequencies by resource; pumps that are not edited run as planned.
 
     `planned` are the run's steps: their inflow and prices hold; the days that they empty must be emptied still. In its
-    `flush` the plant takes more.
+    `flush` the plant takes more. The rules are those that a plan keeps: it stays where no interlock takes over.
     """
     station, resources = site.pumping_station.station, [pump.resource for pump in site.pumping_station.pumps]
     frequency_hz = [
@@ -48,7 +48,7 @@ def recalculated(
     )
     state = {pump.resource: pump for pump in inputs.pumps}
     before = [Before(state[name].on, state[name].steps) for name in resources]
-    rules = site.pumping_station.limits(inputs.step_s)
+    rules = planned_rules(site, planning_of(site), inputs.step_s)
     names = [pump.name for pump in site.pumping_station.pumps]
     limits_m3s = [_outflow_limit(site, step, flush) for step in planned]
     broken = breaches(rules, frequency_hz, trajectory, before, _emptied_days(site, planned), names, limits_m3s)

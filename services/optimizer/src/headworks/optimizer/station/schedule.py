@@ -147,26 +147,31 @@ def _best_try(
     last_hz: Sequence[Sequence[float]],
     watch: "_Watch",
 ) -> tuple[_Round | solver.Result, int]:
-    """The best round about the last plan, in a share of the time; the rest goes to what that found, or to a new plan where that
-    is nothing good: about a plan that pumps at other times the program sees other levels, and may find no emptying at all.
+    """The best round about the last plan, in a share of the time. The rest goes to what that found, or to a new plan where that
+    leaves a dry day's water: about a plan that pumps at other times the program sees other levels, and may find no emptying.
     """
     first_try = replace(options, time_limit_s=FIRST_TRY * options.time_limit_s)
-    best, rounds = _best_round(station, rules, case, weights, first_try, last_hz, watch)
-    if isinstance(best, _Round):
-        broken = broken_rules(station, rules, case, best.frequency_hz, best.trajectory, best.flush)
-        good = MENDED.isdisjoint(breach.rule for breach in broken)
-        if good and not best.timed_out:
-            return best, rounds
-    elif isinstance(best, solver.TimedOut) and not best.cancelled:
-        good = False
-    else:
-        return best, rounds
-    begun_hz = best.frequency_hz if good else _first_plan(station, rules, case, weights, options, watch)
+    first, rounds = _best_round(station, rules, case, weights, first_try, last_hz, watch)
+    match first:
+        case _Round(timed_out=timed_out) if _keeps_what_may_be_mended(station, rules, case, first):
+            if not timed_out:
+                return first, rounds
+            begun_hz: Sequence[Sequence[float]] = first.frequency_hz
+        case _Round() | solver.TimedOut(cancelled=False):
+            begun_hz = _first_plan(station, rules, case, weights, options, watch)
+        case _:
+            return first, rounds
     again, more = _best_round(station, rules, case, weights, options, begun_hz, watch)
     if isinstance(again, solver.TimedOut) and again.cancelled:
         return again, rounds + more
-    tried = [outcome for outcome in (best, again) if isinstance(outcome, _Round)]
-    return min(tried, key=lambda outcome: outcome.cost_eur, default=best), rounds + more
+    tried = [outcome for outcome in (first, again) if isinstance(outcome, _Round)]
+    return min(tried, key=lambda outcome: outcome.cost_eur, default=first), rounds + more
+
+
+def _keeps_what_may_be_mended(station: Station, rules: StationRules, case: StationCase, found: _Round) -> bool:
+    """Whether a schedule empties each dry day and sends the plant no more than it takes."""
+    broken = broken_rules(station, rules, case, found.frequency_hz, found.trajectory, found.flush)
+    return MENDED.isdisjoint(breach.rule for breach in broken)
 
 
 def _best_round(

@@ -44,6 +44,11 @@ class SolveSection(Section):
     tail: q.Seconds = Field(ge=0, description="how far to look beyond the schedule, in hours without integers")
     rounds: int = Field(ge=1, le=10)
     agree: q.CubicMetres
+    first_volume: q.CubicMetres = Field(
+        default=20_000.0,
+        gt=0,
+        description="a first plan is linear about this volume, or the present one where that is more",
+    )
     threads: int = Field(ge=1, le=64)
 
 
@@ -133,6 +138,10 @@ class FlushWindowSection(Section):
     level_above: q.Metres = Field(description="the level to begin at: below it there is nothing to drain")
     maximum_outflow: q.CubicMetresPerSecond
     preferred: tuple[time, time] = Field(description="local hours, from and to")
+    low_inflow: Share = Field(default=0.8, description="preferred below so much of the schedule's mean inflow")
+    low_price: float = Field(
+        default=0.3, ge=0, description="preferred so many standard deviations below the schedule's mean price"
+    )
     not_preferred: Price = Field(description="EUR for each preference that is not met")
     not_flushed: Price = Field(description="EUR for a window that is asked and not planned")
 

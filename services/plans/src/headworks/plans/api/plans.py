@@ -8,7 +8,7 @@ from fastapi import FastAPI, Query, Request, Response
 from headworks.common.auth import Viewer
 from headworks.common.clock import Clock
 from headworks.common.database import Database
-from headworks.common.messages import Instant, Plan
+from headworks.common.messages import Instant, Plan, PlannedActuator
 from headworks.common.problems import Problem
 from headworks.plans.api.changes import existing
 from headworks.plans.difference import FieldDifference, difference
@@ -34,6 +34,11 @@ def _add_in_force(app: FastAPI, store: PlanStore, database: Database, clock: Clo
     async def active(request: Request, station: Station, _caller: Viewer, resource: Resource | None = None) -> Response:
         """The active plans that have not ended."""
         return tagged(request, await store.active(station, clock.now(), resource))
+
+    @app.get("/plans/actuators", response_model=list[PlannedActuator], responses=TAGGED)
+    async def planned(request: Request, _caller: Viewer) -> Response:
+        """The actuators of every station that have an active plan which has not ended."""
+        return tagged(request, await store.planned(clock.now()))
 
     @app.get("/plans/current", response_model=Plan, responses={**TAGGED, 404: {"description": "No plan is in force"}})
     async def current(
