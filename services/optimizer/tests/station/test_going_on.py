@@ -103,6 +103,7 @@ def test_a_search_that_was_cut_goes_on_from_what_it_found(monkeypatch: pytest.Mo
 
     def cut(*arguments: Any) -> Any:
         outcome, rounds = searched(*arguments)
+        assert isinstance(outcome, schedule._Round)
         found.append((arguments[5], dataclasses.replace(outcome, timed_out=not found)))
         return found[-1][1], rounds
 
