@@ -48,13 +48,13 @@ CHANGES = (
 SMOOTH = tuple(word for change in CHANGES for word in ("--change", change))
 WIDE = ("--change", "pumping_station.rules.maximum_outflow=16000 m**3/hour")
 VARIANTS = (
-    Variant("own forecast, high price", HIGH, OWN, every=4),
-    Variant("own forecast, normal price", NORMAL, OWN, every=4),
+    Variant("own forecast, high price", HIGH, OWN, every=2),
+    Variant("own forecast, normal price", NORMAL, OWN, every=2),
     Variant("perfect, normal price", NORMAL, PERFECT),
     Variant("perfect, high price", HIGH, PERFECT),
     Variant("perfect inflow, day-ahead prices, normal price", NORMAL, INFLOW_PERFECT),
-    Variant("persistence, normal price", NORMAL, PERSISTENCE),
-    Variant("persistence, high price", HIGH, PERSISTENCE),
+    Variant("persistence, normal price", NORMAL, PERSISTENCE, every=4),
+    Variant("persistence, high price", HIGH, PERSISTENCE, every=4),
     Variant("own forecast and noise, normal price", NORMAL, OWN, ("--noise", "1")),
     Variant("smooth, perfect, normal price", NORMAL, PERFECT, SMOOTH, every=16),
     Variant("smooth, own forecast, normal price", NORMAL, OWN, SMOOTH, every=16),
