@@ -5,7 +5,7 @@ round's simulated volumes; the first-order terms let it see what a fuller tunnel
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from headworks.optimizer import solver
@@ -39,6 +39,7 @@ CUTS = 1
 """The program is tight already: cuts beyond a few take most of the time for nothing."""
 FIRST_TRY = 0.5
 """The share of the time that a search about the last plan gets: one about a new plan has the rest if need be."""
+Frequencies = Sequence[Sequence[float]]
 LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
 
@@ -99,10 +100,7 @@ def solve_station(
         kept_hz, kept_flush = drained_hz, range(0)
     if _is_a_plan(station, rules, case, kept_hz, kept_flush):
         watch.saw_a_plan()
-    if last_hz:
-        best, rounds = _best_try(station, rules, case, weights, options, begun_hz, watch)
-    else:
-        best, rounds = _best_round(station, rules, case, weights, options, begun_hz, watch)
+    best, rounds = _best_try(station, rules, case, weights, options, last_hz, begun_hz, drained_hz, watch)
     if not isinstance(best, _Round):
         nothing = _nothing(best, rounds, watch, hard_maximum=weights.hard_maximum)
         late = nothing.status is StationStatus.TIMED_OUT
@@ -144,31 +142,53 @@ def _best_try(
     case: StationCase,
     weights: StationWeights,
     options: StationOptions,
-    last_hz: Sequence[Sequence[float]],
+    last_hz: Frequencies,
+    begun_hz: Frequencies,
+    drained_hz: Frequencies,
     watch: "_Watch",
 ) -> tuple[_Round | solver.Result, int]:
-    """The best round about the last plan, in a share of the time. The rest goes to what that found, or to a new plan where that
-    leaves a dry day's water: about a plan that pumps at other times the program sees other levels, and may find no emptying.
+    """The best round about the last plan, in a share of the time; then about what that found, or, where that leaves a dry day's
+    water, about a new plan, and with time left about the one that empties as soon as can be: about a plan that pumps at other
+    times the program sees other levels, and may find no emptying.
     """
-    first_try = replace(options, time_limit_s=FIRST_TRY * options.time_limit_s)
-    first, rounds = _best_round(station, rules, case, weights, first_try, last_hz, watch)
-    match first:
-        case _Round(timed_out=timed_out) if _keeps_what_may_be_mended(station, rules, case, first):
-            if not timed_out:
-                return first, rounds
-            begun_hz: Sequence[Sequence[float]] = first.frequency_hz
-        case _Round() | solver.TimedOut(cancelled=False):
-            begun_hz = _first_plan(station, rules, case, weights, options, watch)
-        case _:
-            return first, rounds
-    again, more = _best_round(station, rules, case, weights, options, begun_hz, watch)
-    if isinstance(again, solver.TimedOut) and again.cancelled:
-        return again, rounds + more
-    tried = [outcome for outcome in (first, again) if isinstance(outcome, _Round)]
-    return min(tried, key=lambda outcome: outcome.cost_eur, default=first), rounds + more
+    begun: list[tuple[float, Callable[[], Frequencies]]] = [(FIRST_TRY if last_hz else 1.0, lambda: begun_hz)]
+    if last_hz:
+        begun.append((1.0, lambda: _first_plan(station, rules, case, weights, options, watch)))
+    if drained_hz:
+        begun.append((1.0, lambda: drained_hz))
+
+    def search(share: float, about_hz: Frequencies) -> tuple[_Round | solver.Result, int]:
+        until_s = watch.passed_s + share * (options.time_limit_s - watch.passed_s)
+        limited = replace(options, time_limit_s=until_s)
+        return _best_round(station, rules, case, weights, limited, about_hz, watch)
+
+    best: _Round | solver.Result = solver.TimedOut(None, cancelled=False, solver="HiGHS")
+    rounds = 0
+    for share, begin in begun:
+        found, more = search(share, begin())
+        rounds += more
+        if isinstance(found, _Round) and found.timed_out and share < 1 and _keeps(station, rules, case, found):
+            again, more = search(1.0, found.frequency_hz)
+            found, rounds = _better(found, again), rounds + more
+        best = _better(best, found)
+        if isinstance(best, _Round):
+            settled = _keeps(station, rules, case, best)
+        else:
+            settled = not isinstance(best, solver.TimedOut) or best.cancelled
+        if settled or watch.passed_s > (1 - SHORTEST_ROUND) * options.time_limit_s:
+            break
+    return best, rounds
 
 
-def _keeps_what_may_be_mended(station: Station, rules: StationRules, case: StationCase, found: _Round) -> bool:
+def _better(best: _Round | solver.Result, found: _Round | solver.Result) -> _Round | solver.Result:
+    """The cheaper of two schedules; else the outcome that is one, or the later. That a person cancelled goes before all."""
+    if isinstance(best, _Round) and isinstance(found, _Round):
+        return min(best, found, key=lambda outcome: outcome.cost_eur)
+    cancelled = isinstance(found, solver.TimedOut) and found.cancelled
+    return best if isinstance(best, _Round) and not cancelled else found
+
+
+def _keeps(station: Station, rules: StationRules, case: StationCase, found: _Round) -> bool:
     """Whether a schedule empties each dry day and sends the plant no more than it takes."""
     broken = broken_rules(station, rules, case, found.frequency_hz, found.trajectory, found.flush)
     return MENDED.isdisjoint(breach.rule for breach in broken)
