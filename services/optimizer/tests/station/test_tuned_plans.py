@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from station_rig import GROUPED, MIDNIGHT, STEP, inputs, station_with
 
-from headworks.optimizer.station.case import StationSolution, Strategy, StrategyPeriod
+from headworks.optimizer.station.case import Risk, StationSolution, Strategy, StrategyPeriod
 from headworks.optimizer.station.planning import solve_inputs
 from headworks.optimizer.station.settings import planning_of
 from headworks.waterway.station_site import StationSite
@@ -49,6 +49,11 @@ def peak_m(solution: StationSolution) -> float:
 def cost_eur(solution: StationSolution) -> float:
     assert solution.energy_cost_eur is not None
     return solution.energy_cost_eur
+
+
+def risk(solution: StationSolution) -> Risk:
+    assert solution.tuning is not None
+    return solution.tuning.risk
 
 
 def starts(solution: StationSolution) -> int:
@@ -99,6 +104,13 @@ def test_the_poorer_forecasts_were_the_less_the_tunnel_is_filled(site: StationSi
     assert peak_m(fair) == pytest.approx(planning_of(site).margin_level - 0.36, abs=0.1)
     assert peak_m(poor) == pytest.approx(planning_of(site).margin_level - 1.0, abs=0.1)
     assert cost_eur(untuned) < cost_eur(fair) < cost_eur(poor)
+
+
+def test_the_higher_the_risk_the_nearer_the_margin_is_kept(site: StationSite, untuned: StationSolution) -> None:
+    rising = filling(site, past_inflow_m3s=(1.5,) * 8 + (2.5,) * 8)
+    assert (risk(untuned), risk(rising)) == (Risk.HIGH, Risk.CRITICAL)
+    assert peak_m(rising) + 0.02 < peak_m(untuned)
+    assert cost_eur(rising) > cost_eur(untuned)
 
 
 def test_in_an_emergency_the_tunnel_is_pumped_down_at_once_however_dear_that_is(
