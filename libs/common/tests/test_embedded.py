@@ -153,7 +153,7 @@ nats, postgres = NatsServer(Path(sys.argv[1])), PostgresServer(Path(sys.argv[2])
 nats.start()
 postgres.start()
 print("up", flush=True)
-time.sleep(600)
+time.sleep(600)  # until the test ends it; by itself where the test died
 """
 
 

@@ -27,7 +27,7 @@ from headworks.optimizer.station.answered import StationSchedule, StationStatus
 from headworks.optimizer.station.coarse import LONGEST_S, first_plan
 from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_begun_with, reference_of
 from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
-from headworks.optimizer.station.draining import MENDED, drained_instead
+from headworks.optimizer.station.draining import MENDED, Frequencies, drained_instead
 from headworks.optimizer.station.following import Wish, follow
 from headworks.optimizer.station.parting import solve_by_parts
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
@@ -39,7 +39,6 @@ CUTS = 1
 """The program is tight already: cuts beyond a few take most of the time for nothing."""
 FIRST_TRY = 0.5
 """The share of the time that a search about the last plan gets: one about a new plan has the rest if need be."""
-Frequencies = Sequence[Sequence[float]]
 LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
 
