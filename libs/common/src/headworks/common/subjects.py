@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from headworks.common import messages
 from headworks.common.messages import Message
 
-M = TypeVar("M", bound=Message)
+M_co = TypeVar("M_co", bound=Message, covariant=True)
 
 
 SHORTEST_WINDOW = timedelta(milliseconds=100)
@@ -48,11 +48,11 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject(Generic[M]):
+class Subject(Generic[M_co]):
     """A subject pattern such as `telemetry.{site}.{source}` and what it carries."""
 
     pattern: str
-    message: type[M]
+    message: type[M_co]
     stream: Stream | None
     publishers: tuple[str, ...]
     hearers: tuple[str, ...]
@@ -183,7 +183,7 @@ ALARM = Subject(
     ("alerts",), ("dashboard",), "an alarm's change of state",
 )  # fmt: skip
 
-SUBJECTS: tuple[Subject[Message], ...] = (  # type: ignore[assignment]  # each entry narrows Message; only read
+SUBJECTS: tuple[Subject[Message], ...] = (
     TELEMETRY, FORECAST, MARKET, SOLVE_JOB, RUN_PROGRESS, RUN_FINISHED, PLAN_SUBMISSION, PLAN_REPLY, PLAN_EVENT,
     SETPOINT, CONTROL_STATE, LEASE, GATEWAY_ORDERS, ALARM,
 )  # fmt: skip
