@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser_rig import PHONE, WAIT_MS
+from browser_rig import PHONE
 from e2e_reader import DESK, Reader, reading
 from e2e_system import System
 from playwright.sync_api import Browser, expect
@@ -33,7 +33,7 @@ def test_the_page_shows_the_plant_live_and_fits(reader: Reader, system: System, 
     reader.shot(f"{name}-sign-in")
     reader.sign_in()
     page = reader.page
-    expect(page.get_by_test_id("link")).to_contain_text("Live", timeout=WAIT_MS)
+    expect(page.get_by_test_id("link")).to_contain_text("Live")
     expect(page.get_by_test_id("mode")).to_contain_text("Auto")
     system.wait(lambda: reader.elevation_ft() is not None, "an elevation is shown")
     before = reader.elevation_ft()
@@ -60,8 +60,8 @@ def test_a_new_plan_is_seen_verified_at_the_register(reader: Reader, system: Sys
     setpoint = reader.page.get_by_test_id("setpoint")
     expect(setpoint).to_be_visible()
     assert system.submit("seen-in-the-browser", 3.33).status_code == 201
-    expect(setpoint).to_contain_text("3.33 MW", timeout=60_000)
-    expect(setpoint).to_contain_text("verified", timeout=WAIT_MS)
+    expect(setpoint).to_contain_text("3.33 MW")
+    expect(setpoint).to_contain_text("verified")
     assert reader.complaints == []
 
 
@@ -75,7 +75,7 @@ def test_an_operator_stops_the_plant_and_acknowledges_the_alarm(reader: Reader, 
         f"{DEMO_USER}: browser exercise"
     )
     acknowledge = page.get_by_role("button", name="Acknowledge: Emergency stop active")
-    expect(acknowledge).to_be_visible(timeout=30_000)
+    expect(acknowledge).to_be_visible()
     reader.shot("e-stop")
     acknowledge.click()
     expect(acknowledge).to_have_count(0)
@@ -100,7 +100,7 @@ def test_a_service_that_is_away_is_named_and_the_rest_stays(reader: Reader, syst
     system.stack.kill("optimizer")
     try:
         notices = reader.page.get_by_label("Notices")
-        expect(notices).to_contain_text("optimizer does not answer", timeout=60_000)
+        expect(notices).to_contain_text("optimizer does not answer")
         expect(notices).to_contain_text("schedule and forecast")
         expect(reader.page.get_by_test_id("setpoint")).to_contain_text("MW")
         reader.shot("optimizer-away")
@@ -116,14 +116,14 @@ def test_a_page_that_hears_nothing_says_so_and_comes_back(reader: Reader, system
     expect(reader.page.get_by_test_id("elevation")).to_contain_text("ft")
     system.stack.kill("dashboard")
     try:
-        expect(link).to_contain_text("Stale", timeout=30_000)
+        expect(link).to_contain_text("Stale")
         expect(reader.page.get_by_role("alert").first).to_contain_text("do not act on it")
         expect(reader.page.get_by_test_id("elevation")).to_contain_text("ft")
         reader.shot("stale")
     finally:
         system.stack.launch("dashboard")
         system.stack.await_ready("dashboard")
-    expect(link).to_contain_text("Live", timeout=30_000)
+    expect(link).to_contain_text("Live")
 
 
 def test_signing_out_leaves_nothing_behind(reader: Reader) -> None:

@@ -102,7 +102,7 @@ async def test_what_a_person_approves_on_the_page_is_active_in_the_plans_service
     dialog = page.get_by_role("dialog", name="Approve this plan?")
     await dialog.get_by_label("Reason").fill("seen with the river in mind")
     await dialog.get_by_role("button", name="Approve").click()
-    await expect(card).to_have_count(0, timeout=2 * WAIT_MS)
+    await expect(card).to_have_count(0, timeout=WAIT_MS)
     assert await active(plans) == [("optimizer", PlanStatus.ACTIVE, mw) for mw in (2.0, 2.0, 2.5)]
     decided = await approval(plans, waiting)
     assert (decided.state, decided.decided_by, decided.reason) == (
@@ -137,4 +137,4 @@ async def test_what_nobody_decides_in_time_lapses_and_can_be_approved_no_more(
     assert await stored(bus, PLAN_EVENT) == []
     await page.reload()
     await expect(page.get_by_test_id("elevation")).to_be_visible(timeout=WAIT_MS)
-    await expect(page.get_by_role("region", name="Plans that wait for approval")).to_have_count(0, timeout=2 * WAIT_MS)
+    await expect(page.get_by_role("region", name="Plans that wait for approval")).to_have_count(0, timeout=WAIT_MS)

@@ -19,7 +19,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PHONE = (390, 844)
-WAIT_MS = 20_000
+WAIT_MS = 60_000
+"""No measure of the page: a wait so long is one for what never comes, however busy the machine is."""
 
 
 def chromium() -> str:
