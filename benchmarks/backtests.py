@@ -40,11 +40,7 @@ class Variant:
     """Steps between solves; 1 is the service's pace."""
 
 
-CHANGES = (
-    "planning.prices.uneven_outflow=20",
-    "planning.prices.change_of_outflow=1",
-    "planning.even_within=700 m**3/hour",
-)
+CHANGES = ("planning.prices.uneven_outflow=23", "planning.even_within=900 m**3/hour")
 SMOOTH = tuple(word for change in CHANGES for word in ("--change", change))
 WIDE = ("--change", "pumping_station.rules.maximum_outflow=16000 m**3/hour")
 VARIANTS = (

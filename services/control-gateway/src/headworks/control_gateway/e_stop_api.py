@@ -1,6 +1,7 @@
 """The routes of the emergency stop at every level, the same on the gateway's API and on its local one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -9,12 +10,13 @@ from headworks.common.auth import Caller, Engineer, Operator, Viewer
 from headworks.common.messages import Name
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.refused_requests import where_of
-from headworks.control_gateway.by_hand import refuse_machines
+from headworks.control_gateway import by_hand
 from headworks.control_gateway.e_stop import CONFIRM_WITHIN, ClearRequest, Press, Scope
 from headworks.control_gateway.stop_orders import StopOrders, Unrecorded
 from headworks.control_gateway.text import Text
 
 UNRECORDED = Problem(503, "The order cannot be recorded", "the gateway's disk refuses; nothing was changed")
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "The gateway controls nothing of that name"}}
 
 
 class StopOrder(BaseModel):
@@ -54,18 +56,18 @@ def add_e_stop_routes(app: FastAPI, orders: StopOrders, *, keys_of_people: bool 
         """Every emergency stop in force, at every level."""
         return state_of(orders)
 
-    @app.post("/e-stop")
+    @app.post("/e-stop", responses=UNKNOWN)
     async def press(order: StopOrder, request: Request, caller: Operator) -> StopState:
         """Stop at once, whether or not it can be recorded."""
         known(orders, order.scope)
         orders.press(order.scope, caller.name, order.reason, where_of(request))
         return state_of(orders)
 
-    @app.post("/e-stop/clear", responses={503: {"description": "The order cannot be recorded; nothing was changed"}})
+    @app.post("/e-stop/clear", responses=UNKNOWN | by_hand.UNRECORDED)
     async def clear(order: StopOrder, request: Request, caller: Engineer) -> StopState:
         """Ask to clear, or confirm what another person asked. By hand only, from an engineer."""
         known(orders, order.scope)
-        refuse_machines(caller, keys_of_people=keys_of_people)
+        by_hand.refuse_machines(caller, keys_of_people=keys_of_people)
         clear_recorded(orders, order.scope, caller, order.reason, request)
         return state_of(orders)
 
