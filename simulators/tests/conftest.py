@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from headworks.simulators.awards import PublishedAwards
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.plant import Constants, Plant, constants_of
+from headworks.simulators.ports import free_port
 from headworks.simulators.web import WebServer
-from headworks.simulators.world import free_port
 
 NOW = datetime(2026, 2, 17, 21, 30, tzinfo=UTC)
 

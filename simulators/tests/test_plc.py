@@ -9,7 +9,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
 from headworks.simulators.plc import Order, PlcRegisters, SimulatedPlc
-from headworks.simulators.world import free_port
+from headworks.simulators.ports import free_port
 
 SETPOINT, READBACK, OTHER, HEARTBEAT = 100, 101, 102, 300
 

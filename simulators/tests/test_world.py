@@ -15,7 +15,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.simulators.faults import FAULTS
-from headworks.simulators.world import World, free_port
+from headworks.simulators.world import World
 
 
 @dataclass
@@ -151,7 +151,3 @@ async def test_a_fault_that_a_part_does_not_have_is_refused_and_not_taken_in_sil
 ) -> None:
     answer = await world.fault(target, kind)
     assert answer.status_code == 422
-
-
-def test_no_port_is_chosen_twice_before_it_is_listened_on() -> None:
-    assert len({free_port() for _ in range(300)}) == 300

@@ -16,7 +16,7 @@ import pytest
 from headworks.common.bus import Bus
 from headworks.common.embedded.nats import NatsServer
 from headworks.common.embedded.postgres import PostgresServer
-from headworks.common.embedded.process import SLICES, ServerFault, answers, free_port, spawn, stop, tail, wait_until
+from headworks.common.embedded.process import HELD_PORTS, ServerFault, answers, free_port, spawn, stop, tail, wait_until
 from headworks.common.testing import eventually
 
 
@@ -207,13 +207,15 @@ def test_a_child_that_ends_or_keeps_silent_is_a_fault_with_the_end_of_its_log(tm
     assert tail(tmp_path / "none") == "(no log)"
 
 
-def test_no_port_is_chosen_twice_before_it_is_listened_on_even_by_another_process() -> None:
-    own = {free_port() for _ in range(300)}
-    assert len(own) == 300
-    script = "from headworks.common.embedded.process import free_port; print(*[free_port() for _ in range(300)])"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as other:
-        told, _ = other.communicate(timeout=60)
-    assert own.isdisjoint(map(int, told.split())) or other.pid % SLICES == os.getpid() % SLICES
+def test_no_port_is_given_twice_while_it_is_held_even_by_another_process() -> None:
+    held = [free_port() for _ in range(HELD_PORTS)]
+    assert len(set(held)) == HELD_PORTS
+    with socket.create_server(("127.0.0.1", 0)) as spare:
+        free = spare.getsockname()[1]
+    script = f"from headworks.common.embedded import process; process.BELOW_EPHEMERAL = {[*held, free]}; "
+    script += "print(process.free_port())"
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert int(other.stdout) == free
 
 
 def test_a_free_port_is_free() -> None:

@@ -35,8 +35,8 @@ from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.pi_web_api import create_pi
 from headworks.simulators.plant import Plant, constants_of
+from headworks.simulators.ports import free_port
 from headworks.simulators.web import Tls, WebServer
-from headworks.simulators.world import free_port
 from headworks.waterway.site import Site
 
 NOW = datetime(2026, 2, 17, 21, 30, tzinfo=UTC)

@@ -1,12 +1,7 @@
 """The outside world as one process: plants, PLCs, data sources and markets, mail, and a control port that breaks them."""
 
 import asyncio
-import contextlib
 import json
-import os
-import secrets
-import socket
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +20,7 @@ from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.pi_web_api import create_pi
 from headworks.simulators.plc import SimulatedPlc
+from headworks.simulators.ports import free_port
 from headworks.simulators.site_parts import SimulatedPart, afterbay_part, station_part
 from headworks.simulators.smtp import MailBox
 from headworks.simulators.station_plant import StationPlant
@@ -36,7 +32,6 @@ UNIT_IDS = {"plc": 1, "pumps-1": 1, "pumps-2": 2}
 PLANT_EVERY_S = 0.1
 PI_PAGE = 100
 """Fourteen days of quarter hours take as many pages as a client follows with patience."""
-_given_ports: deque[int] = deque(maxlen=400)
 
 
 class World:
@@ -187,18 +182,3 @@ async def _break_plc(plc: SimulatedPlc, kind: str, was: str) -> None:
         plc.registers.restart()
     if kind == "restart" or (was == "down" and kind != "down"):
         await plc.start()
-
-
-def free_port() -> int:
-    """A loopback port that is free now, was not given lately, and that no outgoing connection will take: those begin at 32,768.
-
-    Each process looks in a part of its own, by its id: two that begin at the same time do not choose the same.
-    """
-    own = range(20_000, 32_768)[os.getpid() % 16 :: 16]
-    while True:
-        port = secrets.choice(own)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            if port not in _given_ports:
-                _given_ports.append(port)
-                return port

@@ -16,9 +16,8 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 BELOW_EPHEMERAL = range(20_000, 32_768)
 """Linux gives outgoing connections ports from 32,768 on, others from 49,152: one may be taken before we listen on it."""
-SLICES = 16
-"""Each process looks in its own part, by its id: of two that look at the same time, none finds what the other has just found."""
-_given_ports: deque[int] = deque(maxlen=400)
+HELD_PORTS = 200
+_held: deque[int] = deque()
 
 
 class ServerFault(RuntimeError):
@@ -26,22 +25,32 @@ class ServerFault(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that is free now, that this process was not given lately, and that no outgoing connection will take."""
-    own = BELOW_EPHEMERAL[os.getpid() % SLICES :: SLICES]
+    """A loopback port that is free, that no outgoing connection will take, and that nobody else is given while we run.
+
+    On Linux it stays bound, by a socket that does not listen: another who looks finds it taken, and a server, which
+    sets SO_REUSEADDR, may listen on it all the same. Other systems refuse that server; there a port is only free now.
+    """
     while True:
-        port = secrets.choice(own)
-        if port not in _given_ports and _binds(port):
-            _given_ports.append(port)
-            return port
-
-
-def _binds(port: int) -> bool:
-    with socket.socket() as probe:
+        holder = socket.socket()
         try:
-            probe.bind(("127.0.0.1", port))
+            holder.bind(("127.0.0.1", secrets.choice(BELOW_EPHEMERAL)))
         except OSError:
-            return False
-        return True
+            holder.close()
+            continue
+        port: int = holder.getsockname()[1]
+        _hold(holder)
+        return port
+
+
+def _hold(holder: socket.socket) -> None:
+    """Keep the last ports bound till we end. SO_REUSEADDR only now: with it, we could have bound what another holds."""
+    if sys.platform != "linux":
+        holder.close()
+        return
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _held.append(holder.detach())
+    if len(_held) > HELD_PORTS:
+        os.close(_held.popleft())
 
 
 def spawn(
