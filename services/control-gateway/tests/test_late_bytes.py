@@ -5,7 +5,9 @@ import socket
 import stat
 from pathlib import Path
 
+import pytest
 from gateway_rig import TIMEOUT_S, PlcServer, plc_at
+from structlog.testing import capture_logs
 
 
 def links_to(port: int) -> list[int]:
@@ -33,3 +35,16 @@ async def test_every_connection_gives_up_on_bytes_that_the_plc_does_not_take_aft
             await plc.read(blocks)
             assert links_to(plc_server.port) == [round(2000 * timeout_s)]
             plc.close()
+
+
+async def test_a_system_that_cannot_give_up_on_bytes_is_told_for_each_connection(
+    plc_server: PlcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
+    plc = plc_at(plc_server.port, timeout_s=TIMEOUT_S)
+    blocks = plc.points.blocks("OXPH.setpoint")
+    with capture_logs() as logged:
+        for _again in range(2):
+            await plc.read(blocks)
+        plc.close()
+    assert [entry["plc"] for entry in logged if "TCP_USER_TIMEOUT" in entry["event"]] == [plc.name]

@@ -243,7 +243,7 @@ class Plc:
             why = f": {failed[-1]}" if failed else ""
             return LinkFault(f"cannot connect to {host}:{port}{why}")
         try:
-            _bound_delivery(client, self.points.timeout_s)
+            _bound_delivery(client, self.name, self.points.timeout_s)
         except OSError as error:  # it was closed again as soon as it stood
             client.close()
             return LinkFault(f"the connection was lost at once: {error!r}")
@@ -299,14 +299,19 @@ class Plc:
         return reply
 
 
-def _bound_delivery(client: AsyncModbusTcpClient, timeout_s: float) -> None:
+def _bound_delivery(client: AsyncModbusTcpClient, name: str, timeout_s: float) -> None:
     """Have the system give up on bytes that the PLC does not take within twice the time-out.
 
     Left to itself it goes on sending them for minutes, when the process that wrote them has long ended or lost its lease.
     """
     transport = client.ctx.transport
     link = transport.get_extra_info("socket") if transport is not None else None
-    if link is None or not hasattr(socket, "TCP_USER_TIMEOUT"):
+    if link is None:
+        return
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        log.warning(
+            "this system has no TCP_USER_TIMEOUT: what is under way to the PLC may arrive minutes late", plc=name
+        )
         return
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(2000 * timeout_s))
 
