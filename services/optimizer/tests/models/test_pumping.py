@@ -32,8 +32,8 @@ def test_the_model_is_its_golden_file() -> None:
     """To accept a meant change: HEADWORKS_WRITE_GOLDEN=1 pytest, and read the difference."""
     groups = group_pumps(STATION.pumps, 1.0)
     case = case_of((30.0, 60.0, 20.0, 50.0), dry_days=(range(4),), volume_m3=1500.0)
-    case = replace(case, inflow_above_m3=(300.0,) * 4)
-    weights = StationWeights(margin_eur=1.0, smooth_eur=0.1, at_risk_eur=5.0)
+    case = replace(case, inflow_above_m3=(300.0,) * 4, missing_by_lead=(0.1, 0.2, 0.3))
+    weights = StationWeights(margin_eur=1.0, smooth_eur=0.1, at_risk_eur=5.0, committed_eur=20.0)
     data = prepare_station(STATION, RULES, case, weights, groups, flat_reference(case, groups, 5000.0))
     text = solver.write_lp(build_pumping(data).lp)
     if os.environ.get("HEADWORKS_WRITE_GOLDEN"):

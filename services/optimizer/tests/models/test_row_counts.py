@@ -13,8 +13,8 @@ from headworks.waterway.station_site import StationSite
 
 BY_STEP = ("pumps_on", "water_balance", "outflow", "margin", "maximum_level", "floor", "lowest")
 """Families with a row a step; `fast` and `count` have one a pump and step."""
-RUNS = {"minimum_run": 768, "minimum_rest": 768}
-"""The tail has none."""
+RUNS = {"minimum_run": 768, "minimum_rest": 768, "committed": 93 + 89}
+"""The tail has none; what must run on is looked at one hour and two ahead, within the schedule."""
 
 
 @pytest.mark.parametrize(

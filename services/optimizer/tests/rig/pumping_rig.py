@@ -42,8 +42,8 @@ def case_of(
     )
 
 
-def solved(case: StationCase, weights: StationWeights | None = None) -> StationSchedule:
-    schedule = solve_station(STATION, RULES, case, weights or StationWeights(), QUICK)
+def solved(case: StationCase, weights: StationWeights | None = None, rules: StationRules = RULES) -> StationSchedule:
+    schedule = solve_station(STATION, rules, case, weights or StationWeights(), QUICK)
     assert schedule.status is StationStatus.SOLVED, schedule.reason
     assert schedule.trajectory is not None
     return schedule

@@ -91,6 +91,43 @@ def test_in_a_storm_the_plant_gets_what_it_takes_and_no_more(station: Station, r
     assert min(trajectory.outflow_m3s) > 0.9 * rules.maximum_outflow_m3s, "and not much less"
 
 
+def storm_case(rules: StationRules, on: tuple[bool, ...]) -> StationCase:
+    """A day of 10,440 m³/h from 6.46 m: all that the plant takes, from a level at which few sets of pumps move just that."""
+    case = case_of(91_370, 10_440)
+    return replace(case, dry_days=(), before=tuple(Before(on=runs, steps=20) for runs in on))
+
+
+SMALLER = (False, True, False, False, True, False, True, False)
+"""1.2, 2.1 and 2.3: at full speed they move 10,050 m³/h at 6.4 m, and a fourth would be too much."""
+
+
+def test_pumps_that_move_a_little_less_than_the_plant_takes_are_changed_for_others(
+    station: Station, rules: StationRules
+) -> None:
+    case = storm_case(rules, SMALLER)
+    kept = replace(rules, maximum_level_m=6.6)
+    going_on = (tuple(50.0 * runs for runs in SMALLER),) * STEPS
+    risen = broken_rules(station, kept, case, *continued(station, case, going_on))
+    assert {breach.rule for breach in risen} == {"maximum_level"}
+    drained = continued(station, case, drained_instead(station, kept, case, WEIGHTS, going_on, range(0)))
+    assert broken_rules(station, kept, case, *drained) == ()
+    assert min(drained[1].outflow_m3s) >= 0.99 * rules.maximum_outflow_m3s
+
+
+def test_in_a_storm_a_solve_begins_with_all_that_the_plant_takes(station: Station, rules: StationRules) -> None:
+    """About the last plan, which floods the tunnel, a search finds nothing better; with no time at all that plan is left."""
+    case, kept = storm_case(rules, SMALLER), replace(rules, maximum_level_m=6.6)
+    going_on = (tuple(50.0 * runs for runs in SMALLER),) * STEPS
+    for options in (
+        StationOptions(time_limit_s=30.0, threads=1),
+        StationOptions(time_limit_s=0.01, rounds=1, threads=1),
+    ):
+        found = solve_station(station, kept, case, WEIGHTS, options, going_on)
+        assert found.broken == ()
+        assert found.gone_on is (options.time_limit_s < 1)
+        assert found.gap is None or found.gap <= 0.01
+
+
 def continued(
     station: Station, case: StationCase, frequency_hz: Sequence[Sequence[float]]
 ) -> tuple[tuple[tuple[float, ...], ...], StationTrajectory]:

@@ -9,9 +9,11 @@ Variables   on_gt, the pumps on (integer); fast_gt ≤ on_gt, how many of them a
             idle_t [pumps], what gives way, each at its price; rise_t, fall_t [dam³] of the outflow;
             excess_t [MWh] beyond the target of specific energy; empty_s (binary), the step that ends empty, and kept_d, a
             dry day that is not emptied; at_risk_d [dam³], what more inflow than expected would leave in it;
+            short_t [dam³], what less inflow than expected would want for the pumps that must run on;
             window_s (binary), the flush that begins with s, and unflushed
 Equations   water_balance, count, minimum_run, minimum_rest, fast, pumps_on, outflow, margin, maximum_level, floor, lowest,
             wanted, smooth, less_even, more_even, specific_energy;
+            committed (pumping_commitment.py);
             emptied, emptied_by, in_time, flushed, flush_on, flush_fast, flush_from
             (pumping_flush.py)
 
@@ -21,6 +23,7 @@ last n among those off. For pumps alike these are exact, with no product of vari
 
 import pulp
 
+from headworks.optimizer.models.pumping_commitment import add_commitment
 from headworks.optimizer.models.pumping_data import DAM3, LAST, PumpingData
 from headworks.optimizer.models.pumping_flush import add_emptying, add_flush_window, flushing
 from headworks.optimizer.models.pumping_problem import EQ, GE, LE, Columns, PumpingProblem, Terms, flow, flow_slope, row
@@ -34,6 +37,7 @@ def build_pumping(data: PumpingData, name: str = "station") -> PumpingProblem:
     _add_water_balance(problem)
     _add_counts(problem)
     _add_minimum_runs(problem)
+    add_commitment(problem)
     _add_speed(problem)
     _add_pumps_on(problem)
     add_flush_window(problem)
@@ -117,11 +121,10 @@ def _add_minimum_runs(problem: PumpingProblem) -> None:
         was = [data.case.before[place] for place in group.members]
         for t in range(data.case.scheduled):
             run, rest = data.rules.minimum_run_steps, data.rules.minimum_rest_steps
-            held = sum(b.on and t < run - b.steps for b in was)
             kept = sum(not b.on and t < rest - b.steps for b in was)
             starts: Terms = {problem.start[g][s]: -1.0 for s in range(max(0, t - run + 1), t + 1)}
             stops: Terms = {problem.stop[g][s]: 1.0 for s in range(max(0, t - rest + 1), t + 1)}
-            row(problem, f"minimum_run_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **starts}, GE, held)
+            row(problem, f"minimum_run_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **starts}, GE, data.held(g, t))
             most = len(group.members) - kept
             row(problem, f"minimum_rest_{group.name}_{t:03d}", {problem.on[g][t]: 1.0, **stops}, LE, most)
 

@@ -51,6 +51,8 @@ class StationCase:
     cubic metre left at the end costs later; `urgency`, 0 to 1 by step, is of the first of these days' emptying;
     `hours_run` of each pump, where running hours shall even out;
     `inflow_above_m3` is by how much each step's inflow may exceed the expected one where an emptying must still succeed;
+    `missing_by_lead` what share of the expected inflow may be missing, by steps ahead, where pumps that were started must still
+    have water for their minimum run;
     `wanted` is a step and the volume [m³] that its end shall not exceed; `flush` a window of all pumps that is asked;
     `not_planned` are the places of pumps that no plan leads: they stand.
     """
@@ -64,6 +66,7 @@ class StationCase:
     water_value_eur_per_m3: float = 0.0
     urgency: tuple[float, ...] = ()
     inflow_above_m3: tuple[float, ...] = ()
+    missing_by_lead: tuple[float, ...] = ()
     hours_run: tuple[float, ...] = ()
     wanted: tuple[int, float] | None = None
     flush: FlushWindow | None = None
@@ -87,7 +90,8 @@ class StationWeights:
 
     `margin` and `floor` are paid for each dam³ and step above or below their levels, `violation` above the maximum;
     `not_emptied` for a dry day; `put_off` for each hour that an emptying is put off, times its urgency then; `at_risk` for
-    each dam³ that more inflow than expected would leave in the tunnel as the day ends; `start` for a start; `smooth` for each
+    each dam³ that more inflow than expected would leave in the tunnel as the day ends; `committed` for each dam³ and
+    step that less inflow than expected would want for the pumps that must run on; `start` for a start; `smooth` for each
     dam³ by which the outflow of a step differs from the last one's; `uneven` for each dam³ by which it lies further from the
     schedule's mean inflow than `even_within`; `energy` for each MWh beside its price, so that it counts when that is low;
     `specific_energy` for each MWh beyond what the step's outflow would take at its target; `not_flushed` for a window that is
@@ -105,6 +109,7 @@ class StationWeights:
     not_emptied_eur: float = 1000.0
     put_off_eur_per_h: float = 0.0
     at_risk_eur: float = 0.0
+    committed_eur: float = 0.0
     start_eur: float = 0.02
     smooth_eur: float = 0.0
     uneven_eur: float = 0.0
@@ -118,6 +123,7 @@ class StationWeights:
     floor_level_m: float = 0.0
     outflow_reserve: float = 0.003
     lowest_volume_m3: float = 200.0
+    inflow_reserve_m3: float = 0.0
     empty_reserve_m3: float = 75.0
     hard_maximum: bool = False
 
@@ -188,6 +194,11 @@ class PumpingData:
     def horizon(self) -> int:
         """How many steps, the tail's included."""
         return len(self.case.inflow_m3)
+
+    def held(self, g: int, t: int) -> int:
+        """How many of a group's pumps must still run in step t, started before the first."""
+        was = [self.case.before[place] for place in self.groups[g].members]
+        return sum(before.on and t < self.rules.minimum_run_steps - before.steps for before in was)
 
     def put_off_eur(self, d: int, s: int) -> float:
         """What it costs that dry day d is emptied by step s and not at once; the days after the first have no age yet."""

@@ -84,6 +84,7 @@ def _joined(rules: StationRules, case: StationCase, joined: int) -> StationCase:
         inflow_m3=(*(sum(inflow[t : t + joined]) for t in steps), *inflow[case.scheduled :]),
         price_eur_per_mwh=(*(sum(price[t : t + joined]) / joined for t in steps), *price[case.scheduled :]),
         inflow_above_m3=(*(sum(above[t : t + joined]) for t in steps), *above[case.scheduled :]) if above else (),
+        missing_by_lead=(),
         urgency=(*(sum(case.urgency[t : t + joined]) / joined for t in steps), *case.urgency[case.scheduled :])
         if case.urgency
         else (),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from headworks.optimizer.models.pumping import WANTED
+from headworks.optimizer.models.pumping_commitment import short_dam3
 from headworks.optimizer.models.pumping_data import DAM3, LAST, PumpingData, StationCase
 from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.following import outflow_limits
@@ -34,6 +35,7 @@ def true_cost(
         + sum(_flows(data, trajectory))
         + sum(_worn(data, frequency_hz))
         + _flushed(data, flush)
+        + _committed(data, frequency_hz, trajectory)
     )
 
 
@@ -117,6 +119,16 @@ def _worn(data: PumpingData, frequency_hz: Sequence[Sequence[float]]) -> Iterato
     for asked_hz in frequency_hz:
         for group, wear_eur in zip(data.groups, data.wear_eur, strict=True):
             yield wear_eur * sum(asked_hz[place] > 0 for place in group.members)
+
+
+def _committed(data: PumpingData, frequency_hz: Sequence[Sequence[float]], trajectory: StationTrajectory) -> float:
+    """What it costs that pumps which must run on may lack water [EUR]."""
+    on = [[was.on for was in data.case.before], *([hz > 0 for hz in asked_hz] for asked_hz in frequency_hz)]
+    started = [
+        [sum(now[place] and not was[place] for place in group.members) for was, now in pairwise(on)]
+        for group in data.groups
+    ]
+    return short_dam3(data, trajectory.volume_m3, started) * data.weights.committed_eur
 
 
 def _flushed(data: PumpingData, flush: range) -> float:

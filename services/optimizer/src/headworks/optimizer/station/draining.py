@@ -1,12 +1,14 @@
 """A plan that empties the tunnel as soon as can be: all that the plant takes until it is empty, then the least that may run.
 
-On a tight day the program may find no emptying in its time where there is one, and in a storm nothing that keeps to what the
-plant takes. Such a plan is there at once: where the last plan would leave a dry day's water or send the plant too much, it is
-what remains when nothing better was found. No search begins with it: linear about an early emptying, it finds no other.
+On a tight day the program may find no emptying in its time where there is one, and in a storm no pumps that move just what the
+plant takes: they are large, and move more the fuller the tunnel is. Such a plan is there at once: where the last plan would
+leave a dry day's water, rise above the maximum or send the plant too much, it is what remains when nothing better was found.
+Where a dry day is ahead no search begins with it but the last: linear about an early emptying, it finds no other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from headworks.optimizer.models.pumping_data import (
     DAM3,
@@ -26,8 +28,10 @@ from headworks.waterway.station import Station
 from headworks.waterway.station_rules import Before, StationRules
 
 Frequencies = Sequence[Sequence[float]]
-MENDED = frozenset({"emptying", "maximum_outflow"})
+MENDED = frozenset({"emptying", "maximum_outflow", "maximum_level"})
 """The rules that such a plan is likely to keep where another does not."""
+ENOUGH = 0.99
+"""Pumps that take so much of what the plant does are not changed for others that take more."""
 REFILLED = 0.5
 """At so much of the margin's volume a tunnel that was emptied is pumped again."""
 
@@ -95,23 +99,39 @@ class _Pumps:
         """What these take at full speed."""
         return sum(self.works[place].full_m3 for place in on)
 
-    def with_started(self, on: set[int], most_m3: float) -> set[int]:
-        """With those that must be started, the ones that take least first, to pump all that the plant takes."""
-        started = set(on)
-        rested = [p for p in self.works if p not in on and self.was[p].steps >= self.rules.minimum_rest_steps]
-        for place in sorted(rested, key=lambda p: self.works[p].mwh_per_m3):
-            if self.full_m3(started) < most_m3 and self.least_m3({*started, place}) <= most_m3:
-                started.add(place)
-        return started
+    def fullest(self, most_m3: float, later: "_Pumps") -> set[int]:
+        """Those that take most of what the plant does, and also later do not send it more however slow; those on now if that is
+        enough, else as few changes as can be.
+        """
+        for least in (later.least_m3, self.least_m3):
+            if least(self.on) <= most_m3 and self.full_m3(self.on) >= ENOUGH * most_m3:
+                return self.on
+            fit = [on for on in self._sets() if least(on) <= most_m3]
+            if fit:
+                return min(fit, key=lambda on: self._rank(on, most_m3))
+        return self._within(most_m3)
 
-    def within(self, on: set[int], most_m3: float) -> set[int]:
-        """Less one that sends the plant more than it takes however slow, the one that takes least of those that do."""
-        over_m3 = self.least_m3(on) - most_m3
-        may_stop = [place for place in on if self._may_stop(place)]
+    def _sets(self) -> Iterator[set[int]]:
+        """All that may run in the step."""
+        held = {place for place in self.on if not self._may_stop(place)}
+        free = [place for place in self.works if place not in held and (place in self.on or self._may_start(place))]
+        for many in range(max(0, self.rules.minimum_pumps_on - len(held)), len(free) + 1):
+            yield from (held.union(added) for added in combinations(free, many))
+
+    def _rank(self, on: set[int], most_m3: float) -> tuple[float, int, float]:
+        """How much less than the plant takes, in hundredths; how many changes; how much energy at full speed."""
+        short = 1 - min(1.0, self.full_m3(on) / most_m3)
+        energy_mwh = sum(self.works[place].mwh_per_m3 * self.works[place].full_m3 for place in on)
+        return round(short, 2), len(on ^ self.on), energy_mwh
+
+    def _within(self, most_m3: float) -> set[int]:
+        """Those on, less one that sends the plant more than it takes however slow, the one that takes least of those that do."""
+        over_m3 = self.least_m3(self.on) - most_m3
+        may_stop = [place for place in self.on if self._may_stop(place)]
         if over_m3 <= 0 or not may_stop:
-            return on
+            return self.on
         enough = [place for place in may_stop if self.works[place].least_m3 >= over_m3] or may_stop
-        return on - {min(enough, key=lambda place: (self.works[place].least_m3, place))}
+        return self.on - {min(enough, key=lambda place: (self.works[place].least_m3, place))}
 
     def with_water(self, on: set[int], there_m3: float) -> set[int]:
         """Less those that would take what is not there, the largest first: as the tunnel comes to its end."""
@@ -130,6 +150,9 @@ class _Pumps:
     def _may_stop(self, place: int) -> bool:
         return self.was[place].steps >= self.rules.minimum_run_steps
 
+    def _may_start(self, place: int) -> bool:
+        return self.was[place].steps >= self.rules.minimum_rest_steps
+
 
 def _running(station: Station, data: PumpingData) -> list[set[int]]:
     """Which pumps run in each step."""
@@ -139,7 +162,9 @@ def _running(station: Station, data: PumpingData) -> list[set[int]]:
     for t in range(case.scheduled):
         pumps = _pumps(station, data, was, volume_m3)
         most_m3, inflow_m3 = data.outflow_dam3[t] * DAM3, case.inflow_m3[t]
-        on = _drains(pumps, volume_m3, inflow_m3, most_m3, lowest_m3) if draining else pumps.fewest(pumps.on)
+        rises_m3 = max(0.0, inflow_m3 - most_m3) * data.rules.minimum_run_steps
+        later = _pumps(station, data, was, volume_m3 + rises_m3)
+        on = _drains(pumps, later, volume_m3, inflow_m3, most_m3, lowest_m3) if draining else pumps.fewest(pumps.on)
         out_m3 = min(most_m3, pumps.full_m3(on)) if draining else pumps.least_m3(on)
         volume_m3 = max(lowest_m3, volume_m3 + inflow_m3 - out_m3)
         draining = volume_m3 > (data.emptied_dam3 if draining else REFILLED * data.margin_dam3) * DAM3
@@ -148,12 +173,13 @@ def _running(station: Station, data: PumpingData) -> list[set[int]]:
     return schedule
 
 
-def _drains(pumps: _Pumps, volume_m3: float, inflow_m3: float, most_m3: float, lowest_m3: float) -> set[int]:
+def _drains(
+    pumps: _Pumps, later: _Pumps, volume_m3: float, inflow_m3: float, most_m3: float, lowest_m3: float
+) -> set[int]:
     """The pumps that empty the tunnel: none is started that could not stop when it is empty."""
     emptied_in = volume_m3 / max(1.0, most_m3 - inflow_m3)
-    on = pumps.within(pumps.on, most_m3)
-    if emptied_in > pumps.rules.minimum_run_steps:
-        on = pumps.with_started(on, most_m3)
+    far = emptied_in > pumps.rules.minimum_run_steps
+    on = pumps.fullest(most_m3, later) if far else pumps.on
     return pumps.with_water(on, volume_m3 + inflow_m3 - lowest_m3)
 
 

@@ -179,6 +179,7 @@ def _case(
         not_planned=_not_planned(inputs),
         inflow_m3=(*inflow_m3[:scheduled], *(sum(inflow_m3[t : t + joined]) for t in beyond)),
         inflow_above_m3=(*above_m3[:scheduled], *(sum(above_m3[t : t + joined]) for t in beyond)),
+        missing_by_lead=_missing(planning, forecast),
         price_eur_per_mwh=(*prices[:scheduled], *(sum(prices[t : t + joined]) / joined for t in beyond)),
         step_s=inputs.step_s,
         dry_days=tuple(range(place(day.start), place(day.stop)) for day in dry_days(site, inputs, forecast)),
@@ -189,6 +190,12 @@ def _case(
         tail_steps=len(beyond),
         tail_step_s=TAIL_STEP_S,
     )
+
+
+def _missing(planning: PlanningSection, forecast: InflowForecast) -> tuple[float, ...]:
+    """What share of the expected inflow may be missing, by steps ahead."""
+    band = zip(forecast.low_m3s, forecast.flow_m3s, strict=True)
+    return tuple(planning.commitment.allow_for * (1 - low / flow) if flow > 0 else 0.0 for low, flow in band)
 
 
 def _prices(inputs: StationInputs, zone: ZoneInfo, steps: int) -> tuple[float, ...]:
@@ -240,6 +247,7 @@ def _weights(planning: PlanningSection, tuning: Tuning) -> StationWeights:
         not_emptied_eur=prices.not_emptied * less,
         put_off_eur_per_h=planning.flush.put_off * less,
         at_risk_eur=planning.flush.at_risk * less,
+        committed_eur=planning.commitment.short * less,
         start_eur=prices.start * strategy.start_factor * less,
         smooth_eur=tuning.smooth_eur_per_dam3 * less,
         uneven_eur=prices.uneven_outflow * less,
@@ -253,6 +261,7 @@ def _weights(planning: PlanningSection, tuning: Tuning) -> StationWeights:
         floor_level_m=tuning.minimum_level_m,
         outflow_reserve=planning.outflow_reserve,
         lowest_volume_m3=planning.lowest_volume,
+        inflow_reserve_m3=planning.inflow_reserve,
         empty_reserve_m3=planning.empty_reserve,
         hard_maximum=planning.maximum_level == "hard",
     )

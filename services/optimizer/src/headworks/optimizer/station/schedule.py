@@ -43,6 +43,10 @@ LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
 
 
+_Begin = tuple[float, Callable[[], Frequencies]]
+"""Up to what share of the time that is left a search may go, and the plan it is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class StationOptions:
     """How to solve: the time of all rounds together, rounds at most, agreement of model and simulation [m³] that ends them,
@@ -88,7 +92,7 @@ def solve_station(
     `last_flush` the steps of its flush, which may have begun before.
 
     Where it finds only what breaks more rules than the last plan, that is gone on with, or one that empties the tunnel as soon as
-    can be where the last plan would leave a dry day's water; and the reason says so.
+    can be where the last plan would leave a dry day's water or rise above the maximum; and the reason says so.
     """
     watch = _Watch(on_progress)
     begun_hz, kept_flush = last_hz, last_flush
@@ -146,15 +150,17 @@ def _best_try(
     drained_hz: Frequencies,
     watch: "_Watch",
 ) -> tuple[_Round | solver.Result, int]:
-    """The best round about the last plan, in a share of the time; then about what that found, or, where that leaves a dry day's
-    water, about a new plan, and with time left about the one that empties as soon as can be: about a plan that pumps at other
-    times the program sees other levels, and may find no emptying.
+    """The best round about the last plan, in a share of the time; then about what that found, or, where that breaks what need not
+    be broken, about a new plan, and with time left about the one that empties as soon as can be: about a plan that pumps at
+    other times the program sees other levels, and may find no emptying. Where no dry day is ahead that one goes first: in a
+    storm it is all that the plant takes, and a search has little to better.
     """
-    begun: list[tuple[float, Callable[[], Frequencies]]] = [(FIRST_TRY if last_hz else 1.0, lambda: begun_hz)]
-    if last_hz:
-        begun.append((1.0, lambda: _first_plan(station, rules, case, weights, options, watch)))
+    last: _Begin = (FIRST_TRY if last_hz else 1.0, lambda: begun_hz)
+    new: _Begin = (1.0, lambda: _first_plan(station, rules, case, weights, options, watch))
+    drained: _Begin = (1.0, lambda: drained_hz)
+    begun = [last, *[new] * bool(last_hz)]
     if drained_hz:
-        begun.append((1.0, lambda: drained_hz))
+        begun = [*begun, drained] if case.dry_days else [(FIRST_TRY, drained[1]), *begun]
 
     def search(share: float, about_hz: Frequencies) -> tuple[_Round | solver.Result, int]:
         until_s = watch.passed_s + share * (options.time_limit_s - watch.passed_s)
@@ -188,7 +194,7 @@ def _better(best: _Round | solver.Result, found: _Round | solver.Result) -> _Rou
 
 
 def _keeps(station: Station, rules: StationRules, case: StationCase, found: _Round) -> bool:
-    """Whether a schedule empties each dry day and sends the plant no more than it takes."""
+    """Whether a schedule empties each dry day, floods nothing and sends the plant no more than it takes."""
     broken = broken_rules(station, rules, case, found.frequency_hz, found.trajectory, found.flush)
     return MENDED.isdisjoint(breach.rule for breach in broken)
 

@@ -169,6 +169,15 @@ class FlushSection(Section):
         return self
 
 
+class CommitmentSection(Section):
+    """What is started must run on: how much less inflow than expected it must bear, and what it costs where it does not."""
+
+    allow_for: Share = Field(default=0.0, description="how much of the band below the expected inflow")
+    short: Price = Field(
+        default=0.0, description="EUR for each 1000 m³ and step that would then be missing before the pumps may stop"
+    )
+
+
 class PlanningSection(Section):
     """The whole section."""
 
@@ -197,6 +206,7 @@ class PlanningSection(Section):
     risk: RiskSection
     emergency: EmergencySection
     strategies: dict[Strategy, StrategySection]
+    commitment: CommitmentSection = CommitmentSection()
     flush: FlushSection
 
     @model_validator(mode="after")
