@@ -43,10 +43,6 @@ LEFT_FREE = 6
 """So many steps before and after an emptying the program begins without hints."""
 
 
-_Begin = tuple[float, Callable[[], Frequencies]]
-"""Up to what share of the time that is left a search may go, and the plan it is about."""
-
-
 @dataclass(frozen=True, slots=True)
 class StationOptions:
     """How to solve: the time of all rounds together, rounds at most, agreement of model and simulation [m³] that ends them,
@@ -155,12 +151,13 @@ def _best_try(
     other times the program sees other levels, and may find no emptying. Where no dry day is ahead that one goes first: in a
     storm it is all that the plant takes, and a search has little to better.
     """
-    last: _Begin = (FIRST_TRY if last_hz else 1.0, lambda: begun_hz)
-    new: _Begin = (1.0, lambda: _first_plan(station, rules, case, weights, options, watch))
-    drained: _Begin = (1.0, lambda: drained_hz)
-    begun = [last, *[new] * bool(last_hz)]
-    if drained_hz:
-        begun = [*begun, drained] if case.dry_days else [(FIRST_TRY, drained[1]), *begun]
+    begun: list[tuple[float, Callable[[], Frequencies]]] = [(FIRST_TRY if last_hz else 1.0, lambda: begun_hz)]
+    if last_hz:
+        begun.append((1.0, lambda: _first_plan(station, rules, case, weights, options, watch)))
+    if drained_hz and case.dry_days:
+        begun.append((1.0, lambda: drained_hz))
+    elif drained_hz:
+        begun.insert(0, (FIRST_TRY, lambda: drained_hz))
 
     def search(share: float, about_hz: Frequencies) -> tuple[_Round | solver.Result, int]:
         until_s = watch.passed_s + share * (options.time_limit_s - watch.passed_s)
