@@ -44,7 +44,8 @@ async def test_a_system_that_cannot_give_up_on_bytes_is_told_for_each_connection
     plc = plc_at(plc_server.port, timeout_s=TIMEOUT_S)
     blocks = plc.points.blocks("OXPH.setpoint")
     with capture_logs() as logged:
-        for _again in range(2):
-            await plc.read(blocks)
-        plc.close()
-    assert [entry["plc"] for entry in logged if "TCP_USER_TIMEOUT" in entry["event"]] == [plc.name]
+        for _connection in range(2):
+            for _again in range(2):
+                await plc.read(blocks)
+            plc.close()
+    assert [entry["plc"] for entry in logged if "TCP_USER_TIMEOUT" in entry["event"]] == [plc.name] * 2

@@ -66,7 +66,7 @@ def test_pumps_are_started_only_where_their_water_comes_even_if_less_flows_in_fr
     bold, careful = (solved(asked, weights, LONG) for weights in (StationWeights(), BEARS))
     assert max(dry_m3(bold, asked, seen) for seen in range(6)) > 200.0
     assert max(dry_m3(careful, asked, seen) for seen in range(6)) == 0.0
-    assert bold.starts > 0
+    assert min(bold.starts, careful.starts) > 0
 
 
 def test_where_the_inflow_is_sure_or_there_is_water_plans_are_the_same() -> None:

@@ -91,7 +91,19 @@ def test_in_a_storm_the_plant_gets_what_it_takes_and_no_more(station: Station, r
     assert min(trajectory.outflow_m3s) > 0.9 * rules.maximum_outflow_m3s, "and not much less"
 
 
-def storm_case(rules: StationRules, on: tuple[bool, ...]) -> StationCase:
+@pytest.mark.parametrize("running", [(0, 1, 2, 3, 4, 5), (0, 1, 3, 4, 6, 7)])
+def test_pumps_that_send_the_plant_too_much_are_fewer_also_when_it_is_nearly_empty(
+    station: Station, rules: StationRules, running: tuple[int, ...]
+) -> None:
+    """As a flush window comes to its end: many run, and a little is left."""
+    case = case_of(6000, 3000)
+    case = replace(case, before=tuple(Before(on=place in running, steps=20) for place in range(8)))
+    drained = continued(station, case, drained_instead(station, rules, case, WEIGHTS, IDLE, range(0)))
+    assert drained[1].outflow_m3s[0] <= rules.maximum_outflow_m3s + 1e-9
+    assert broken_rules(station, rules, case, *drained) == ()
+
+
+def storm_case(on: tuple[bool, ...]) -> StationCase:
     """A day of 10,440 m³/h from 6.46 m: all that the plant takes, from a level at which few sets of pumps move just that."""
     case = case_of(91_370, 10_440)
     return replace(case, dry_days=(), before=tuple(Before(on=runs, steps=20) for runs in on))
@@ -104,7 +116,7 @@ SMALLER = (False, True, False, False, True, False, True, False)
 def test_pumps_that_move_a_little_less_than_the_plant_takes_are_changed_for_others(
     station: Station, rules: StationRules
 ) -> None:
-    case = storm_case(rules, SMALLER)
+    case = storm_case(SMALLER)
     kept = replace(rules, maximum_level_m=6.6)
     going_on = (tuple(50.0 * runs for runs in SMALLER),) * STEPS
     risen = broken_rules(station, kept, case, *continued(station, case, going_on))
@@ -116,7 +128,7 @@ def test_pumps_that_move_a_little_less_than_the_plant_takes_are_changed_for_othe
 
 def test_in_a_storm_a_solve_begins_with_all_that_the_plant_takes(station: Station, rules: StationRules) -> None:
     """About the last plan, which floods the tunnel, a search finds nothing better; with no time at all that plan is left."""
-    case, kept = storm_case(rules, SMALLER), replace(rules, maximum_level_m=6.6)
+    case, kept = storm_case(SMALLER), replace(rules, maximum_level_m=6.6)
     going_on = (tuple(50.0 * runs for runs in SMALLER),) * STEPS
     for options in (
         StationOptions(time_limit_s=30.0, threads=1),
@@ -126,6 +138,7 @@ def test_in_a_storm_a_solve_begins_with_all_that_the_plant_takes(station: Statio
         assert found.broken == ()
         assert found.gone_on is (options.time_limit_s < 1)
         assert found.gap is None or found.gap <= 0.01
+        assert found.rounds <= 1, "no search about another plan came before"
 
 
 def continued(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from station_rig import CHEAP_NIGHT, GROUPED, MIDNIGHT, STEP, inputs, quick_station, station_with
+from station_rig import CHEAP_NIGHT, GROUPED, MIDNIGHT, STEP, inputs, quick_station, raw_station, station_with
 
 from headworks.optimizer import solver
 from headworks.optimizer.station import schedule
@@ -14,6 +14,7 @@ from headworks.optimizer.station.settings import planning_of
 from headworks.optimizer.values import Status
 from headworks.waterway.station import simulate_station
 from headworks.waterway.station_rules import breaches
+from headworks.waterway.station_site import StationSite
 
 
 def test_a_plan_begins_with_the_water_that_its_level_has() -> None:
@@ -21,6 +22,29 @@ def test_a_plan_begins_with_the_water_that_its_level_has() -> None:
     problem = plan_problem(quick_station(), inputs(quick_station(), flow_m3s=1.4, level_m=0.2))
     assert not isinstance(problem, str)
     assert problem.case.initial_volume_m3 == pytest.approx(175)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.4, 0.0])
+def test_what_may_be_missing_of_the_inflow_is_the_band_below_it_by_steps_ahead(share: float) -> None:
+    """Where nothing is expected the share of the step before; a site file without the section asks for nothing."""
+    outside = OutsideInflow(
+        source="the test",
+        issued_at=MIDNIGHT,
+        flow_m3s=(2.0, 1.0, 0.0, 4.0),
+        quantiles=(0.1, 0.9),
+        low_m3s=(1.8, 0.8, 0.0, 2.0),
+        high_m3s=(2.2, 1.2, 0.0, 6.0),
+    )
+    site = station_with(solve=GROUPED, commitment={"allow_for": share})
+    problem = plan_problem(site, inputs(site, flow_m3s=1.4, outside_inflow=outside))
+    assert not isinstance(problem, str)
+    assert problem.case.missing_by_lead[:4] == pytest.approx([share * of for of in (0.1, 0.2, 0.2, 0.5)])
+    assert problem.weights.committed_eur == planning_of(site).commitment.short > 0
+    raw = raw_station()
+    del raw["planning"]["commitment"]
+    without = plan_problem(StationSite.model_validate(raw), inputs(site, flow_m3s=1.4, outside_inflow=outside))
+    assert not isinstance(without, str)
+    assert (set(without.case.missing_by_lead), without.weights.committed_eur) == ({0.0}, 0.0)
 
 
 def test_a_dry_day_is_flushed_in_the_cheap_night_and_keeps_every_rule() -> None:

@@ -17,6 +17,7 @@ _PR_SET_PDEATHSIG = 1
 BELOW_EPHEMERAL = range(20_000, 32_768)
 """Linux gives outgoing connections ports from 32,768 on, others from 49,152: one may be taken before we listen on it."""
 HELD_PORTS = 200
+"""The last so many: one that was given longer ago listens by now, or is not wanted."""
 _held: deque[int] = deque()
 
 
@@ -25,7 +26,7 @@ class ServerFault(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that is free, that no outgoing connection will take, and that nobody else is given while we run.
+    """A loopback port that is free, that no outgoing connection will take, and that nobody else is given meanwhile.
 
     On Linux it stays bound, by a socket that does not listen: another who looks finds it taken, and a server, which
     sets SO_REUSEADDR, may listen on it all the same. Other systems refuse that server; there a port is only free now.

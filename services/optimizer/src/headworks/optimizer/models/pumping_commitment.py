@@ -1,7 +1,8 @@
 """What is started must run on: whether its water comes even where less flows in than expected.
 
-A later plan may stop every pump that has run its time and start none, but not the pumps that were started a little while ago.
-What they take at their slowest must be there, whenever one begins to see that less comes.
+A later plan may stop pumps that have run their time and start none, but not the pumps that were started a little while ago.
+What they take at their slowest must be there, whenever one begins to see that less comes. That one pump at least runs on is
+left out, and so are the moments between those that are looked at.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,9 @@ from headworks.optimizer.models.pumping_data import DAM3, PumpingData
 from headworks.optimizer.models.pumping_problem import GE, PumpingProblem, Terms, row
 
 PARTS = (0.5, 1.0)
-"""After these parts of a minimum run the water must still be there: in between it is by as much as inflow and pumps differ."""
+"""After these parts of a minimum run the water must still be there. The last is exact for what is started in the step itself;
+between them runs of pumps started earlier end, and the water may be lower than at either. A row for each step would be exact,
+and is three and a half times as many."""
 
 
 def add_commitment(problem: PumpingProblem) -> None:
@@ -20,10 +23,10 @@ def add_commitment(problem: PumpingProblem) -> None:
     that must still run) ≥ keep − short_t.
     """
     data, costs = problem.data, Terms()
-    for t, rows in _ahead(data):
+    for t, bounds in _ahead(data):
         short = problem.lp.add_variable(f"short_{t:03d}", 0)
         costs[short] = data.weights.committed_eur
-        for h, comes_dam3, taken_dam3 in rows:
+        for h, comes_dam3, taken_dam3 in bounds:
             terms: Terms = {problem.volume[t]: 1.0, short: 1.0}
             for g, s, of_one_dam3 in taken_dam3:
                 terms[problem.start[g][s]] = -of_one_dam3
@@ -38,10 +41,10 @@ def short_dam3(data: PumpingData, volume_m3: Sequence[float], started: Sequence[
             0.0,
             *(
                 keep_dam3(data) - volume_m3[t] / DAM3 - comes_dam3 + sum(started[g][s] * of for g, s, of in taken_dam3)
-                for _, comes_dam3, taken_dam3 in rows
+                for _, comes_dam3, taken_dam3 in bounds
             ),
         )
-        for t, rows in _ahead(data)
+        for t, bounds in _ahead(data)
     )
 
 
@@ -50,22 +53,22 @@ def keep_dam3(data: PumpingData) -> float:
     return data.lowest_dam3 - data.weights.inflow_reserve_m3 / DAM3
 
 
-_Row = tuple[int, float, list[tuple[int, int, float]]]
+_Bound = tuple[int, float, list[tuple[int, int, float]]]
 
 
-def _ahead(data: PumpingData) -> Iterator[tuple[int, list[_Row]]]:
-    """For each step its rows: how far ahead; what will have come until then at least, less what the pumps from before the first
+def _ahead(data: PumpingData) -> Iterator[tuple[int, list[_Bound]]]:
+    """For each step its bounds: how far ahead; what will have come until then at least, less what the pumps from before the first
     step must have taken; and what a pump of a group that was started in a step must have.
     """
     case, run, missing = data.case, data.rules.minimum_run_steps, data.case.missing_by_lead
-    if not any(missing) or data.weights.committed_eur <= 0:
+    if not any(missing[:run]) or data.weights.committed_eur <= 0:
         return
     spans = sorted({round(part * run) - 1 for part in PARTS} - {0, -1})
     for t in range(case.scheduled - spans[0] if spans else 0):
-        yield t, [_row(data, t, h) for h in spans if t + h < case.scheduled]
+        yield t, [_bound(data, t, h) for h in spans if t + h < case.scheduled]
 
 
-def _row(data: PumpingData, t: int, h: int) -> _Row:
+def _bound(data: PumpingData, t: int, h: int) -> _Bound:
     case, run = data.case, data.rules.minimum_run_steps
     comes_dam3 = -case.missing_by_lead[0] * case.inflow_m3[t] / DAM3
     taken: dict[tuple[int, int], float] = {}

@@ -1,4 +1,7 @@
-"""What a simulated schedule costs by the model's own terms, on the true curves: to compare rounds, and to tell."""
+"""What a simulated schedule costs by the model's own terms, on the true curves: to compare rounds, and to tell.
+
+What pumps that must run on may lack is as the program has it: by their flows at the reference.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise

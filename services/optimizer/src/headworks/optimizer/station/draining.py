@@ -59,6 +59,11 @@ def drained_instead(
     return drained[0] if cost_alone(data, *drained) < cost_alone(data, *begun, flush) else ()
 
 
+def goes_first(case: StationCase) -> bool:
+    """Whether a search begins about such a plan, where there is one: not with a dry day ahead."""
+    return not case.dry_days
+
+
 def drain_plan(station: Station, data: PumpingData) -> tuple[tuple[float, ...], ...]:
     """Frequencies of a case whose every pump is a group of its own, shape (steps, pumps)."""
     case, on = data.case, _running(station, data)
@@ -100,8 +105,8 @@ class _Pumps:
         return sum(self.works[place].full_m3 for place in on)
 
     def fullest(self, most_m3: float, later: "_Pumps") -> set[int]:
-        """Those that take most of what the plant does, and also later do not send it more however slow; those on now if that is
-        enough, else as few changes as can be.
+        """Those that take most of what the plant does, and also later do not send it more however slow; those on now where that
+        is enough, and of sets that take as much the one with the fewest changes.
         """
         for least in (later.least_m3, self.least_m3):
             if least(self.on) <= most_m3 and self.full_m3(self.on) >= ENOUGH * most_m3:
@@ -109,7 +114,7 @@ class _Pumps:
             fit = [on for on in self._sets() if least(on) <= most_m3]
             if fit:
                 return min(fit, key=lambda on: self._rank(on, most_m3))
-        return self._within(most_m3)
+        return self.within(most_m3)
 
     def _sets(self) -> Iterator[set[int]]:
         """All that may run in the step."""
@@ -124,7 +129,7 @@ class _Pumps:
         energy_mwh = sum(self.works[place].mwh_per_m3 * self.works[place].full_m3 for place in on)
         return round(short, 2), len(on ^ self.on), energy_mwh
 
-    def _within(self, most_m3: float) -> set[int]:
+    def within(self, most_m3: float) -> set[int]:
         """Those on, less one that sends the plant more than it takes however slow, the one that takes least of those that do."""
         over_m3 = self.least_m3(self.on) - most_m3
         may_stop = [place for place in self.on if self._may_stop(place)]
@@ -179,7 +184,7 @@ def _drains(
     """The pumps that empty the tunnel: none is started that could not stop when it is empty."""
     emptied_in = volume_m3 / max(1.0, most_m3 - inflow_m3)
     far = emptied_in > pumps.rules.minimum_run_steps
-    on = pumps.fullest(most_m3, later) if far else pumps.on
+    on = pumps.fullest(most_m3, later) if far else pumps.within(most_m3)
     return pumps.with_water(on, volume_m3 + inflow_m3 - lowest_m3)
 
 

@@ -7,6 +7,8 @@ from headworks.optimizer.models.pumping_problem import PumpingProblem
 from headworks.optimizer.station.case import StationInputs
 from headworks.optimizer.station.coarse import first_plan
 from headworks.optimizer.station.continuing import reference_of
+from headworks.optimizer.station.draining import drained_instead, goes_first
+from headworks.optimizer.station.flush import last_steps
 from headworks.optimizer.station.planning import plan_problem
 from headworks.waterway.station_site import StationSite
 
@@ -24,7 +26,10 @@ def lp_text(site: StationSite, inputs: StationInputs) -> str:
 
 
 def first_program(site: StationSite, inputs: StationInputs) -> PumpingProblem:
-    """The first round's program: about the last plan, or the first one that is made. Raises NoProblem."""
+    """The first round's program: about the last plan, or the first one that is made, or in a storm all that the plant takes.
+
+    Raises NoProblem.
+    """
     planned = plan_problem(site, inputs)
     if isinstance(planned, str):
         raise NoProblem(planned)
@@ -34,6 +39,10 @@ def first_program(site: StationSite, inputs: StationInputs) -> PumpingProblem:
     begun_hz = planned.last_hz or first_plan(
         planned.station, planned.rules, case, planned.weights, options.first_volume_m3, PATIENCE_S
     )
+    flush = last_steps(inputs, planned.flush)
+    drained_hz = drained_instead(planned.station, planned.rules, case, planned.weights, begun_hz, flush)
+    if drained_hz and goes_first(case):
+        begun_hz = drained_hz
     about = reference_of(planned.station, planned.rules, case, groups, begun_hz) or flat_reference(
         case, groups, volume_m3
     )

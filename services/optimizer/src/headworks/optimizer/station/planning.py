@@ -193,9 +193,11 @@ def _case(
 
 
 def _missing(planning: PlanningSection, forecast: InflowForecast) -> tuple[float, ...]:
-    """What share of the expected inflow may be missing, by steps ahead."""
-    band = zip(forecast.low_m3s, forecast.flow_m3s, strict=True)
-    return tuple(planning.commitment.allow_for * (1 - low / flow) if flow > 0 else 0.0 for low, flow in band)
+    """What share of the expected inflow may be missing, by steps ahead: where none is expected the share of the step before."""
+    shares: list[float] = []
+    for low, flow in zip(forecast.low_m3s, forecast.flow_m3s, strict=True):
+        shares.append(1 - low / flow if flow > 0 else shares[-1] if shares else 0.0)
+    return tuple(planning.commitment.allow_for * share for share in shares)
 
 
 def _prices(inputs: StationInputs, zone: ZoneInfo, steps: int) -> tuple[float, ...]:

@@ -27,7 +27,7 @@ from headworks.optimizer.station.answered import StationSchedule, StationStatus
 from headworks.optimizer.station.coarse import LONGEST_S, first_plan
 from headworks.optimizer.station.continuing import begun_with, broken_rules, continue_plan, or_begun_with, reference_of
 from headworks.optimizer.station.costing import energy_cost, scheduled_days, starts_of, tail_cost, true_cost
-from headworks.optimizer.station.draining import MENDED, Frequencies, drained_instead
+from headworks.optimizer.station.draining import MENDED, Frequencies, drained_instead, goes_first
 from headworks.optimizer.station.following import Wish, follow
 from headworks.optimizer.station.parting import solve_by_parts
 from headworks.waterway.station import Station, StationTrajectory, simulate_station
@@ -146,18 +146,18 @@ def _best_try(
     drained_hz: Frequencies,
     watch: "_Watch",
 ) -> tuple[_Round | solver.Result, int]:
-    """The best round about the last plan, in a share of the time; then about what that found, or, where that breaks what need not
-    be broken, about a new plan, and with time left about the one that empties as soon as can be: about a plan that pumps at
-    other times the program sees other levels, and may find no emptying. Where no dry day is ahead that one goes first: in a
-    storm it is all that the plant takes, and a search has little to better.
+    """The best round about the last plan, in a share of the time; then about what that found, or, where that floods, leaves a
+    dry day's water or sends the plant too much, about a new plan, and with time left about the one that empties as soon as can
+    be: about a plan that pumps at other times the program sees other levels, and may find no emptying. Where no dry day is
+    ahead that one goes first: in a storm it is all that the plant takes, and a search has little to better.
     """
     begun: list[tuple[float, Callable[[], Frequencies]]] = [(FIRST_TRY if last_hz else 1.0, lambda: begun_hz)]
     if last_hz:
         begun.append((1.0, lambda: _first_plan(station, rules, case, weights, options, watch)))
-    if drained_hz and case.dry_days:
-        begun.append((1.0, lambda: drained_hz))
-    elif drained_hz:
+    if drained_hz and goes_first(case):
         begun.insert(0, (FIRST_TRY, lambda: drained_hz))
+    elif drained_hz:
+        begun.append((1.0, lambda: drained_hz))
 
     def search(share: float, about_hz: Frequencies) -> tuple[_Round | solver.Result, int]:
         until_s = watch.passed_s + share * (options.time_limit_s - watch.passed_s)
