@@ -45,7 +45,7 @@ SMOOTH = tuple(word for change in CHANGES for word in ("--change", change))
 WIDE = ("--change", "pumping_station.rules.maximum_outflow=16000 m**3/hour")
 VARIANTS = (
     Variant("own forecast, high price", HIGH, OWN, every=2),
-    Variant("own forecast, normal price", NORMAL, OWN, every=1),
+    Variant("own forecast, normal price", NORMAL, OWN, every=2),
     Variant("perfect, normal price", NORMAL, PERFECT),
     Variant("perfect, high price", HIGH, PERFECT),
     Variant("perfect inflow, day-ahead prices, normal price", NORMAL, INFLOW_PERFECT),
