@@ -8,10 +8,10 @@ import pytest
 import yaml
 from fastapi import FastAPI
 
+from headworks.common.embedded.process import free_port
 from headworks.simulators.awards import PublishedAwards
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.plant import Constants, Plant, constants_of
-from headworks.simulators.ports import free_port
 from headworks.simulators.web import WebServer
 
 NOW = datetime(2026, 2, 17, 21, 30, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
+from headworks.common.embedded.process import free_port
 from headworks.simulators.plc import Order, PlcRegisters, SimulatedPlc
-from headworks.simulators.ports import free_port
 
 SETPOINT, READBACK, OTHER, HEARTBEAT = 100, 101, 102, 300
 

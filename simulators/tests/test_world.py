@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from headworks.common.tasks import in_background
 from headworks.common.testing import eventually
 from headworks.simulators.faults import FAULTS
-from headworks.simulators.world import World
+from headworks.simulators.world import World, keep_port
 
 
 @dataclass
@@ -151,3 +152,12 @@ async def test_a_fault_that_a_part_does_not_have_is_refused_and_not_taken_in_sil
 ) -> None:
     answer = await world.fault(target, kind)
     assert answer.status_code == 422
+
+
+def test_a_kept_port_is_given_to_nobody_else_and_a_server_listens_on_it_again_and_again() -> None:
+    port = keep_port()
+    with socket.socket() as other, pytest.raises(OSError, match="Address already in use"):
+        other.bind(("127.0.0.1", port))
+    for _again in range(2):
+        with socket.create_server(("127.0.0.1", port)) as server:
+            socket.create_connection(server.getsockname()).close()

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from headworks.common.bus import Bus
 from headworks.common.database import Database
+from headworks.common.embedded.process import free_port
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.sites import read_sites
 from headworks.ingest.collect import AwardCollector, Collector, ForecastCollector, PiCollector
@@ -35,7 +36,6 @@ from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.pi_web_api import create_pi
 from headworks.simulators.plant import Plant, constants_of
-from headworks.simulators.ports import free_port
 from headworks.simulators.web import Tls, WebServer
 from headworks.waterway.site import Site
 

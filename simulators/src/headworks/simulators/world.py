@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +22,6 @@ from headworks.simulators.hydroforecast import create_hydroforecast
 from headworks.simulators.hydrology import Hydrology
 from headworks.simulators.pi_web_api import create_pi
 from headworks.simulators.plc import SimulatedPlc
-from headworks.simulators.ports import free_port
 from headworks.simulators.site_parts import SimulatedPart, afterbay_part, station_part
 from headworks.simulators.smtp import MailBox
 from headworks.simulators.station_plant import StationPlant
@@ -54,7 +55,7 @@ class World:
         self.sites = dict(_part(file, hydrology, record, start, seed, scenario) for file in site_files)
         prices = recorded_prices(record) if record else generated_prices(seed)
         registers = {name: plc for part in self.sites.values() for name, plc in part.plcs.items()}
-        self.ports = {name: ports.get(name) or free_port() for name in (*SERVERS, *registers)}
+        self.ports = {name: ports.get(name) or keep_port() for name in (*SERVERS, *registers)}
         self.plcs = {name: SimulatedPlc(plc, self.ports[name], UNIT_IDS[name], host) for name, plc in registers.items()}
         self.certificate, self.key = make_client_certificate(folder)
         self.mailbox = MailBox(self._fault("smtp"))
@@ -182,3 +183,20 @@ async def _break_plc(plc: SimulatedPlc, kind: str, was: str) -> None:
         plc.registers.restart()
     if kind == "restart" or (was == "down" and kind != "down"):
         await plc.start()
+
+
+def keep_port() -> int:
+    """A loopback port of the system's choice, kept for a server of this process.
+
+    On Linux by a socket that is bound and does not listen: nobody else is given the port, no outgoing connection takes it, and a
+    server, which sets SO_REUSEADDR, may listen on it and again. Elsewhere the port is only free now.
+    """
+    keeper = socket.socket()
+    keeper.bind(("127.0.0.1", 0))
+    port: int = keeper.getsockname()[1]
+    if sys.platform == "linux":
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.detach()
+    else:
+        keeper.close()
+    return port
