@@ -185,6 +185,7 @@ def alive(process: psutil.Process) -> bool:
 
 
 def test_a_child_that_does_not_listen_to_the_first_signal_is_made_to_end(tmp_path: Path) -> None:
+    """It would live for ten minutes: long past this test, and no longer should the test die."""
     program = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     )
@@ -196,6 +197,7 @@ def test_a_child_that_does_not_listen_to_the_first_signal_is_made_to_end(tmp_pat
 
 
 def test_a_child_that_ends_or_keeps_silent_is_a_fault_with_the_end_of_its_log(tmp_path: Path) -> None:
+    """The silent one would live for ten minutes, as above."""
     log = tmp_path / "log"
     child = spawn([sys.executable, "-c", "print('no space left'); raise SystemExit(3)"], log)
     with pytest.raises(ServerFault, match=r"ended with 3: no space left"):

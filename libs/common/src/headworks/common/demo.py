@@ -128,7 +128,7 @@ def _follow(stack: Stack, started: float, seconds: float | None) -> None:
                     if there and (name, i) not in told:
                         told.add((name, i))
                         console.print(f"[green]{text}, {time.monotonic() - started:.0f} s after the start[/]")
-            time.sleep(1)  # people read along
+            time.sleep(1)  # between two looks: people read along, and the services are asked, they do not tell
 
 
 def _look(stack: Stack, client: httpx.Client, site: AnySite) -> Look | None:

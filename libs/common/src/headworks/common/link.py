@@ -107,7 +107,7 @@ class Link:
             inbox_prefix=f"_INBOX_{name}".encode(),
             nkeys_seed_str=seed_file.read_text().strip() if seed_file else None,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # annotated whole, and only slept for
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # nats-py says int, and only sleeps for it
             connect_timeout=5,
             ping_interval=5,
             max_outstanding_pings=2,

@@ -99,7 +99,7 @@ class Outbox:
         while True:
             try:
                 cleared = await self._clear(database, timedelta(days=days))
-            except Exception as error:  # as in `relay`
+            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
                 if not is_away(error):
                     raise
                 log.warning("outbox not cleared; tried again later", error=repr(error), again_in_s=CLEAR_EVERY_S)
