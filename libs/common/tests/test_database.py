@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from headworks.common.database import is_away
 
@@ -14,7 +15,8 @@ from headworks.common.database import is_away
         (DBAPIError("select 1", {}, asyncpg.AdminShutdownError("terminating")), True),
         (DBAPIError("select 1", {}, asyncpg.ConnectionDoesNotExistError("gone")), True),
         (DBAPIError("select 1", {}, Exception("whatever"), connection_invalidated=True), True),
-        (OperationalError("select 1", {}, Exception("whatever")), True),
+        (OperationalError("select 1", {}, asyncpg.InterfaceError("connection is closed")), True),
+        (NoneFree("QueuePool limit reached"), True),
         (ConnectionRefusedError(), True),
         (DBAPIError("select 1", {}, Exception("whatever")), False),
         (ProgrammingError("select x", {}, asyncpg.UndefinedColumnError("x")), False),

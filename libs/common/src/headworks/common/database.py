@@ -7,20 +7,26 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 DATABASE_AWAY: tuple[type[Exception], ...] = (
     OperationalError,
     InterfaceError,
+    NoneFree,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleSessionTimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.LockNotAvailableError,
     OSError,
 )
-"""Faults of the link or the server; the same call may succeed when the database is back."""
+"""Faults of the link or the server; the same call may succeed when the database is back. The driver's InternalClientError is
+what a call meets on a connection whose server has said that it ends and has not closed it yet.
+"""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -36,13 +42,16 @@ def metadata_of(schema: str) -> MetaData:
     return MetaData(schema=schema, naming_convention=NAMING)
 
 
+def raised_by_driver(error: Exception) -> Exception:
+    """What the driver itself raised, where SQLAlchemy has wrapped it."""
+    return error.driver_exception if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
 def is_away(error: Exception) -> bool:
     """Whether the error says that the database is not there, rather than that the statement is wrong."""
-    if isinstance(error, DBAPIError) and not isinstance(error, DATABASE_AWAY):
-        # A server that starts or stops refuses a new connection with class 57P, which the driver gives no class of its own.
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        return error.connection_invalidated or state.startswith(("57P", "08"))
-    return isinstance(error, DATABASE_AWAY)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(raised_by_driver(error), DATABASE_AWAY)
 
 
 class Database:

@@ -11,12 +11,9 @@ from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from headworks.common.database import DATABASE_AWAY, is_away
+from headworks.common.database import DATABASE_AWAY, is_away, raised_by_driver
 
 log = structlog.get_logger(__name__)
-DATA_EXCEPTION = "22"
-"""The class of SQLSTATE for data that cannot be what the statement wants."""
-OVERLAP = asyncpg.ExclusionViolationError.sqlstate
 
 
 class FieldProblem(BaseModel):
@@ -89,12 +86,11 @@ async def _on_database_fault(_request: Request, error: Exception) -> JSONRespons
     if is_away(error):
         log.warning("a request met a database that is away", error=repr(error))
         return _response(ProblemDetails(title="What this needs is away", status=503, detail="Try again later"))
-    cause = getattr(error, "orig", error)
-    state, said = str(getattr(cause, "sqlstate", "")), getattr(cause, "__cause__", None) or cause
-    if state == OVERLAP:
-        return _response(ProblemDetails(title="It overlaps what is there", status=409, detail=str(said)))
-    if state.startswith(DATA_EXCEPTION):
-        details = f"a value cannot be stored: {said}"
+    fault = raised_by_driver(error)
+    if isinstance(fault, asyncpg.ExclusionViolationError):
+        return _response(ProblemDetails(title="It overlaps what is there", status=409, detail=str(fault)))
+    if isinstance(fault, asyncpg.DataError):
+        details = f"a value cannot be stored: {fault}"
         return _response(ProblemDetails(title="The request is not valid", status=422, detail=details))
     raise error
 
@@ -113,6 +109,11 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    faults: tuple[type[Exception], ...] = (DBAPIError, asyncpg.ExclusionViolationError, *DATABASE_AWAY)
+    faults: tuple[type[Exception], ...] = (
+        DBAPIError,
+        asyncpg.DataError,
+        asyncpg.ExclusionViolationError,
+        *DATABASE_AWAY,
+    )
     for fault in faults:
         app.add_exception_handler(fault, _on_database_fault)

@@ -14,7 +14,6 @@ from itertools import product
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.clock import Clock
@@ -28,7 +27,6 @@ AHEAD = 3
 EVERY_S = 600.0
 BATCH = 5000
 """Rows deleted in one transaction: nobody waits long for their locks."""
-LOCK_NOT_AVAILABLE = "55P03"
 PLAN_TABLES = tuple(kind.table.name for kind in KINDS)
 MONTHS = """
 select relname from pg_inherits join pg_class on pg_class.oid = inhrelid
@@ -123,17 +121,13 @@ async def keep_tidy(database: Database, clock: Clock, settings: PlansSettings) -
         try:
             done = await tidy(database, now, limits(now, datetime.now(UTC), settings))
         except Exception as error:  # an outage, or a lock not had in time: the next turn does it
-            if not is_away(error) and not _waited_in_vain(error):
+            if not is_away(error):
                 raise
             log.warning("plans not tidied; tried again later", error=repr(error), again_in_s=EVERY_S)
         else:
             if done != Tidied((), 0):
                 log.info("plans tidied", months_dropped=done.months_dropped, rows_deleted=done.rows_deleted)
         await asyncio.sleep(EVERY_S)
-
-
-def _waited_in_vain(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 async def tidy(database: Database, now: datetime, limit: Limits) -> Tidied:

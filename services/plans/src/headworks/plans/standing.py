@@ -11,6 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from headworks.common.database import raised_by_driver
+
 OVERTAKEN = "HW001"
 """The database's word for it: see migrations/sql/0015_vendor_standing.sql."""
 
@@ -25,7 +27,7 @@ def or_overtaken() -> Iterator[None]:
     try:
         yield
     except (asyncpg.PostgresError, DBAPIError) as error:
-        if getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) == OVERTAKEN:
+        if getattr(raised_by_driver(error), "sqlstate", None) == OVERTAKEN:
             raise Overtaken(str(error)) from error
         raise
 
