@@ -39,10 +39,12 @@ def system(
 
 @pytest.fixture(autouse=True)
 def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test leaves the outside world whole."""
+    """Every test leaves the outside world whole, and every process of ours alive."""
     yield
     if "system" in request.fixturenames:
-        request.getfixturevalue("system").heal()
+        system: System = request.getfixturevalue("system")
+        system.heal()
+        assert system.stack.dead() == []
 
 
 @pytest.fixture(scope="module")
