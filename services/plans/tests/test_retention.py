@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from headworks.common.clock import Clock
-from headworks.common.database import Database
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.messages import PlanInterval, PlanSubmission, PumpTargets, ResourceType, TargetType
 from headworks.common.migrate import migration_folders, upgrade
 from headworks.common.tasks import in_background
@@ -238,7 +237,7 @@ async def test_a_writer_is_not_kept_waiting_and_tidying_comes_again(
     monkeypatch.setattr("headworks.plans.retention.EVERY_S", 0.01)
     async with database.transaction() as connection:
         await connection.exec_driver_sql("lock table plans.pump_plans in row exclusive mode")
-        with pytest.raises(DBAPIError, match="lock timeout"):
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
             await tidy(database, NOW, NOTHING_OLD)
 
     async def month_is_there() -> bool:

@@ -27,7 +27,7 @@ from nats.js.api import (
 from nats.js.client import JetStreamContext
 from pydantic import ValidationError
 
-from headworks.common.handling import RETRY_S, Delivery, Handler, Transient, Unreadable, delivery_of, handle, never
+from headworks.common.handling import RETRY_S, Delivery, Handler, Unreadable, delivery_of, handle
 from headworks.common.link import LINK_FAULTS, PUBLISH_S, BusUnavailable, Link, said
 from headworks.common.messages import Message
 from headworks.common.subjects import DEAD_LETTER_PREFIX, Stream, Subject, stream_subjects
@@ -128,15 +128,14 @@ class Bus(Link):
         deliver: Deliver = Deliver.ALL,
         max_attempts: int = 5,
         ack_wait_s: float = 30,
-        transient: Transient = never,
         in_order: bool = False,
         unreadable: Unreadable | None = None,
         **parts: str,
     ) -> None:
         """Hear a subject for ever, one message at a time; run it as a task. Restarts go on where the durable left off.
 
-        A message is tried `max_attempts` times. While a handler raises an error that `transient` says time can mend (or
-        OSError, TryLater), the message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
+        A message is tried `max_attempts` times. While a handler raises an error that time can mend (`handling.PASSING`), the
+        message is held and tried again without a limit; those tries count in `Delivery.attempt` alone.
         Told to stop, a handler may come to its end within DRAIN_S; else its message goes to the next consumer at once.
         With `in_order` no message is handled before the one ahead of it is done with, even where that is tried again.
         What is no message of the subject goes to `unreadable`, as others to the handler; without one to the dead letters.
@@ -150,7 +149,7 @@ class Bus(Link):
                 pull = await self._jetstream.pull_subscribe(
                     config.filter_subject or "", durable=durable, stream=subject.stream.name, config=config
                 )
-                await self._work(pull, subject, handler, max_attempts, transient, unreadable)
+                await self._work(pull, subject, handler, max_attempts, unreadable)
             except (
                 *LINK_FAULTS,
                 BusUnavailable,
@@ -176,7 +175,6 @@ class Bus(Link):
         subject: Subject[M],
         handler: Handler[M],
         max_attempts: int,
-        transient: Transient,
         unreadable: Unreadable | None,
     ) -> None:
         try:
@@ -187,7 +185,7 @@ class Bus(Link):
                 except (TimeoutError, nats.errors.TimeoutError):
                     continue
                 for raw in fetched:
-                    await handle(raw, subject, handler, max_attempts, transient, self._bury, unreadable)
+                    await handle(raw, subject, handler, max_attempts, self._bury, unreadable)
         finally:
             with contextlib.suppress(*LINK_FAULTS):
                 await pull.unsubscribe()

@@ -1,18 +1,16 @@
-"""PostgreSQL: an engine per service on the service's own schema, and which faults time can mend."""
+"""PostgreSQL: an engine per service on the service's own schema, and one name for all that says that it is away."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 from sqlalchemy import MetaData, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-DATABASE_AWAY: tuple[type[Exception], ...] = (
-    OperationalError,
-    InterfaceError,
+_OUTAGES: tuple[type[Exception], ...] = (
     NoneFree,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -37,6 +35,10 @@ NAMING = {
 }
 
 
+class DatabaseUnavailable(Exception):
+    """The database is away, or someone holds a lock for too long: the same call may succeed later. Its cause is the driver's."""
+
+
 def metadata_of(schema: str) -> MetaData:
     """Table metadata of a service's schema, with names that migrations can rely on."""
     return MetaData(schema=schema, naming_convention=NAMING)
@@ -51,11 +53,25 @@ def is_away(error: Exception) -> bool:
     """Whether the error says that the database is not there, rather than that the statement is wrong."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(raised_by_driver(error), DATABASE_AWAY)
+    return isinstance(raised_by_driver(error), _OUTAGES)
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # what is no outage is raised again
+        if is_away(error):
+            fault = raised_by_driver(error)
+            raise DatabaseUnavailable(str(fault) or type(fault).__name__) from fault
+        raise
 
 
 class Database:
-    """A pool of connections; a unit of work is one transaction: `async with database.transaction() as connection`."""
+    """A pool of connections; a unit of work is one transaction: `async with database.transaction() as connection`.
+
+    Whatever is asked of it raises DatabaseUnavailable while the database is away.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self._driver: asyncpg.Pool | None = None
@@ -72,12 +88,14 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed at the end, rolled back on an error."""
-        async with self._engine.begin() as connection:
-            yield connection
+        with _outages_named():
+            async with self._engine.begin() as connection:
+                yield connection
 
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """One statement by the driver itself, prepared, a transaction of its own: one round trip, where speed counts."""
-        rows: list[asyncpg.Record] = await (await self._made_driver()).fetch(statement, *arguments)
+        with _outages_named():
+            rows: list[asyncpg.Record] = await (await self._made_driver()).fetch(statement, *arguments)
         return rows
 
     @asynccontextmanager
@@ -85,8 +103,9 @@ class Database:
         """A transaction by the driver itself, where speed counts: a connection is not asked first whether it stands, which alone
         is three round trips.
         """
-        async with (await self._made_driver()).acquire() as connection, connection.transaction():
-            yield connection
+        with _outages_named():
+            async with (await self._made_driver()).acquire() as connection, connection.transaction():
+                yield connection
 
     async def _made_driver(self) -> asyncpg.Pool:
         async with self._making:

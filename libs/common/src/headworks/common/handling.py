@@ -12,6 +12,7 @@ import structlog
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.link import LINK_FAULTS
 from headworks.common.messages import Message
 from headworks.common.subjects import Subject
@@ -53,15 +54,10 @@ Handler = Callable[[M, Delivery], Awaitable[None]]
 Unreadable = Callable[[bytes, ValidationError, Delivery], Awaitable[None]]
 """What is done about a message that is none of its subject's. Raises Unacceptable to have it among the dead letters."""
 Work = Callable[[Delivery], Awaitable[None]]
-Transient = Callable[[Exception], bool]
-"""Whether time can mend a handler's error, such as `database.is_away`."""
+PASSING = (TryLater, DatabaseUnavailable, OSError)
+"""A handler's errors that time can mend."""
 Bury = Callable[[Msg, str], Awaitable[None]]
 """Keeps a message that cannot be handled, with the reason, and ends its delivery."""
-
-
-def never(_error: Exception) -> bool:
-    """No error is one that time can mend."""
-    return False
 
 
 async def handle(
@@ -69,7 +65,6 @@ async def handle(
     subject: Subject[M],
     handler: Handler[M],
     max_attempts: int,
-    transient: Transient,
     bury: Bury,
     unreadable: Unreadable | None = None,
 ) -> None:
@@ -80,7 +75,7 @@ async def handle(
         return
     keep_alive = asyncio.create_task(hold(raw))
     with span(f"handle {subject.pattern}", raw.headers):
-        work = asyncio.create_task(until_it_can(_work(raw, subject, handler, unreadable), delivery, transient))
+        work = asyncio.create_task(until_it_can(_work(raw, subject, handler, unreadable), delivery))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -143,15 +138,13 @@ def delivery_of(raw: Msg) -> Delivery:
     return Delivery(raw.subject, message_id, meta.sequence.stream, deliveries, meta.timestamp, deliveries)
 
 
-async def until_it_can(work: Work, delivery: Delivery, transient: Transient) -> None:
+async def until_it_can(work: Work, delivery: Delivery) -> None:
     """Do the work again while what it needs is away. The message is held, so that an outage uses up no delivery."""
     tries = 0
     while True:
         try:
             return await work(replace(delivery, attempt=delivery.attempt + tries))
-        except Exception as error:  # what is not passing is raised again
-            if not (isinstance(error, (TryLater, OSError)) or transient(error)):
-                raise
+        except PASSING as error:
             tries += 1
             log.warning("handler tries later", subject=delivery.subject, tries=tries, error=repr(error))
             await asyncio.sleep(RETRY_S)

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.bus import Bus
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.link import BusUnavailable
 from headworks.common.messages import Message
 from headworks.common.subjects import Subject, takes_ids
@@ -86,9 +86,7 @@ class Outbox:
             except BusUnavailable as error:
                 log.warning("outbox waits for the bus", error=str(error))
                 sent = 0
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("outbox waits for the database", error=repr(error))
                 sent = 0
             if sent < BATCH:
@@ -99,9 +97,7 @@ class Outbox:
         while True:
             try:
                 cleared = await self._clear(database, timedelta(days=days))
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("outbox not cleared; tried again later", error=repr(error), again_in_s=CLEAR_EVERY_S)
             else:
                 if cleared:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from headworks.common.database import DATABASE_AWAY, is_away, raised_by_driver
+from headworks.common.database import DatabaseUnavailable, raised_by_driver
 
 log = structlog.get_logger(__name__)
 
@@ -79,13 +79,15 @@ async def _on_validation(_request: Request, error: Exception) -> JSONResponse:
     return _response(ProblemDetails(title="The request is not valid", status=422, errors=errors))
 
 
+async def _on_outage(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("a request met what is away", error=repr(error))
+    return _response(ProblemDetails(title="What this needs is away", status=503, detail="Try again later"))
+
+
 async def _on_database_fault(_request: Request, error: Exception) -> JSONResponse:
-    """A database that is away may come back (503); what it calls bad data, such as a NUL in a text, came from the caller; and
-    what may stand there once stands there already (409).
+    """What the database calls bad data, such as a NUL in a text, came from the caller; what may stand there once stands there
+    already (409).
     """
-    if is_away(error):
-        log.warning("a request met a database that is away", error=repr(error))
-        return _response(ProblemDetails(title="What this needs is away", status=503, detail="Try again later"))
     fault = raised_by_driver(error)
     if isinstance(fault, asyncpg.ExclusionViolationError):
         return _response(ProblemDetails(title="It overlaps what is there", status=409, detail=str(fault)))
@@ -109,11 +111,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    faults: tuple[type[Exception], ...] = (
-        DBAPIError,
-        asyncpg.DataError,
-        asyncpg.ExclusionViolationError,
-        *DATABASE_AWAY,
-    )
-    for fault in faults:
+    for outage in (DatabaseUnavailable, OSError):
+        app.add_exception_handler(outage, _on_outage)
+    for fault in (DBAPIError, asyncpg.DataError, asyncpg.ExclusionViolationError):
         app.add_exception_handler(fault, _on_database_fault)

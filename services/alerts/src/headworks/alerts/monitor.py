@@ -15,7 +15,7 @@ from headworks.alerts.sections import Alarm, EventAlarm
 from headworks.alerts.store import AlarmStore, Decide
 from headworks.common.bus import Bus, Deliver
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.handling import Delivery
 from headworks.common.messages import Message
 from headworks.common.service import Task
@@ -87,7 +87,6 @@ class Monitor:
             on_message,
             durable=f"alerts-{name}-{self.site.site}",
             deliver=deliver,
-            transient=is_away,
             site=self.site.site,
         )
 
@@ -123,8 +122,6 @@ class Monitor:
             self._wake.clear()
             try:
                 await self.evaluate()
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("alarms wait for the database", site=self.site.site, error=repr(error))
             await wait_at_most(self._wake, EVALUATE_EVERY_S)

@@ -14,7 +14,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from headworks.alerts import tables
 from headworks.alerts.channels.outcome import Channel, Delivered, NotDelivered, Outcome
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.service import Task
 
 log = structlog.get_logger(__name__)
@@ -82,9 +82,7 @@ class NoticeDesk:
         while True:
             try:
                 worked = await self.send_next()
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("notices wait for the database", error=repr(error))
                 worked = False
             if not worked:

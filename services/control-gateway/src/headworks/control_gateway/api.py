@@ -7,7 +7,7 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from headworks.common.auth import Engineer, Operator, Viewer
-from headworks.common.database import DATABASE_AWAY
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.messages import ControlState, Setpoint
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.refused_requests import RefusedRequests, where_of
@@ -93,5 +93,5 @@ def _add_journal(app: FastAPI, loop_of: Callable[[str], ControlLoop], shipper: S
         loop_of(site)
         try:
             return await shipper.entries(site, resource, limit)
-        except DATABASE_AWAY as error:
+        except DatabaseUnavailable as error:
             raise Problem(503, "The database is away", "control goes on; the journal is shipped later") from error

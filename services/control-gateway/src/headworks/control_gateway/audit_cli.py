@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar, assert_never
 import typer
 
 from headworks.common.audit import Broken, Whole
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.control_gateway.audit_verify import Kept, compare, confirmed, verify_file, verify_table
 from headworks.control_gateway.settings import GatewaySettings
 
@@ -92,9 +92,7 @@ def _read(reading: Awaitable[T]) -> T:
 
     try:
         return asyncio.run(read())
-    except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-        if not is_away(error):
-            raise
+    except DatabaseUnavailable as error:
         typer.echo(f"the database is away; give --no-table to verify the file alone ({error!r})", err=True)
         raise typer.Exit(UNREAD) from None
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.audit import Link, canonical
 from headworks.common.bus import Bus
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.link import BusUnavailable
 from headworks.common.messages import Setpoint
 from headworks.common.outbox import Outbox, row_of
@@ -50,10 +50,8 @@ class Shipper:
             shipped = 0
             try:
                 shipped = await self._ship_batch()
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
-                log.warning("journal waits for the database", error=repr(error))
+            except (DatabaseUnavailable, OSError) as error:  # the latter of the disk that the journal is on
+                log.warning("journal waits", error=repr(error))
             if shipped:
                 self.outbox.wake()
             if shipped < BATCH:

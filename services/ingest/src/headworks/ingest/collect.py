@@ -9,7 +9,7 @@ import structlog
 
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.link import BusUnavailable
 from headworks.common.messages import Award, Forecast, ForecastStep, Measurements, Quality, Sample
 from headworks.common.subjects import TELEMETRY
@@ -75,9 +75,7 @@ class Collector:
             if polled.flaw is not None:
                 log.warning("source flaw", source=source, site=self.site.site, error=polled.flaw)
             await self.store.note_success(self.site.site, source, self.clock.now(), polled.newest, polled.flaw)
-        except Exception as error:
-            if not is_away(error):
-                raise
+        except DatabaseUnavailable as error:
             log.warning("not stored: the database is away", source=source, error=repr(error))
             return "the database is away"
         return polled.flaw

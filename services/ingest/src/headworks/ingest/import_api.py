@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 
 from headworks.common.auth import Caller, Engineer, Viewer
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.historian.files import ExaminedRecord, examine
 from headworks.common.historian.mapping import mappings_of
 from headworks.common.historian.report import LevelVolumeReport, RecordReport
@@ -166,7 +166,7 @@ def _outcome(task: asyncio.Task[Report]) -> ServerSentEvent:
     error = task.exception()
     if error is None:
         return ServerSentEvent(task.result().model_dump_json(), event="report")
-    if isinstance(error, Exception) and is_away(error):
+    if isinstance(error, DatabaseUnavailable):
         error = Problem(503, "What this needs is away", "Try again later; nothing is stored")
     if not isinstance(error, Problem):
         raise error

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database
 from headworks.common.ingest import IngestClient
 from headworks.common.service import Task, prepare, run
 from headworks.common.sites import read_sites
@@ -50,7 +50,7 @@ async def main() -> None:
             texts = site_texts(settings.sites)
             worker = Worker(kinds, texts, store, IngestClient(client), bus, clock)
             tasks["worker"] = lambda: bus.consume(
-                SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1, transient=is_away
+                SOLVE_JOB, worker.on_job, durable="workers", max_attempts=MAX_DELIVERIES + 1
             )
         if settings.role in {"all", "api"}:
             for kind in kinds.values():
@@ -69,13 +69,12 @@ def _scheduling(site: Site, store: RunStore, bus: Bus, clock: Clock) -> dict[str
     return {
         f"schedule-{site.site}": scheduler.every_period,
         f"awards-{site.site}": lambda: bus.consume(
-            MARKET, scheduler.on_award, durable=f"schedule-awards-{site.site}", transient=is_away, site=site.site
+            MARKET, scheduler.on_award, durable=f"schedule-awards-{site.site}", site=site.site
         ),
         f"forecasts-{site.site}": lambda: bus.consume(
             FORECAST,
             scheduler.on_forecast,
             durable=f"schedule-forecasts-{site.site}",
-            transient=is_away,
             site=site.site,
         ),
     }

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.handling import Delivery
 from headworks.common.messages import Award, Forecast, SolveJob
 from headworks.optimizer.store import RunStore
@@ -42,9 +42,7 @@ class Scheduler:
                 try:
                     await self._queue_period(begun)
                     queued = begun
-                except Exception as error:
-                    if not is_away(error):
-                        raise
+                except DatabaseUnavailable as error:
                     log.warning("scheduler waits for the database", error=repr(error))
             await asyncio.sleep(LOOK_EVERY_S)
 

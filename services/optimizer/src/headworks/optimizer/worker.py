@@ -10,7 +10,7 @@ from prometheus_client import Histogram
 
 from headworks.common.bus import Bus
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.handling import Delivery, TryLater, Unacceptable
 from headworks.common.ingest import IngestAway, IngestClient
 from headworks.common.link import BusUnavailable
@@ -126,9 +126,7 @@ class Worker:
         """Whether a person asked to stop. A database that is away does not stop the run."""
         try:
             run = await self.store.find(run_id)
-        except Exception as error:
-            if not is_away(error):
-                raise
+        except DatabaseUnavailable:
             return False
         return run is not None and run.cancel_requested
 

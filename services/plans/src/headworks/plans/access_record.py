@@ -11,7 +11,7 @@ import structlog
 
 from headworks.common.audit import AuditEvent, Category, Result
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.refused_requests import Allowance, RefusedRequest
 from headworks.plans.audit_store import About, AuditStore
 
@@ -67,7 +67,5 @@ class AccessRecord:
         )
         try:
             await self._audit.append(event, About(uuid.uuid4().hex), answers=False)
-        except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-            if not is_away(error):
-                raise
+        except DatabaseUnavailable:
             log.exception("an access event could not be noted", event_type=event_type, actor=actor)

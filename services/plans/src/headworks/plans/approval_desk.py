@@ -8,7 +8,7 @@ import structlog
 from headworks.common.audit import AuditEvent, Category, Result
 from headworks.common.auth import Caller
 from headworks.common.clock import Clock
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.messages import PlanReply, PlanSubmission, Refusal
 from headworks.plans.approvals import Approval, ApprovalState, overtaken
 from headworks.plans.audit_store import About, AuditStore
@@ -41,9 +41,7 @@ class ApprovalDesk:
         while True:
             try:
                 await self.look()
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("approvals wait for the database", error=repr(error))
             await asyncio.sleep(LOOK_S)
 

@@ -16,7 +16,7 @@ import structlog
 
 from headworks.common.audit import Result
 from headworks.common.bus import Bus
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.link import BusUnavailable
 from headworks.common.permissions import CONNECTIONS, DOOR, DOORKEEPER, KICK, permissions_of_vendor
 from headworks.common.service import Task
@@ -101,9 +101,7 @@ class Door:
                 await self.look(keeper)
             except BusUnavailable as error:
                 log.warning("the door waits for the bus", error=str(error))
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("the door waits for the database", error=repr(error))
             await wait_at_most(self._wake, LOOK_S)
 

@@ -10,7 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from headworks.common.bus import Bus
-from headworks.common.database import is_away
+from headworks.common.database import DatabaseUnavailable
 from headworks.common.handling import Delivery, Handler, Unreadable
 from headworks.common.link import BusUnavailable
 from headworks.common.messages import PlanSubmission
@@ -47,7 +47,6 @@ class Lanes:
                 PLAN_SUBMISSION,
                 self._of_others,
                 durable=PLAN_SUBMISSIONS_STREAM.kept_for,
-                transient=is_away,
                 unreadable=self._unreadable_of_others,
             )
         )
@@ -83,7 +82,6 @@ class Lanes:
             PLAN_SUBMISSION,
             self.handler,
             durable=_durable(publisher),
-            transient=is_away,
             in_order=True,  # or an older horizon that is tried again would supersede a newer one
             unreadable=self.unreadable,
             publisher=publisher,
@@ -101,9 +99,7 @@ class Lanes:
         """Who has a lane: the optimizer, and every vendor there ever was. While the database is away, who has one already."""
         try:
             return (OWN, *(vendor.name for vendor in await self.registry.all()))
-        except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-            if not is_away(error):
-                raise
+        except DatabaseUnavailable as error:
             log.warning("new vendors' lanes wait for the database", error=repr(error))
             return (OWN,)
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from headworks.common.bus import Bus
 from headworks.common.client import service_client
 from headworks.common.clock import Clock, clock_from_environment
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.ingest import IngestClient
 from headworks.common.service import prepare, run
 from headworks.common.sites import read_sites
@@ -35,7 +35,7 @@ async def main() -> None:
         service_client(settings, "plans", settings.ingest_url) as http,
     ):
         parts = Parts(plant, database, clock, IngestClient(http), settings, Writes.over(database, clock))
-        async for attempt in stamina.retry_context(on=is_away, attempts=None, timeout=None, wait_max=5):
+        async for attempt in stamina.retry_context(on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5):
             with attempt:
                 await parts.store.register(plant.actuators.values(), clock.now())
 

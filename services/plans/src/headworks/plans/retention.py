@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headworks.common.clock import Clock
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.plans.rows import KINDS
 from headworks.plans.settings import PlansSettings
 
@@ -120,9 +120,7 @@ async def keep_tidy(database: Database, clock: Clock, settings: PlansSettings) -
         now = clock.now()
         try:
             done = await tidy(database, now, limits(now, datetime.now(UTC), settings))
-        except Exception as error:  # an outage, or a lock not had in time: the next turn does it
-            if not is_away(error):
-                raise
+        except DatabaseUnavailable as error:
             log.warning("plans not tidied; tried again later", error=repr(error), again_in_s=EVERY_S)
         else:
             if done != Tidied((), 0):

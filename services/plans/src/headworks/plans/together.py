@@ -14,7 +14,7 @@ from itertools import count
 
 import asyncpg
 
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.messages import PlanInterval
 from headworks.plans.versions import Origin, horizons
 
@@ -116,8 +116,9 @@ class Together:
         try:
             done = await self._call([each.asked for each in together])
         except Exception as error:  # noqa: BLE001 each caller has it raised where it waits
+            a_lock = isinstance(error.__cause__, asyncpg.LockNotAvailableError)
             for each in together:
-                if is_away(error) and not isinstance(error, asyncpg.LockNotAvailableError):
+                if isinstance(error, DatabaseUnavailable) and not a_lock:
                     _raise_at(each, error)
                 else:
                     await self._answer_alone(each)

@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from headworks.common.audit import AuditEvent, Category, Result
 from headworks.common.auth import Caller, caller_of
 from headworks.common.clock import Clock
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.refused_requests import WITHOUT_ACCESS, RefusedRequests
 from headworks.plans.access_record import AccessRecord
@@ -178,9 +178,7 @@ async def _not_undone_by_an_outage() -> AsyncIterator[None]:
     """What was done is answered so, even if the database went away before that could be noted."""
     try:
         yield
-    except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-        if not is_away(error):
-            raise
+    except DatabaseUnavailable:
         log.exception("a write was done, and its end could not be noted")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from headworks.common.clock import Clock
-from headworks.common.database import Database, is_away
+from headworks.common.database import Database, DatabaseUnavailable
 from headworks.common.ingest import IngestAway, IngestClient
 from headworks.common.messages import Instant
 from headworks.common.tasks import wait_at_most
@@ -110,9 +110,7 @@ class Challengers:
                     pass
             except IngestAway as error:
                 log.warning("scoring waits for ingest", error=str(error))
-            except Exception as error:  # drivers name an outage in many ways; what is none is raised again
-                if not is_away(error):
-                    raise
+            except DatabaseUnavailable as error:
                 log.warning("scoring waits for the database", error=repr(error))
             await wait_at_most(self._wake, LOOK_S)
 
