@@ -10,6 +10,17 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from headworks.common.stack import Options, Stack
 
+HERE = Path(__file__).parent
+HUNG_S = 300
+"""When a test counts as hung, its system's start included: beyond what its own waits, each with its reason, come to."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests here their time: a whole system shares the machine with other tests."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(HUNG_S))
+
 
 @pytest.fixture(scope="module")
 def system(

@@ -8,12 +8,10 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import psutil
-import pytest
 from browser_rig import PHONE
 from e2e_reader import DESK, reading
 from playwright.sync_api import Browser, expect
 
-pytestmark = pytest.mark.timeout(240)
 TOLD = (
     "abay: a plan is solved and the register holds what it asks",
     "abay: a setpoint is written to the PLC and read back",

@@ -13,7 +13,6 @@ from e2e_system import BLOMINMAKI, System
 from headworks.common.demo_looks import stands_as_planned
 
 SETUP = BLOMINMAKI
-pytestmark = pytest.mark.timeout(240)
 QUARTER = timedelta(minutes=15)
 PUMPS = {f"P{group}_{k}" for group in (1, 2) for k in (1, 2, 3, 4)}
 
