@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from headworks.common.stack import Options, Stack
 
 HERE = Path(__file__).parent
-HUNG_S = 300
-"""When a test counts as hung, its system's start included: beyond what its own waits, each with its reason, come to."""
+HUNG_S = 900
+"""When a test counts as hung: its own waits, and its system's start, say sooner and better what they waited for."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,11 +51,14 @@ def system(
 @pytest.fixture(autouse=True)
 def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test leaves the outside world whole, and every process of ours alive."""
+    if "system" not in request.fixturenames:
+        yield
+        return
+    system: System = request.getfixturevalue("system")
+    before = system.stack.dead()
     yield
-    if "system" in request.fixturenames:
-        system: System = request.getfixturevalue("system")
-        system.heal()
-        assert system.stack.dead() == []
+    system.heal()
+    assert [process for process in system.stack.dead() if process not in before] == []
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,9 @@ async def api(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     install_problem_handlers(app)
 
     @app.post("/notes")
-    async def note(content: str, kind: str = "text") -> str:
+    async def note(content: str, kind: str = "text", *, by_driver: bool = False) -> str:
+        if by_driver:
+            return str((await database.fetch(f"select cast($1::text as {kind})", content))[0][0])
         async with database.transaction() as connection:
             found = await connection.execute(text(f"select cast(:content as {kind})"), {"content": content})
             return str(found.scalar_one())
@@ -39,11 +41,14 @@ async def api(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     await database.close()
 
 
+@pytest.mark.parametrize("by_driver", [True, False])
 @pytest.mark.parametrize(("content", "kind"), [("a\x00b", "text"), ('{"a": "\\u0000"}', "jsonb")])
-async def test_a_value_that_cannot_be_stored_is_the_caller_s(database_url: str, content: str, kind: str) -> None:
+async def test_a_value_that_cannot_be_stored_is_the_caller_s(
+    database_url: str, content: str, kind: str, *, by_driver: bool
+) -> None:
     async with api(database_url) as client:
-        assert (await client.post("/notes", params={"content": "a b"})).json() == "a b"
-        answer = await client.post("/notes", params={"content": content, "kind": kind})
+        assert (await client.post("/notes", params={"content": "a b", "by_driver": by_driver})).json() == "a b"
+        answer = await client.post("/notes", params={"content": content, "kind": kind, "by_driver": by_driver})
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["detail"].startswith("a value cannot be stored: ")
 

@@ -4,11 +4,12 @@ A service's task waits for a database that is away; at any other error it ends, 
 """
 
 import asyncio
+import contextlib
 import struct
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 import pytest
@@ -35,76 +36,50 @@ async def test_a_value_no_column_can_hold_is_not_waited_for(database_url: str, *
     await database.close()
 
 
-FAREWELL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+SAID = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+FAREWELL = b"E" + struct.pack("!i", len(SAID) + 4) + SAID
+"""What a server says as it ends a connection."""
+READY = b"Z\0\0\0\5I"
+"""With what the answer to a statement ends."""
 
 
 @dataclass
 class BetweenUs:
-    """A way to the server that can speak in its place."""
+    """A way to the server. Told so, it says farewell in its place behind the next answer, and closes nothing."""
 
     url: str
-    to_clients: list[asyncio.StreamWriter] = field(default_factory=list)
+    says_farewell: bool = False
+    served: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry everything both ways."""
+        self.served.append(cast("asyncio.Task[None]", asyncio.current_task()))
         there = make_url(self.url)
         from_server, to_server = await asyncio.open_connection(there.host, there.port)
-        self.to_clients.append(writer)
-        await asyncio.gather(carry(reader, to_server), carry(from_server, writer))
+        await asyncio.gather(self.carry(reader, to_server), self.carry(from_server, writer))
 
-    def say_farewell(self) -> None:
-        """Say what a server says as it ends a connection, which stays open."""
-        for writer in self.to_clients:
-            writer.write(b"E" + struct.pack("!i", len(FAREWELL) + 4) + FAREWELL)
-
-    def close(self) -> None:
-        """Close every connection."""
-        for writer in self.to_clients:
-            writer.close()
-
-
-async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-    except ConnectionError:
-        pass
-    finally:
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                if self.says_farewell and data.endswith(READY):
+                    data, self.says_farewell = data + FAREWELL, False
+                writer.write(data)
         writer.close()
 
 
-@asynccontextmanager
-async def between(url: str) -> AsyncIterator[tuple[BetweenUs, Database]]:
-    way = BetweenUs(url)
-    server = await asyncio.start_server(way.on_client, "127.0.0.1", 0)
-    database = Database(make_url(url).set(port=server.sockets[0].getsockname()[1]).render_as_string(False))
-    try:
-        yield way, database
-    finally:
-        await database.close()
-        way.close()
-        server.close()
-        await server.wait_closed()
-
-
-async def test_a_connection_said_farewell_to_and_not_closed_yet_is_a_database_that_is_away(database_url: str) -> None:
-    async with between(database_url) as (way, database):
+async def test_a_connection_said_farewell_to_and_not_closed_yet_is_an_outage_and_left(database_url: str) -> None:
+    way = BetweenUs(database_url)
+    async with await asyncio.start_server(way.on_client, "127.0.0.1", 0) as server:
+        here = make_url(database_url).set(port=server.sockets[0].getsockname()[1])
+        database = Database(here.render_as_string(hide_password=False))
         assert await one(database, 7, by_driver=True) == 7
-        way.say_farewell()
-        await asyncio.sleep(0.1)
-        with pytest.raises(DatabaseUnavailable, match="another operation"):
+        way.says_farewell = True
+        assert await one(database, 7, by_driver=True) == 7
+        with pytest.raises(DatabaseUnavailable, match=r"InternalClientError: .* another operation"):
             await one(database, 7, by_driver=True)
-        way.close()
-        await asyncio.sleep(0.1)
         assert await one(database, 7, by_driver=True) == 7
-
-
-async def test_who_asks_first_whether_a_connection_stands_takes_another(database_url: str) -> None:
-    async with between(database_url) as (way, database):
-        assert await one(database, 7, by_driver=False) == 7
-        way.say_farewell()
-        await asyncio.sleep(0.1)
-        assert await one(database, 7, by_driver=False) == 7
+        await database.close()
+    await asyncio.gather(*way.served)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from headworks.common.auth import Authenticator, Role
 from headworks.common.settings import ServiceSettings
 from headworks.common.telemetry import outgoing_headers
 
+UNANSWERED = (httpx.HTTPError, OSError)
+"""What a call over HTTP raises without an answer. TLS refused after the handshake is an OSError, which httpx passes on."""
 KEEP_ALIVE_S = 2.0
 """Shorter than the 5 s after which uvicorn closes an idle connection: none is used as it closes."""
 

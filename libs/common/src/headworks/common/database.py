@@ -12,19 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 _OUTAGES: tuple[type[Exception], ...] = (
     NoneFree,
+    asyncpg.TooManyConnectionsError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleSessionTimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
     asyncpg.LockNotAvailableError,
     OSError,
 )
-"""Faults of the link or the server; the same call may succeed when the database is back. The driver's InternalClientError is
-what a call meets on a connection whose server has said that it ends and has not closed it yet.
-"""
+"""Faults of the link or the server, no connection to be had, and a lock that another holds: the same call may succeed later."""
+_FAREWELL = "cannot switch to state"
+"""What the driver says to a call on a connection whose server has said that it ends and has not closed it yet."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -36,7 +36,10 @@ NAMING = {
 
 
 class DatabaseUnavailable(Exception):
-    """The database is away, or someone holds a lock for too long: the same call may succeed later. Its cause is the driver's."""
+    """The database is away, has no connection free, or someone holds a lock for too long: the same call may succeed later.
+
+    Its cause is the driver's own error.
+    """
 
 
 def metadata_of(schema: str) -> MetaData:
@@ -53,7 +56,9 @@ def is_away(error: Exception) -> bool:
     """Whether the error says that the database is not there, rather than that the statement is wrong."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(raised_by_driver(error), _OUTAGES)
+    fault = raised_by_driver(error)
+    farewell = isinstance(fault, asyncpg.InternalClientError) and _FAREWELL in str(fault)
+    return farewell or isinstance(fault, _OUTAGES)
 
 
 @contextmanager
@@ -63,14 +68,14 @@ def _outages_named() -> Iterator[None]:
     except Exception as error:  # what is no outage is raised again
         if is_away(error):
             fault = raised_by_driver(error)
-            raise DatabaseUnavailable(str(fault) or type(fault).__name__) from fault
+            raise DatabaseUnavailable(f"{type(fault).__name__}: {fault}") from fault
         raise
 
 
 class Database:
     """A pool of connections; a unit of work is one transaction: `async with database.transaction() as connection`.
 
-    Whatever is asked of it raises DatabaseUnavailable while the database is away.
+    A transaction or a fetch raises DatabaseUnavailable while the database is away.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
@@ -128,9 +133,9 @@ class Database:
     async def is_ready(self) -> bool:
         """Whether the database answers now."""
         try:
-            async with self._engine.connect() as connection:
+            async with self.transaction() as connection:
                 await connection.execute(text("select 1"))
-        except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (DatabaseUnavailable, SQLAlchemyError, asyncpg.PostgresError):
             return False
         return True
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from headworks.common.client import UNANSWERED
 from headworks.common.messages import Award, Basis, Forecast, Sample
 from headworks.waterway.timegrid import TimeGrid
 
@@ -56,7 +57,7 @@ class IngestClient:
         """The body, or None where nothing is known."""
         try:
             response = await self._client.get(path, params=parameters)
-        except httpx.HTTPError as error:
+        except UNANSWERED as error:
             raise IngestAway(f"ingest does not answer: {error!r}") from error
         if response.status_code == 404:
             return None

@@ -17,6 +17,7 @@ import httpx
 import structlog
 
 from headworks.common.bus import Bus
+from headworks.common.client import UNANSWERED
 from headworks.common.clock import Clock
 from headworks.common.messages import Plan, PlanStatus, PumpTargets
 from headworks.common.plan_cache import PlanCache
@@ -120,7 +121,7 @@ class OptimizationPlanManager:
         held = set(self._by_id)
         try:
             plans = await self._ask()
-        except (httpx.HTTPError, ValueError) as error:
+        except (*UNANSWERED, ValueError) as error:
             log.warning("plans not refreshed", site=self._site, error=repr(error))
             return False
         gone = held - {p.plan_id for p in plans}
@@ -131,7 +132,7 @@ class OptimizationPlanManager:
 
     async def _ask(self) -> list[Plan]:
         """The active plans as the service has them. Where it has the same as before, it says only that: reading a thousand
-        actuators' plans again takes long. Raises httpx.HTTPError or ValueError.
+        actuators' plans again takes long. Raises UNANSWERED or ValueError.
         """
         tag = self._answer_tag
         headers = {} if tag is None else {"If-None-Match": tag}

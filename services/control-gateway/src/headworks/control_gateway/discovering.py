@@ -11,6 +11,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from headworks.common.audit import Category
+from headworks.common.client import UNANSWERED
 from headworks.common.messages import PlannedActuator
 from headworks.control_gateway.audit import Auditor
 from headworks.control_gateway.controlled import ControlledSites
@@ -67,7 +68,7 @@ class Discovery:
         try:
             answer = await self.client.get("/plans/actuators")
             named = _ACTUATORS.validate_json(answer.raise_for_status().content)
-        except (httpx.HTTPError, ValueError) as error:
+        except (*UNANSWERED, ValueError) as error:
             log.warning("stations with plans are not known", error=repr(error))
             return planned, (UNKNOWN,)
         for actuator in named:

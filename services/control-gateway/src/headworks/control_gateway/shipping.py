@@ -44,14 +44,16 @@ class Shipper:
         self.outbox = Outbox(outbox)
 
     async def ship(self) -> None:
-        """Ship for ever; run it as a task. While the database is away, entries wait in the file."""
+        """Ship for ever; run it as a task. While the database or the journal's disk is away, entries wait."""
         while True:
             self._journal.appended.clear()
             shipped = 0
             try:
                 shipped = await self._ship_batch()
-            except (DatabaseUnavailable, OSError) as error:  # the latter of the disk that the journal is on
-                log.warning("journal waits", error=repr(error))
+            except DatabaseUnavailable as error:
+                log.warning("journal waits for the database", error=repr(error))
+            except OSError:
+                log.exception("the journal cannot be read or marked; what is not marked is shipped again")
             if shipped:
                 self.outbox.wake()
             if shipped < BATCH:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from headworks.common.auth import Caller, Issuer
+from headworks.common.client import UNANSWERED
 from headworks.common.problems import FieldProblem, Problem
 from headworks.common.telemetry import outgoing_headers
 
@@ -31,7 +32,7 @@ class Orders:
             response = await self._clients[service].post(
                 path, json=body, headers=outgoing_headers(), auth=in_the_callers_name
             )
-        except httpx.HTTPError as error:
+        except UNANSWERED as error:
             detail = f"{service} does not answer ({type(error).__name__}); the order may not have been carried out"
             raise Problem(502, f"{service.replace('_', ' ')} does not answer", detail) from error
         if response.is_success:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from headworks.common.client import UNANSWERED
 from headworks.common.messages import ControlState, Plan, Sample, Setpoint
 from headworks.dashboard.answers import (
     AlarmRecord,
@@ -121,7 +122,7 @@ class Services:
         """The answer, or None where the service knows nothing there. Raises Gone."""
         try:
             response = await self.clients[service].get(path, params=parameters)
-        except httpx.HTTPError as error:
+        except UNANSWERED as error:
             raise Gone(f"{service} does not answer ({type(error).__name__})") from error
         if response.status_code == 404:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import stamina
 
+from headworks.common.client import UNANSWERED
 from headworks.ingest.sources.fault import SourceFault, Unreachable
 
 MENDABLE = frozenset({429, 502, 503, 504})
@@ -57,7 +58,7 @@ async def ask(client: httpx.AsyncClient, request: httpx.Request, who: str) -> Re
                 return await _once(client, request, who)
     except _Busy as busy:
         return busy.reply
-    except (httpx.HTTPError, TimeoutError) as error:
+    except UNANSWERED as error:
         raise Unreachable(f"{who} does not answer: {error!r}") from error
     raise AssertionError("a retry ends with an answer or an error")
 
