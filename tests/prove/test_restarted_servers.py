@@ -29,8 +29,8 @@ def test_no_process_ends_by_a_server_s_restart_and_runs_go_on(running: System) -
             server.crash()
         else:
             server.stop()
-        time.sleep(chosen.random())
+        time.sleep(chosen.random())  # an outage has its length
         server.start()
-        time.sleep(chosen.uniform(1, LOOKED_AT_S))
+        time.sleep(chosen.uniform(1, LOOKED_AT_S))  # a process that ends tells nobody when
         assert running.stack.dead() == [], f"restart {restart}, {type(server).__name__}"
     running.wait(lambda: running.run("after all")["run"]["status"] in {"SOLVED", "RELAXED"}, "runs go on", 90)

@@ -102,7 +102,7 @@ async def test_whatever_a_caller_meets_while_the_server_restarts_and_crashes_is_
             try:
                 await one(database, 7, by_driver=by_driver)
                 answered += 1
-            except Exception as error:  # noqa: BLE001 looked at below
+            except Exception as error:  # noqa: BLE001 each is kept, and judged at the end
                 met.append(error)
                 await asyncio.sleep(0.005)
 

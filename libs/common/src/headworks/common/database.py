@@ -65,7 +65,7 @@ def is_away(error: Exception) -> bool:
 def _outages_named() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # what is no outage is raised again
+    except Exception as error:  # the drivers name an outage in many ways; what is none is raised again
         if is_away(error):
             fault = raised_by_driver(error)
             raise DatabaseUnavailable(f"{type(fault).__name__}: {fault}") from fault
