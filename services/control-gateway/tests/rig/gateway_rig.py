@@ -149,7 +149,7 @@ class PlcServer:
     ) -> ExcCodes | None:
         if self.fault == "hang" or (self.fault == "hang_on_write" and (function_code == 6 or self.hung)):
             self.hung = True
-            await asyncio.sleep(3600)
+            await asyncio.sleep(3600)  # hung for longer than any test lives; it ends with the test's loop
         if self.fault == "exception" or (self.fault == "exception_on_write" and function_code == 6):
             return ExcCodes.DEVICE_FAILURE
         if function_code == 6 and address == 100 and values is not None:

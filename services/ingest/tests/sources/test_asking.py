@@ -1,6 +1,7 @@
 """A source that refuses the caller's certificate: TLS 1.3 says so after the handshake, at the first read."""
 
 import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 from typing import cast
@@ -28,15 +29,16 @@ class Refusing:
         self.served.append(cast("asyncio.Task[None]", asyncio.current_task()))
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self._context.wrap_bio(incoming, outgoing, server_side=True)
-        while data := await reader.read(65536):
-            incoming.write(data)
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            except ssl.SSLError:
-                self.refused += 1
-            writer.write(outgoing.read())
+        with contextlib.suppress(ConnectionError):  # however the client leaves
+            while data := await reader.read(65536):
+                incoming.write(data)
+                try:
+                    tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                except ssl.SSLError:
+                    self.refused += 1
+                writer.write(outgoing.read())
         writer.close()
 
 

@@ -223,7 +223,7 @@ def outlasting_faults(name: str, task: Task) -> Task:
         while True:
             try:
                 await task()
-            except Exception:  # see above; the fault is told, and the process goes on
+            except Exception:  # whatever it is: control goes on beside it, and the fault is told
                 log.exception("task failed and begins again", task=name)
             await asyncio.sleep(BEGIN_AGAIN_S)
 
