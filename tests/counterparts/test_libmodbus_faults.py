@@ -85,9 +85,9 @@ async def test_every_exception_is_a_value_and_the_connection_stays(served: tuple
 
 async def test_a_slow_plc_is_waited_for_as_long_as_its_time_out(served: tuple[LibmodbusPlc, Plc]) -> None:
     server, plc = served
-    server.fault("slow", int(TIMEOUT_S * 500))
+    server.fault("slow", int(TIMEOUT_S * 200))
     assert (await read(plc))["M.setpoint"] == 0
-    server.fault("slow", int(TIMEOUT_S * 1200))
+    server.fault("slow", int(TIMEOUT_S * 3000))
     assert isinstance((await read(plc))["M.setpoint"], LinkFault)
 
 

@@ -87,7 +87,7 @@ async def test_the_librarys_own_tls_client_loses_a_reply_in_two_records(
     points = points_of(POINTS, transport="tls")
     async with site.front.listening():
         context = tls_context(points, site.settings())
-        client = AsyncModbusTlsClient("127.0.0.1", port=site.front.port, sslctx=context, timeout=0.5, retries=0)
+        client = AsyncModbusTlsClient("127.0.0.1", port=site.front.port, sslctx=context, timeout=2, retries=0)
         assert await client.connect()
         assert (await client.read_holding_registers(10, count=2)).registers == [4711, 0]
         site.front.split_after = 10

@@ -140,7 +140,8 @@ class System:
     def run(self, reason: str) -> dict[str, Any]:
         """Ask for a run and wait for its end."""
         run_id = self.call("POST", "optimizer", f"/sites/{self.site}/runs", json={"reason": reason}).json()["run_id"]
-        self.wait(lambda: self.get("optimizer", f"/runs/{run_id}")["finished_at"] is not None, f"run {run_id} ends", 60)
+        ended = f"run {run_id} ends"
+        self.wait(lambda: self.get("optimizer", f"/runs/{run_id}")["finished_at"] is not None, ended, 180)
         found = self.get("optimizer", f"/runs/{run_id}/result")
         assert isinstance(found, dict)
         return found

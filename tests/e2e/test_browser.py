@@ -46,9 +46,9 @@ def test_the_page_shows_the_plant_live_and_fits(reader: Reader, system: System, 
     expect(page.get_by_role("img", name=re.compile("^OXPH power"))).to_be_visible()
     page.get_by_text("as a table").click()
     rows = page.get_by_role("region", name="Schedule as a table").locator("tbody tr")
-    assert rows.count() == 48
+    expect(rows).to_have_count(48)
     expect(page.get_by_role("heading", name="Latest run")).to_be_visible()
-    assert page.locator("section.inputs tbody tr").count() == 12
+    expect(page.locator("section.inputs tbody tr")).to_have_count(12)
     assert not reader.scrolls_sideways()
     page.get_by_text("as a table").click()
     reader.shot(name)

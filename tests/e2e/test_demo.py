@@ -66,7 +66,7 @@ def _look_at_both(browser: Browser, told: str) -> None:
 
 
 def _wait_until_told(
-    demo: subprocess.Popen[bytes], output: Path, lines: tuple[str, ...], timeout_s: float = 150
+    demo: subprocess.Popen[bytes], output: Path, lines: tuple[str, ...], timeout_s: float = 600
 ) -> None:
     deadline = monotonic() + timeout_s
     while True:

@@ -14,6 +14,7 @@ from headworks.alerts import tables
 from headworks.alerts.channels.email import Email
 from headworks.alerts.notices import MAX_ATTEMPTS, NoticeDesk
 from headworks.common.database import Database
+from headworks.common.embedded.process import free_port
 
 NOW = datetime(2026, 2, 17, 8, tzinfo=UTC)
 
@@ -34,9 +35,7 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[tuple[Server, int]]:
     handler = Server()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     yield handler, port

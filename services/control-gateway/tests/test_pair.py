@@ -19,12 +19,15 @@ from headworks.common.testing import eventually
 
 pytestmark = pytest.mark.timeout(240)
 REPLACED_WITHIN_S = 5.0
+CROWDED_S = 5.0
+"""So much later a standby may be that starves beside other tests; `make prove` runs the same alone."""
 Start = Callable[..., AbstractAsyncContextManager[Pair]]
 HEARTBEAT = "        heartbeat: {table: holding, address: 110, type: uint16, writable: true}\n"
 WAYS = [
-    "{standby: true, lease: 3 s}",
-    pytest.param("{standby: true, lease: 3 s, fenced}", marks=pytest.mark.prove),
-    pytest.param("{standby: true, lease: 2.5 s, without_bus: continue, fenced}", marks=pytest.mark.prove),
+    ("{standby: true, lease: 3 s}", CROWDED_S),
+    pytest.param("{standby: true, lease: 3 s}", 0.0, marks=pytest.mark.prove),
+    pytest.param("{standby: true, lease: 3 s, fenced}", 0.0, marks=pytest.mark.prove),
+    pytest.param("{standby: true, lease: 2.5 s, without_bus: continue, fenced}", 0.0, marks=pytest.mark.prove),
 ]
 """Each way to lead; all of them are tried in `make prove`, as each takes its lease's time."""
 EPOCH = "        lease_epoch: {table: holding, address: 111, type: uint16, writable: true}\n"
@@ -71,8 +74,10 @@ def no_jump(pair: Pair) -> None:
     assert max(steps) <= 22
 
 
-@pytest.mark.parametrize("ha", WAYS)
-async def test_a_killed_leader_is_replaced_in_time(start: Start, ha: str, record_property: Callable[..., None]) -> None:
+@pytest.mark.parametrize(("ha", "crowded_s"), WAYS)
+async def test_a_killed_leader_is_replaced_in_time(
+    start: Start, ha: str, crowded_s: float, record_property: Callable[..., None]
+) -> None:
     async with start(ha) as pair:
         leader, other = pair.leader, pair.other
         killed_s = pair.signal(leader, signal.SIGKILL)
@@ -80,20 +85,22 @@ async def test_a_killed_leader_is_replaced_in_time(start: Start, ha: str, record
         took_s = pair.setpoints(other)[0].at_s - killed_s
         record_property("replaced_s", took_s)
         print(f"replaced after {took_s:.2f} s")  # noqa: T201 - a measurement
-        assert took_s <= REPLACED_WITHIN_S + pair.late_s(killed_s)
+        assert took_s <= REPLACED_WITHIN_S + crowded_s + pair.late_s(killed_s)
         never_both(pair)
         no_jump(pair)
 
 
-@pytest.mark.parametrize("ha", WAYS)
-async def test_a_frozen_leader_is_replaced_in_time_and_writes_nothing_on_waking(start: Start, ha: str) -> None:
+@pytest.mark.parametrize(("ha", "crowded_s"), WAYS)
+async def test_a_frozen_leader_is_replaced_in_time_and_writes_nothing_on_waking(
+    start: Start, ha: str, crowded_s: float
+) -> None:
     async with start(ha) as pair:
         old, new = pair.leader, pair.other
         frozen_s = pair.signal(old, signal.SIGSTOP)
         await eventually(lambda: bool(pair.setpoints(new)), timeout_s=20)
         took_s = pair.setpoints(new)[0].at_s - frozen_s
         print(f"replaced after {took_s:.2f} s")  # noqa: T201 - a measurement
-        assert took_s <= REPLACED_WITHIN_S + pair.late_s(frozen_s)
+        assert took_s <= REPLACED_WITHIN_S + crowded_s + pair.late_s(frozen_s)
         before_it_woke = len(pair.sent)
         pair.signal(old, signal.SIGCONT)
         await eventually(lambda: pair.knows_leader(old), timeout_s=20)
@@ -105,7 +112,7 @@ async def test_a_frozen_leader_is_replaced_in_time_and_writes_nothing_on_waking(
         killed_s = pair.signal(new, signal.SIGKILL)
         await eventually(lambda: bool(pair.setpoints(old, after_s=killed_s)), timeout_s=20)
         took_s = pair.setpoints(old, after_s=killed_s)[0].at_s - killed_s
-        assert took_s <= REPLACED_WITHIN_S + pair.late_s(killed_s)
+        assert took_s <= REPLACED_WITHIN_S + crowded_s + pair.late_s(killed_s)
 
 
 async def test_a_leader_that_ends_in_order_is_replaced_at_once(start: Start) -> None:

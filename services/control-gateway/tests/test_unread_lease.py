@@ -24,7 +24,7 @@ from headworks.control_gateway.lease import Seen, Unread, is_free, next_epoch, s
 from headworks.control_gateway.sharing import SharedOrders
 from headworks.control_gateway.stop_orders import StopOrders
 
-VALID_S = 1.0
+VALID_S = 2.0
 LEASE_OF_A = Lease(site="abay", gateway="a", epoch=7, valid_s=3.0, orders=1)
 Without = Literal["stop", "continue"]
 

@@ -20,8 +20,8 @@ import jwt
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
-from browser_rig import ARGUMENTS, chromium
-from playwright.async_api import Browser, async_playwright
+from browser_rig import ARGUMENTS, WAIT_MS, chromium
+from playwright.async_api import Browser, async_playwright, expect
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -234,6 +234,7 @@ async def dashboard(
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     there = chromium()
+    expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=there, args=ARGUMENTS)
         yield started

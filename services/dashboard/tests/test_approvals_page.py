@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from approval_rig import opened, waiting_at
-from browser_rig import PHONE, WAIT_MS
+from browser_rig import PHONE
 from playwright.async_api import Browser, expect
 
 DESK = (1280, 900)
@@ -22,7 +22,7 @@ async def test_what_waits_is_seen_and_approved_with_a_reason(
     waiting_at(stand_in, recorded.now, "approve", 2.0, 2.0, 2.5)
     page = await opened(browser, dashboard.url, "otto", size)
     card = page.get_by_role("region", name="Plans that wait for approval")
-    await expect(card).to_contain_text("acme for OXPH", timeout=WAIT_MS)
+    await expect(card).to_contain_text("acme for OXPH")
     await expect(card).to_contain_text("in 1 h")
     await card.get_by_text("What it asks: 2 steps").click()
     await expect(card.get_by_role("row")).to_have_count(2)
@@ -48,7 +48,7 @@ async def test_who_may_not_decide_sees_who_may_and_plans_own_refusal_is_shown(
     waiting_at(stand_in, recorded.now, "reject", 2.0)
     page = await opened(browser, dashboard.url, "vera", DESK)
     card = page.get_by_role("region", name="Plans that wait for approval")
-    await expect(card).to_contain_text("for an operator or an engineer to decide", timeout=WAIT_MS)
+    await expect(card).to_contain_text("for an operator or an engineer to decide")
     await expect(card.get_by_role("button")).to_have_count(0)
     await page.close()
     stand_in.refusal = (409, {"title": "It is decided", "status": 409, "detail": "approval_id=7 is APPROVED by enna"})

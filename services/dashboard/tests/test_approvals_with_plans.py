@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from approval_rig import opened
-from browser_rig import WAIT_MS
 from plans_rig import Running, plans_of
 from playwright.async_api import Browser, Locator, Page, expect
 from unit_plans import HOUR, unit_plan
@@ -89,7 +88,7 @@ async def second_reply(bus: Bus) -> PlanReply:
 async def shown(page: Page) -> Locator:
     """The card, with the plan on it."""
     card = page.get_by_role("region", name="Plans that wait for approval")
-    await expect(card).to_contain_text("optimizer for OXPH", timeout=WAIT_MS)
+    await expect(card).to_contain_text("optimizer for OXPH")
     return card
 
 
@@ -102,7 +101,7 @@ async def test_what_a_person_approves_on_the_page_is_active_in_the_plans_service
     dialog = page.get_by_role("dialog", name="Approve this plan?")
     await dialog.get_by_label("Reason").fill("seen with the river in mind")
     await dialog.get_by_role("button", name="Approve").click()
-    await expect(card).to_have_count(0, timeout=WAIT_MS)
+    await expect(card).to_have_count(0)
     assert await active(plans) == [("optimizer", PlanStatus.ACTIVE, mw) for mw in (2.0, 2.0, 2.5)]
     decided = await approval(plans, waiting)
     assert (decided.state, decided.decided_by, decided.reason) == (
@@ -132,9 +131,9 @@ async def test_what_nobody_decides_in_time_lapses_and_can_be_approved_no_more(
     dialog = page.get_by_role("dialog", name="Approve this plan?")
     await dialog.get_by_label("Reason").fill("too late")
     await dialog.get_by_role("button", name="Approve").click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("EXPIRED", timeout=WAIT_MS)
+    await expect(dialog.get_by_role("alert")).to_contain_text("EXPIRED")
     assert await active(plans) == []
     assert await stored(bus, PLAN_EVENT) == []
     await page.reload()
-    await expect(page.get_by_test_id("elevation")).to_be_visible(timeout=WAIT_MS)
-    await expect(page.get_by_role("region", name="Plans that wait for approval")).to_have_count(0, timeout=WAIT_MS)
+    await expect(page.get_by_test_id("elevation")).to_be_visible()
+    await expect(page.get_by_role("region", name="Plans that wait for approval")).to_have_count(0)

@@ -79,9 +79,8 @@ async def test_progress_is_told_and_a_cancelled_solve_ends_with_its_process(site
     assert not solvers()
 
 
-async def test_a_silent_child_is_cancelled_too(site_file_text: str, tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    command = child(f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
+async def cancelled_at(text: str, pid_file: Path, command: Sequence[str]) -> int:
+    """Cancel a silent child once it has written a process's id to the file, and read that."""
 
     async def on_gap(_gap: float | None) -> None:
         """Nothing is told."""
@@ -89,11 +88,15 @@ async def test_a_silent_child_is_cancelled_too(site_file_text: str, tmp_path: Pa
     async def cancelled() -> bool:
         return pid_file.exists() and bool(pid_file.read_text())
 
-    found = await solve_apart(
-        Asked(site_file_text, calm_winter(hours=1), Solution), PATIENT, on_gap, cancelled, command
-    )
+    found = await solve_apart(Asked(text, calm_winter(hours=1), Solution), PATIENT, on_gap, cancelled, command)
     assert found.status is Status.CANCELLED
-    assert not psutil.pid_exists(int(pid_file.read_text()))
+    return int(pid_file.read_text())
+
+
+async def test_a_silent_child_is_cancelled_too(site_file_text: str, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    command = child(f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
+    assert not psutil.pid_exists(await cancelled_at(site_file_text, pid_file, command))
 
 
 @pytest.mark.parametrize(
@@ -149,9 +152,7 @@ async def test_what_the_child_has_started_ends_with_it(site_file_text: str, tmp_
         f"import subprocess\nstarted = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"open({str(pid_file)!r}, 'w').write(str(started.pid))\ntime.sleep(600)"
     )
-    found, _ = await apart(site_file_text, calm_winter(hours=1), child(program), Patience(total_s=1.5, silent_s=60))
-    assert found.status is Status.FAILED
-    started = int(pid_file.read_text())
+    started = await cancelled_at(site_file_text, pid_file, child(program))
     await eventually(lambda: not psutil.pid_exists(started) or psutil.Process(started).status() == "zombie")
 
 

@@ -51,10 +51,10 @@ class Process:
             ),
             "HEADWORKS_HTTP_PORT": str(self.http_port),
             "HEADWORKS_OPS_PORT": str(self.ops_port),
-            # Two hundred times as fast: a count of rate takes 0.07 s.
+            # A hundred times as fast: a count of rate takes 0.14 s, and a plan that nobody renews is silent only after minutes.
             "HEADWORKS_CLOCK_EPOCH": datetime.now(UTC).isoformat(),
             "HEADWORKS_CLOCK_WALL_EPOCH": str(datetime.now(UTC).timestamp()),
-            "HEADWORKS_CLOCK_SPEED": "200",
+            "HEADWORKS_CLOCK_SPEED": "100",
         }
 
     @property

@@ -30,7 +30,8 @@ WORKER = "optimizer_worker"
 PLCS = {"oxph-plc": "plc", "pumps-1": "pumps-1", "pumps-2": "pumps-2"}
 """What the site files call each PLC, and the port of the simulated world that stands for it."""
 DEMO_USER = "operator"
-START_S = 60.0
+START_S = 180.0
+"""How long a process may take until it is ready: one that ends is told at once, and a busy machine is no fault."""
 
 
 @dataclass(frozen=True, slots=True)
