@@ -156,7 +156,10 @@ async def test_a_rival_hears_nothing_whatever_it_asks_to_hear(plans: Plans) -> N
         assert json.loads((await replies.next_msg(timeout=10)).data)["accepted"]
         await acme.client.publish(SUBMIT, b"{}", reply=REPLY)
         await acme.client.flush()
-        assert not json.loads((await replies.next_msg(timeout=10)).data)["accepted"], "the answer, and no confirmation"
+        told = [json.loads((await replies.next_msg(timeout=10)).data)]
+        while told[-1]["submission_id"] == "s1":  # an answer may be given again
+            told.append(json.loads((await replies.next_msg(timeout=10)).data))
+        assert not told[-1]["accepted"], "the answer, and no confirmation"
         await rival.client.flush()
         assert rival.client.stats["in_msgs"] == 0
 
